@@ -1,0 +1,54 @@
+# `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
+# but for a container engine and mmdebstrap, which come from apt-get where they are missing.
+.DEFAULT_GOAL := help
+.PHONY: help tools demo demo-down test lint unit molecule collection clean
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export npm_config_cache := $(CURDIR)/.cache/npm
+
+SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/images)
+NODE_PACKAGES = molecule/apps/chat molecule/clients
+SCENARIO ?= default
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: tools ## An edge and two Socket.IO nodes in containers, and the proof that every transport works
+	@tools/demo up
+
+demo-down: tools ## Remove the demo
+	@tools/demo down
+
+test: lint unit ## Lint, unit tests, and every scenario
+	@tools/scenarios
+
+lint: tools ## Static checks of everything
+	ruff check . tools/release
+	mypy
+	yamllint --strict .
+	shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
+	ansible-lint -q
+
+unit: tools ## Unit tests
+	pytest
+
+molecule: tools ## One scenario: make molecule SCENARIO=default
+	molecule test --scenario-name $(SCENARIO)
+
+collection: tools ## The artifact in .cache/collection, examined by ansible-test sanity, its role run from where it is installed
+	@tools/collection sanity
+	@tools/scenarios collection
+
+clean: ## Remove the tools, the images and everything else that was made
+	tools/images remove
+	rm -rf .cache .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache $(NODE_PACKAGES:=/node_modules)
+
+tools: .venv/made $(NODE_PACKAGES:=/node_modules/.package-lock.json) ## The tool environment in .venv
+
+.venv/made: requirements.txt
+	@tools/bootstrap
+
+%/node_modules/.package-lock.json: %/package-lock.json | .venv/made
+	@echo "==> Installing the Node modules of $*"
+	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

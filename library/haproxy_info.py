@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module `haproxy_info`."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: haproxy_info
+short_description: What a host has of HAProxy
+version_added: 1.0.0
+author: realtime.edge contributors (@realtime-edge)
+description:
+  - Tells which HAProxy a host has, whether its service runs, and what the host could give it.
+  - Works on a host that has nothing of HAProxy yet, and needs no gathered facts.
+options:
+  build:
+    description:
+      - The build from source that is wanted. Its fingerprint on this host and the path of its binary are returned.
+    type: dict
+    suboptions:
+      version:
+        description: Version of HAProxy, such as V(3.2.26).
+        type: str
+        required: true
+      checksum:
+        description: SHA-256 of its source archive, 64 hexadecimal digits.
+        type: str
+        required: true
+      options:
+        description: Make variables that add to those the collection builds with, or override them.
+        type: dict
+        default: {}
+      prefix:
+        description: Folder that holds the builds.
+        type: path
+        default: /opt/haproxy
+  binary:
+    description: Path of the binary that is wanted, such as a package's. Not together with O(build).
+    type: path
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: See what the host has
+  realtime.edge.haproxy_info:
+    binary: /usr/sbin/haproxy
+  register: haproxy_state
+
+- name: See whether a build is there
+  realtime.edge.haproxy_info:
+    build:
+      version: 3.0.11
+      checksum: a133e2d550c5fd9a849b5c7ab17bb945bcdad209ca140d41f45ebf31943ae783
+  register: haproxy_state
+"""
+
+RETURN = r"""
+distribution:
+  description: The distribution, as C(/etc/os-release) names it.
+  returned: always
+  type: dict
+  sample: {id: debian, version: "12", codename: bookworm}
+architecture:
+  description: The machine's architecture.
+  returned: always
+  type: str
+  sample: x86_64
+tls:
+  description: The TLS library of the system.
+  returned: always
+  type: dict
+  sample: {library: openssl, version: 3.0.17}
+user:
+  description: Whether the user C(haproxy) exists.
+  returned: always
+  type: bool
+active:
+  description: Whether the service C(haproxy) runs.
+  returned: always
+  type: bool
+enabled:
+  description: Whether the service C(haproxy) starts with the host.
+  returned: always
+  type: bool
+restart_pending:
+  description: Whether the service C(haproxy) was started before its unit file was last written.
+  returned: always
+  type: bool
+file_descriptors:
+  description: How many files the service may open, at most 1048576.
+  returned: always
+  type: int
+  sample: 1048576
+fingerprint:
+  description: Fingerprint of the wanted build on this host, 12 hexadecimal digits.
+  returned: when O(build) is given
+  type: str
+  sample: ab12cd34ef56
+binary:
+  description: Path of the wanted binary.
+  returned: when O(build) or O(binary) is given
+  type: str
+  sample: /opt/haproxy/3.0.11-ab12cd34ef56/sbin/haproxy
+installed:
+  description: Whether the wanted binary is there and runs.
+  returned: when O(build) or O(binary) is given
+  type: bool
+version:
+  description: The version the wanted binary says it has, empty when it is not installed.
+  returned: when O(build) or O(binary) is given
+  type: str
+  sample: 3.0.11
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils.haproxy.build import BuildError
+from ..module_utils.haproxy.info import gather
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "build": {
+                "type": "dict",
+                "options": {
+                    "version": {"type": "str", "required": True},
+                    "checksum": {"type": "str", "required": True},
+                    "options": {"type": "dict", "default": {}},
+                    "prefix": {"type": "path", "default": "/opt/haproxy"},
+                },
+            },
+            "binary": {"type": "path"},
+        },
+        mutually_exclusive=[("build", "binary")],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(changed=False, **gather(**module.params))
+    except BuildError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,345 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The change itself: checked before, written atomically, verified after, undone when it is refused.
+
+In this form every difference is a reload. The serving worker carries a marker of the configuration that it loaded,
+so that a file which was written but never loaded is noticed at the next run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from . import check, runtime
+from .model import Configuration, ConfigurationError, Directive, Section
+from .syntax import parse, render, unquote
+
+# The environment variable that tells which configuration a worker has loaded (`show env`).
+MARKER = "REALTIME_EDGE_CONFIGURATION"
+
+_BANNER = "Managed by Ansible (realtime.edge). Changes made here are replaced by the next run."
+
+_TAKE_OVER = "where that process is an HAProxy which the role is to take over, allow it: haproxy_allow_restart: true"
+
+# Files that change while HAProxy runs.
+_WRITTEN_BY_HAPROXY = frozenset(("log", "pidfile", "server-state-file", "server-state-base"))
+
+_PATH = re.compile(r"/[\w./@+~-]+")
+
+# How long a new worker may take from the master's answer to its first answer, in seconds.
+_SETTLE = 30.0
+
+
+class Target(NamedTuple):
+    """Where the configuration goes and who runs it.
+
+    `path`: the file. `binary`: the program that has to run it; `link`: the symlink that the service starts, empty where
+    the service starts the binary itself. `master`, `worker`: the sockets. `state`: folder of the last known good file.
+    `group`: numeric group that may read the files, -1 to leave it.
+    """
+
+    path: str
+    binary: str
+    link: str
+    master: str
+    worker: str
+    state: str
+    group: int
+
+    @property
+    def good(self) -> str:
+        """The last configuration that a worker was seen to serve."""
+        return os.path.join(self.state, "last-known-good.cfg")
+
+    @property
+    def rejected(self) -> str:
+        """The last text that was refused, for people to look at."""
+        return self.path + ".rejected"
+
+
+class Outcome(NamedTuple):
+    """What was (or in check mode would be) done: `action` is unchanged, start or reload; `reasons` say why.
+
+    `before` and `after` are the texts of the file. `warnings` are HAProxy's. `checked` is false where no binary was
+    there to ask.
+    """
+
+    action: str
+    reasons: list[str]
+    before: str
+    after: str
+    warnings: list[str]
+    checked: bool
+
+
+def mark(configuration: Configuration, binary: str) -> tuple[Configuration, str]:
+    """The configuration with its marker in `global`, and the marker.
+
+    The marker is a hash of all that a worker loads: the rest of the text, the program, the files it refers to.
+    """
+    digest = hashlib.sha256(f"{binary}\n{render(configuration)}".encode())
+    for path in _files(configuration):
+        digest.update(path.encode() + _digest(path))
+    value = digest.hexdigest()[:16]
+    marker = Directive("setenv", (MARKER, value), "marker", "the role's defaults")
+    head, rest = Section("global"), configuration.sections
+    if rest and rest[0].kind == "global":
+        head, rest = rest[0], rest[1:]
+    marked = Section(head.kind, head.name, (*head.directives, marker), head.origin)
+    return Configuration((marked, *rest), _BANNER), value
+
+
+def _files(configuration: Configuration) -> list[str]:
+    """Certificates, maps, error pages, scripts: the files that the text names, and those of a folder after `crt`."""
+    found: set[str] = set()
+    for section in configuration.sections:
+        for line in section.directives:
+            if line.keyword in _WRITTEN_BY_HAPROXY:
+                continue
+            for before, word in zip((line.keyword, *line.arguments), line.arguments):
+                if "/" not in word:
+                    continue
+                plain = unquote(word)
+                if before == "crt" and os.path.isdir(plain):
+                    found.update(entry.path for entry in os.scandir(plain) if entry.is_file())
+                found.update(path for path in _PATH.findall(plain) if os.path.isfile(path))
+    return sorted(found)
+
+
+def _digest(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).digest()
+    except OSError:
+        return b""  # HAProxy will say it better, when it checks
+
+
+def apply(configuration: Configuration, target: Target, check_mode: bool = False, restart: bool = False) -> Outcome:
+    """Make this configuration the one that serves, or change nothing.
+
+    With `restart` a HAProxy that is not ours may hold the ports: it will be restarted afterwards, by the caller.
+
+    Raises `ConfigurationError` when the text is refused (by `haproxy -c`, by a port that another process holds, or by
+    the new worker): the file on disk is then the one that serves, and the refused text lies beside it.
+    """
+    marked, marker = mark(configuration, target.binary)
+    text = render(marked)
+    with _turn(target.path):
+        before = _read(target.path)
+        running = runtime.answers(target.master)
+        reasons = _reasons(text, marker, before, running, target)
+        if not reasons:
+            return Outcome("unchanged", [], before, text, [], True)
+        warnings: list[str] = []
+        installed = os.access(target.binary, os.X_OK)
+        if installed:
+            warnings = _examine(marked, text, target.binary)
+            taken = [] if restart and not running else taken_binds(marked, parse(before if running else ""))
+            if taken:
+                raise ConfigurationError(taken if running else [*taken, _TAKE_OVER])
+        elif not check_mode:
+            raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
+        if not check_mode:
+            _change(text, marker, before, running, target)
+        return Outcome("reload" if running else "start", reasons, before, text, warnings, installed)
+
+
+def _reasons(text: str, marker: str, before: str, running: bool, target: Target) -> list[str]:
+    reasons = []
+    if not before:
+        reasons.append(f"{target.path} does not exist yet")
+    elif before != text and _unmarked(before) != _unmarked(text):
+        reasons.append(f"{target.path} differs from what is wanted")
+    elif before != text:
+        reasons.append("a file that the configuration names, such as a certificate, or HAProxy itself has changed")
+    if target.link and os.path.realpath(target.link) != os.path.realpath(target.binary):
+        leads = os.path.realpath(target.link) if os.path.lexists(target.link) else "nothing yet"
+        reasons.append(f"{target.link} leads to {leads} instead of {target.binary}")
+    if running and not reasons:
+        try:
+            serving = runtime.environment(target.worker, MARKER)
+        except runtime.RuntimeFailure as failure:
+            reasons.append(f"which configuration serves cannot be told: {failure}")
+        else:
+            if serving != marker:
+                reasons.append("the file is right, but the serving worker has loaded another configuration")
+    return reasons
+
+
+def _unmarked(text: str) -> str:
+    return re.sub(rf"(?m)^.*\b{MARKER}\b.*\n", "", text)
+
+
+def _examine(wanted: Configuration, text: str, binary: str) -> list[str]:
+    """HAProxy's warnings about the text; whatever speaks against it raises `ConfigurationError`."""
+    with _storage("a temporary file"), tempfile.NamedTemporaryFile("w", prefix="haproxy-", suffix=".cfg") as file:
+        file.write(text)
+        file.flush()
+        return [str(warning) for warning in check.check(binary, file.name, wanted)]
+
+
+def taken_binds(wanted: Configuration, serving: Configuration) -> list[str]:
+    """The TCP addresses of `wanted` that another process holds; those that `serving` has already are left out.
+
+    `haproxy -c` binds nothing, and a reload that fails for a port stops the listeners for seconds first.
+    """
+    held = {address for address, _origin in _addresses(serving)}
+    problems = []
+    for (host, port), origin in _addresses(wanted):
+        if (host, port) in held:
+            continue
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    problems.append(
+                        f"{origin}: another process already listens on port {port} ({host or 'any address'})"
+                    )
+    return problems
+
+
+def _addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, int], str]]:
+    """Host and port of each plain TCP bind; sockets, inherited ones and QUIC are not for us to try."""
+    for section in configuration.sections:
+        for line in section.directives:
+            if line.keyword != "bind" or not line.arguments:
+                continue
+            for address in unquote(line.arguments[0]).split(","):
+                host, _colon, port = re.sub(r"^(tcp[46]?|ipv[46])@", "", address).rpartition(":")
+                if "@" in host or not port.isdigit():
+                    continue
+                host = host.strip("[]")
+                yield ("" if host == "*" else host, int(port)), line.origin
+
+
+def _change(text: str, marker: str, before: str, running: bool, target: Target) -> None:
+    link_before = os.readlink(target.link) if target.link and os.path.islink(target.link) else ""
+    _write(target.path, text, target.group)
+    try:
+        if target.link:
+            _link(target.binary, target.link)
+        if running:
+            _reload(marker, target)
+    except (ConfigurationError, OSError) as error:
+        _write(target.rejected, text, target.group)
+        _restore(target, before, link_before)
+        raise ConfigurationError(
+            [
+                *(error.problems if isinstance(error, ConfigurationError) else [str(error)]),
+                f"nothing has changed: {target.path} is the one before, the refused text is {target.rejected}",
+            ]
+        ) from None
+    if running:
+        _write(target.good, text, target.group)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(target.rejected)
+
+
+def _restore(target: Target, before: str, link_before: str) -> None:
+    """Put back what serves: the last known good text where the worker says it runs that one, else the one before."""
+    text = before
+    good = _read(target.good)
+    with contextlib.suppress(runtime.RuntimeFailure):
+        serving = runtime.environment(target.worker, MARKER)
+        if serving and f" {serving}\n" in good:
+            text = good
+    if text:
+        _write(target.path, text, target.group)
+    else:
+        os.unlink(target.path)
+    if link_before:
+        _link(link_before, target.link)
+
+
+def _reload(marker: str, target: Target) -> None:
+    failed_before = runtime.failed_reloads(target.master)
+    answer = runtime.reload(target.master)
+    if answer.taken is False:
+        raise ConfigurationError(f"HAProxy refused the reload: {_said(answer.log)}")
+    limit = time.monotonic() + _SETTLE
+    problem = f"no worker has loaded it within {_SETTLE:g} s of the reload"
+    while time.monotonic() < limit:
+        try:
+            if runtime.environment(target.worker, MARKER) == marker:
+                return
+            if answer.taken is None and runtime.failed_reloads(target.master) > failed_before:
+                problem = "HAProxy refused the reload (its log says why)"
+                break
+        except runtime.RuntimeFailure:
+            pass  # the socket changes hands
+        time.sleep(0.05)
+    raise ConfigurationError(f"the new configuration does not serve: {problem}")
+
+
+def _said(log: str) -> str:
+    """The alerts of a start-up log, without time stamps and process ids."""
+    lines = [line for line in log.splitlines() if "ALERT" in line] or log.splitlines()
+    return "; ".join(re.sub(r"^\[\w+\]\s*\(\d+\) : ", "", line).strip() for line in lines) or "it gave no reason"
+
+
+@contextlib.contextmanager
+def _turn(path: str) -> Iterator[None]:
+    """One change of this file at a time on this host; others wait."""
+    folder = "/run" if os.access("/run", os.W_OK) else tempfile.gettempdir()
+    name = os.path.join(folder, f"realtime-edge-{hashlib.sha256(path.encode()).hexdigest()[:12]}.lock")
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _storage(what: str) -> Iterator[None]:
+    """Turns a full or read-only disk into words."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"{what} cannot be written: {error.strerror or error}; nothing has changed") from None
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _write(path: str, text: str, group: int) -> None:
+    """The whole text or nothing; readable by root and the group."""
+    with _storage(path):
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix="." + os.path.basename(path))
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                os.fchmod(file.fileno(), 0o640)
+                os.fchown(file.fileno(), -1, group)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def _link(destination: str, link: str) -> None:
+    temporary = f"{link}.{os.getpid()}"
+    with _storage(link):
+        os.symlink(destination, temporary)
+        os.replace(temporary, link)

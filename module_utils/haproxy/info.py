@@ -1,0 +1,105 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a host has of HAProxy, and what it could give it: read only, and true on a host that has nothing yet."""
+
+from __future__ import annotations
+
+import platform
+import pwd
+import re
+import resource
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from .build import distribution, host_recipe, tls_library
+
+SERVICE = "haproxy"
+USER = "haproxy"
+UNIT = Path("/etc/systemd/system/haproxy.service")
+
+# Linux' own default of fs.nr_open. Where a container engine or systemd allows a thousand times more, HAProxy would
+# reserve memory for each descriptor it may ever open.
+MOST_FILE_DESCRIPTORS = 1_048_576
+
+
+def gather(build: dict[str, Any] | None = None, binary: str | None = None) -> dict[str, Any]:
+    """Return everything `haproxy_info` tells, as documented there.
+
+    `build` (version, checksum, options, prefix) or `binary` says what is wanted. Raises BuildError for a build that
+    can't be one.
+    """
+    facts: dict[str, Any] = {
+        "distribution": distribution(),
+        "architecture": platform.machine(),
+        "tls": tls_library(),
+        "user": has_user(USER),
+        "file_descriptors": file_descriptors(),
+        **service_state(SERVICE, UNIT),
+    }
+    if build:
+        recipe = host_recipe(build["version"], build["checksum"], build["options"])
+        facts["fingerprint"] = recipe.fingerprint
+        binary = str(recipe.binary(Path(build["prefix"])))
+    if binary:
+        version = binary_version(binary)
+        facts.update(binary=binary, version=version, installed=bool(version))
+    return facts
+
+
+def binary_version(binary: str) -> str:
+    """The version a HAProxy binary says it has, such as `3.0.11` or `3.5-dev4`; empty if it can't be run or is none."""
+    match = re.match(r"HA-?Proxy version (\d+\.\d+(?:[.]\d+|-dev\d+)?)", _output(binary, "-v"))
+    return match[1] if match else ""
+
+
+def service_state(name: str, unit: Path) -> dict[str, bool]:
+    """Whether the service runs, starts with the host, and runs with an older unit file than the one on disk.
+
+    All of it is false where systemd doesn't run.
+    """
+    shown = _output("systemctl", "show", name, "--property=ActiveState,UnitFileState,InactiveExitTimestampMonotonic")
+    properties = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    active = properties.get("ActiveState") in ("active", "reloading")
+    return {
+        "active": active,
+        "enabled": properties.get("UnitFileState") == "enabled",
+        "restart_pending": active and _older(int(properties.get("InactiveExitTimestampMonotonic") or 0), unit),
+    }
+
+
+def has_user(name: str) -> bool:
+    """Whether the host knows a user of this name."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def file_descriptors(limits: Path = Path("/proc/1/limits")) -> int:
+    """How many files a service may open here: the hard limit of process 1, which services get theirs from."""
+    try:
+        match = re.search(r"^Max open files +\S+ +(\S+)", limits.read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:  # hidden by hidepid, or no /proc at all
+        match = None
+    hard = match[1] if match else str(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    return min(int(hard), MOST_FILE_DESCRIPTORS) if hard.isdigit() else MOST_FILE_DESCRIPTORS
+
+
+def _older(started: int, unit: Path) -> bool:
+    """Whether a service that started at `started` (microseconds of the monotonic clock) is older than its unit file."""
+    try:
+        written = unit.stat().st_mtime
+    except OSError:
+        return False
+    return time.time() - time.monotonic() + started / 1e6 < written
+
+
+def _output(*command: str) -> str:
+    """What a command prints on stdout; empty if it is missing, fails or hangs."""
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return result.stdout if result.returncode == 0 else ""

@@ -1,0 +1,62 @@
+#!/usr/bin/env node
+'use strict';
+// Keep clients connected and tell, one JSON object a line, what happens to each of them:
+//
+//   {"event": "connect" | "reconnect", "id": 7, "node": "node1", "sid": "…", "transport": "websocket"}
+//   {"event": "disconnect", "id": 7, "reason": "transport close"}
+//
+// Lines on standard input: `ping` asks every client's node and answers {"event": "ping", "answered": N, "failed": N,
+// "per_node": {…}}; `stop`, like the end of the input, closes all clients and ends with {"event": "stop"}.
+
+const readline = require('node:readline');
+const { Edge, options } = require('./edge.js');
+
+const values = options('hold.js', `
+  --clients N                   how many (1)
+  --transport NAME              websocket (the default) or polling`, {
+  clients: { type: 'string', default: '1' },
+  transport: { type: 'string', default: 'websocket' },
+});
+
+const edge = new Edge(values);
+const tell = (event, more = {}) => process.stdout.write(`${JSON.stringify({ event, ...more })}\n`);
+const clients = Array.from({ length: Number(values.clients) }, (_, id) => hold(id));
+
+function hold(id) {
+  const client = edge.client({
+    transports: [values.transport], reconnection: true, reconnectionDelay: 200, reconnectionDelayMax: 1000,
+  });
+  let before = false;
+  client.on('hello', ({ node, sid, transport }) => {
+    tell(before ? 'reconnect' : 'connect', { id, node, sid, transport });
+    before = true;
+  });
+  client.on('disconnect', (reason) => {
+    tell('disconnect', { id, reason });
+    // A node that shuts down says goodbye, after which the client waits to be told to come back.
+    if (reason === 'io server disconnect') client.connect();
+  });
+  return client;
+}
+
+async function ping() {
+  const answers = await Promise.allSettled(clients.map((client) => edge.ask(client, 'ping-node')));
+  const nodes = answers.filter(({ status }) => status === 'fulfilled').map(({ value }) => value.node);
+  const perNode = {};
+  for (const node of nodes) perNode[node] = (perNode[node] || 0) + 1;
+  tell('ping', { answered: nodes.length, failed: answers.length - nodes.length, per_node: perNode });
+}
+
+let stopped = false;
+
+function stop() {
+  if (stopped) return;
+  stopped = true;
+  for (const client of clients) client.off('disconnect').disconnect();
+  tell('stop');
+  setTimeout(() => process.exit(0), 100); // lets the goodbyes leave
+}
+
+readline.createInterface({ input: process.stdin })
+  .on('line', (line) => ({ ping, stop })[line.trim()]?.())
+  .on('close', stop);

@@ -1,0 +1,189 @@
+"""What the tests of all scenarios share: the edge under test, seen by its users and by its operator."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import io
+import json
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import testinfra
+
+CLIENTS = Path(__file__).parent / "clients"
+T = TypeVar("T")
+
+# Asks one of HAProxy's sockets a question: there is no socat on a host that the role set up.
+ASK = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.settimeout(60)
+    s.connect(sys.argv[1])
+    s.sendall(sys.argv[2].encode() + b"\\n")
+    s.shutdown(socket.SHUT_WR)
+    print(s.makefile().read())
+"""
+
+
+def wait_until(what: str, condition: Callable[[], T], seconds: float = 30) -> T:
+    """Return the condition's first true value; fail with what was waited for when the time is over."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f"waited {seconds} s until {what}"
+        time.sleep(0.1)
+    return value
+
+
+class Held:
+    """Clients that molecule/clients/hold.js keeps connected: the events that befell them, in order."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.events: list[dict[str, Any]] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        self.events.extend(json.loads(line) for line in self.process.stdout)
+
+    def of(self, *kinds: str) -> list[dict[str, Any]]:
+        """Events of these kinds."""
+        return [event for event in list(self.events) if event["event"] in kinds]
+
+    def nodes(self) -> dict[int, str]:
+        """Client → the node that it reached last."""
+        return {event["id"]: event["node"] for event in self.of("connect", "reconnect")}
+
+    def ping(self) -> dict[str, Any]:
+        """Ask every client's node for an answer: {"answered": N, "failed": N, "per_node": {...}}."""
+        before = len(self.of("ping"))
+        self.process.stdin.write("ping\n")
+        self.process.stdin.flush()
+        return wait_until("all clients were asked", lambda: self.of("ping")[before:])[0]
+
+    def stop(self) -> None:
+        """Close all clients."""
+        self.process.communicate(timeout=30)
+
+
+class Edge:
+    """An edge under test."""
+
+    def __init__(self, host: Any, ca: Path) -> None:
+        self.host = host
+        self.variables: dict[str, Any] = host.ansible.get_variables()
+        self.address: str = self.variables["haproxy_address"]
+        service = self.variables["haproxy_services"][0]
+        # A service for every host has a certificate for its own name.
+        self.name: str = service.get("hosts", [service["name"]])[0]
+        self.ca = ca
+        # The certificate is a self-signed stand-in: taken as its own authority, its name and dates still count.
+        ca.write_text(ssl.DER_cert_to_PEM_cert(self._certificate()))
+
+    # As its users see it
+
+    def _connect(self, context: ssl.SSLContext, port: int = 443) -> ssl.SSLSocket:
+        return context.wrap_socket(socket.create_connection((self.address, port), 10), server_hostname=self.name)
+
+    def _certificate(self) -> bytes:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with self._connect(context) as connection:
+            return connection.getpeercert(binary_form=True)
+
+    def get(self, path: str, secure: bool = True, **headers: str) -> http.client.HTTPResponse:
+        """GET a path: the response, its body in attribute `text`."""
+        connection = http.client.HTTPConnection(self.name)
+        connection.sock = (
+            self._connect(ssl.create_default_context(cafile=str(self.ca)))
+            if secure
+            else socket.create_connection((self.address, 80), 10)
+        )
+        try:
+            connection.request("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+            response = connection.getresponse()
+            response.text = response.read().decode()
+            return response
+        finally:
+            connection.close()
+
+    def _client(self, script: str, *arguments: str, port: int = 443) -> list[str]:
+        url = f"https://{self.address}:{port}"
+        return ["node", str(CLIENTS / script), "--url", url, "--host", self.name, "--ca", str(self.ca), *arguments]
+
+    def client(self, script: str, *arguments: str, port: int = 443) -> dict[str, Any]:
+        """What a script of molecule/clients answers with --json, whatever its exit status."""
+        command = self._client(script, "--json", *arguments, port=port)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def hold(self, clients: int, transport: str) -> Held:
+        """Connect this many clients and wait until every one has its node."""
+        command = self._client("hold.js", "--clients", str(clients), "--transport", transport)
+        held = Held(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        wait_until(f"{clients} clients are connected", lambda: len(held.nodes()) == clients)
+        return held
+
+    # As its operator sees it
+
+    def ask(self, command: str, socket_name: str = "admin") -> str:
+        """Ask the worker's Runtime API, or with "master" the master's."""
+        return self.host.check_output("python3 -c %s /run/haproxy/%s.sock %s", ASK, socket_name, command)
+
+    def statistics(self) -> dict[tuple[str, str], dict[str, str]]:
+        """(proxy, server) → the fields of `show stat`."""
+        rows = csv.DictReader(io.StringIO(self.ask("show stat").lstrip("# ")))
+        return {(row["pxname"], row["svname"]): row for row in rows if row["svname"]}
+
+    def served(self) -> dict[str, int]:
+        """Backend → how many sessions it has served so far."""
+        return {proxy: int(row["stot"]) for (proxy, server), row in self.statistics().items() if server == "BACKEND"}
+
+    def worker(self) -> str:
+        """Process id of the worker that serves."""
+        return dict(line.split(": ", 1) for line in self.ask("show info").splitlines() if ": " in line)["Pid"]
+
+
+@pytest.fixture(scope="session", name="wait_until")
+def _wait_until() -> Callable[..., Any]:
+    """Lend the function to the tests."""
+    return wait_until
+
+
+@pytest.fixture(scope="module")
+def edge(host: Any, tmp_path_factory: pytest.TempPathFactory) -> Edge:
+    """The edge under test: once for each host of the group `edges`."""
+    return Edge(host, tmp_path_factory.mktemp("edge") / "ca.pem")
+
+
+@pytest.fixture
+def hold(edge: Edge) -> Iterator[Callable[[int, str], Held]]:
+    """Hold clients at the edge until the test ends."""
+    held: list[Held] = []
+
+    def start(clients: int, transport: str) -> Held:
+        held.append(edge.hold(clients, transport))
+        return held[-1]
+
+    yield start
+    for clients in held:
+        clients.stop()
+
+
+@pytest.fixture(scope="module")
+def nodes(edge: Edge, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Name → host of the application's nodes."""
+    inventory = request.config.getoption("--ansible-inventory")
+    return {
+        name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory)
+        for name in edge.variables["groups"]["chat_nodes"]
+    }

@@ -1,0 +1,143 @@
+"""A change is applied without losing a socket; a mistake changes nothing and is explained."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+testinfra_hosts = ["ansible://edges"]
+
+PROJECT = Path(__file__).parents[3]
+TAKEN_PORT = 7777
+
+
+@pytest.fixture
+def play(edge, request, tmp_path):
+    """Run the playbook with changed variables: the finished process, its output with blanks collapsed."""
+
+    def run(variables, *arguments):
+        changed = tmp_path / "variables.json"
+        changed.write_text(json.dumps(variables))
+        inventory = request.config.getoption("--ansible-inventory")
+        done = subprocess.run(
+            ["ansible-playbook", "-i", inventory, "playbooks/site.yml", "-e", f"@{changed}", *arguments],
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            },
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        done.stdout = " ".join((done.stdout + done.stderr).split())
+        return done
+
+    return run
+
+
+def deployed(edge):
+    """What must not change when a change is refused."""
+    files = edge.host.check_output("find /etc/haproxy -type f -exec sha256sum {} + | sort")
+    return files, edge.host.check_output("readlink /usr/local/sbin/haproxy"), edge.worker()
+
+
+def additional(**directives):
+    """The variables for one more frontend."""
+    return {"haproxy_sections": {"frontend": {"additional": {**directives, "http-request": "deny"}}}}
+
+
+def test_a_change_is_shown_then_applied_then_taken_back(edge, hold, play):
+    held = hold(10, "websocket")
+    before = deployed(edge)
+    wanted = additional(bind="127.0.0.1:7778")
+
+    shown = play(wanted, "--check", "--diff")
+    assert shown.returncode == 0, shown.stdout
+    assert "+frontend additional" in shown.stdout
+    assert deployed(edge) == before
+
+    assert play(wanted).returncode == 0
+    assert edge.host.socket("tcp://127.0.0.1:7778").is_listening
+    assert "changed=0" in play(wanted).stdout
+
+    assert play({}).returncode == 0
+    assert deployed(edge)[:2] == before[:2]
+    assert not edge.host.socket("tcp://127.0.0.1:7778").is_listening
+    assert held.ping()["answered"] == 10
+    assert not held.of("disconnect")
+
+
+@pytest.fixture
+def service(edge):
+    return edge.variables["haproxy_services"][0]
+
+
+@pytest.fixture(scope="module")
+def key_pairs(edge):
+    """Two certificates and their keys, for the service's name."""
+    make = (
+        "cd $(mktemp -d) && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+        "-subj /CN=%s -keyout key -out certificate 2>/dev/null && cat certificate && echo --- && cat key"
+    )
+    return [edge.host.check_output(make, edge.name).split("\n---\n") for _ in range(2)]
+
+
+@pytest.fixture
+def taken_port(edge):
+    """Another process listens on TAKEN_PORT: `haproxy -c` does not find out, a reload does."""
+    listen = f"import socket, time; s = socket.create_server(('', {TAKEN_PORT})); print(1, flush=True); time.sleep(600)"
+    pid = edge.host.check_output("python3 -c %s >/dev/null 2>&1 & echo $!", listen)
+    edge.host.check_output(
+        "for i in $(seq 100); do ss -Hltn sport = :%s | grep -q . && exit; sleep 0.1; done; exit 1", str(TAKEN_PORT)
+    )
+    yield
+    edge.host.check_output("kill %s", pid)
+
+
+@pytest.fixture
+def mistake(request, service, key_pairs):
+    """The variables of a mistake, by its name."""
+    (certificate, _), (_, other_key) = key_pairs
+    return {
+        "no servers": {"haproxy_services": [{**service, "servers": []}]},
+        "unknown transport": {"haproxy_services": [{**service, "socketio": {"transports": ["polling", "websoket"]}}]},
+        "duplicate name": {"haproxy_services": [service, service]},
+        "unknown keyword": additional(bind="127.0.0.1:7778", timeuot="client 5s"),
+        "another key": {"haproxy_certificates": [{"name": "chat", "certificate": certificate, "key": other_key}]},
+        "no such file": {"haproxy_certificates": [{"name": "chat", "pem": "/no/such/file.pem"}]},
+        "port in use": additional(bind=f":{TAKEN_PORT}"),
+    }[request.param]
+
+
+@pytest.mark.usefixtures("taken_port")
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        ("no servers", ["haproxy_services[0].servers"]),
+        ("unknown transport", ["haproxy_services[0].socketio.transports[1]", "'websoket'", "websocket"]),
+        ("duplicate name", ["haproxy_services[1].name", "haproxy_services[0]"]),
+        ("unknown keyword", ["haproxy_sections.frontend.additional.timeuot", "timeout"]),
+        ("another key", ["haproxy_certificates[0].key"]),
+        ("no such file", ["haproxy_certificates[0].pem", "/no/such/file.pem"]),
+        ("port in use", ["haproxy_sections.frontend.additional.bind", str(TAKEN_PORT)]),
+    ],
+    indirect=["mistake"],
+)
+def test_a_mistake_is_explained_and_changes_nothing(edge, hold, play, mistake, said):
+    held = hold(5, "websocket")
+    before = deployed(edge)
+    done = play(mistake)
+    assert done.returncode != 0
+    for words in said:
+        assert words in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "PRIVATE KEY" not in done.stdout
+    assert deployed(edge) == before
+    assert held.ping()["answered"] == 5
+    assert not held.of("disconnect")

@@ -1,0 +1,59 @@
+"""The service is hardened: no root, no open door, no key for anyone else."""
+
+from __future__ import annotations
+
+import pytest
+
+testinfra_hosts = ["ansible://edges"]
+
+
+def test_runs_and_comes_back_after_a_boot(host):
+    service = host.service("haproxy")
+    assert service.is_running
+    assert service.is_enabled
+
+
+def test_neither_master_nor_worker_is_root(host):
+    users = [process.user for process in host.process.filter(comm="haproxy")]
+    assert len(users) >= 2
+    assert set(users) == {"haproxy"}
+
+
+@pytest.mark.parametrize("name", ["master", "admin"])
+def test_sockets_are_not_for_others(host, name):
+    file = host.file(f"/run/haproxy/{name}.sock")
+    assert file.is_socket
+    assert (file.user, file.mode & 0o007) == ("haproxy", 0)
+
+
+def test_keys_are_for_root_and_the_group_of_the_service(host):
+    folder = "/etc/haproxy/certificates"
+    assert (host.file(folder).user, host.file(folder).group, host.file(folder).mode) == ("root", "haproxy", 0o750)
+    keys = [host.file(path) for path in host.check_output("grep -l PRIVATE -r %s", folder).splitlines()]
+    assert {(key.user, key.group, key.mode) for key in keys} == {("root", "haproxy", 0o640)}
+
+
+def test_the_service_cannot_change_what_it_is_given(host):
+    for path in ("/etc/haproxy", "/etc/haproxy/haproxy.cfg", "/etc/systemd/system/haproxy.service"):
+        assert (host.file(path).user, host.file(path).mode & 0o022) == ("root", 0), path
+
+
+def test_exposure_of_the_unit(host):
+    # Tenths; Debian's own unit has 96.
+    host.check_output("systemd-analyze security --no-pager --threshold=15 haproxy.service")
+
+
+def test_statistics_are_private(edge):
+    everywhere = [s for s in edge.host.socket.get_listening_sockets() if s in ("tcp://0.0.0.0:8404", "tcp://:::8404")]
+    assert not everywhere
+    for path in ("/metrics", "/;csv", "/stats", "/haproxy?stats"):
+        assert "haproxy_" not in edge.get(path).text
+        assert "svname" not in edge.get(path).text
+
+
+def test_metrics_answer_on_the_private_bind(host):
+    listening = host.socket.get_listening_sockets()
+    private = next(s.removeprefix("tcp://") for s in listening if s.endswith(":8404"))
+    ask = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=10).read().decode())"
+    assert "haproxy_backend_status{" in host.check_output("python3 -c %s http://%s/metrics", ask, private)
+    assert "chat_websocket,BACKEND" in host.check_output("python3 -c %s %s", ask, f"http://{private}/;csv")

@@ -1,0 +1,125 @@
+"""What a host has of HAProxy is told without failing, whatever it lacks."""
+
+import os
+import time
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import info
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.build import BuildError
+
+CHECKSUM = "a" * 64
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """Make commands that print a text; nothing else is on the path."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def make(name, text, code=0):
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\necho '{text}'\nexit {code}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+def test_a_bare_host(commands):
+    found = info.gather(binary="/nonexistent/haproxy")
+    assert set(found) == {
+        *("distribution", "architecture", "tls", "user", "file_descriptors", "active", "enabled", "restart_pending"),
+        *("binary", "installed", "version"),
+    }
+    assert (found["installed"], found["version"], found["active"], found["enabled"]) == (False, "", False, False)
+    assert found["file_descriptors"] > 0
+
+
+def test_the_wanted_build(commands, tmp_path):
+    build = {"version": "3.0.11", "checksum": CHECKSUM, "options": {}, "prefix": str(tmp_path)}
+    found = info.gather(build=build)
+    assert found["binary"] == f"{tmp_path}/3.0.11-{found['fingerprint']}/sbin/haproxy"
+    assert found["installed"] is False
+    other = info.gather(build={**build, "options": {"USE_LUA": False}})
+    assert other["fingerprint"] != found["fingerprint"]
+
+
+def test_a_build_that_cannot_be_names_the_variable():
+    with pytest.raises(BuildError, match="haproxy_version"):
+        info.gather(build={"version": "three", "checksum": CHECKSUM, "options": {}, "prefix": "/opt/haproxy"})
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("HAProxy version 2.6.12-1+deb12u4 2026/10/01 - https://haproxy.org/", "2.6.12"),
+        ("HAProxy version 3.0.11 2025/06/03 - https://haproxy.org/", "3.0.11"),
+        ("HAProxy version 3.5-dev4-abcdef 2026/11/01", "3.5-dev4"),
+        ("HA-Proxy version 2.0.29 2022/05/13 - http://haproxy.org/", "2.0.29"),
+        ("something else", ""),
+    ],
+)
+def test_the_version_of_a_binary(commands, said, version):
+    found = info.gather(binary=commands("haproxy", said))
+    assert (found["version"], found["installed"]) == (version, bool(version))
+
+
+def test_a_binary_that_does_not_run_is_not_installed(commands):
+    assert info.gather(binary=commands("haproxy", "HAProxy version 3.0.11", code=127))["installed"] is False
+
+
+def systemctl(commands, active, unit="enabled", started=0.0):
+    """Stand in for systemctl; `started` is in seconds of the monotonic clock."""
+    text = f"ActiveState={active}\nUnitFileState={unit}\nInactiveExitTimestampMonotonic={int(started * 1e6)}"
+    commands("systemctl", text)
+
+
+@pytest.mark.parametrize(
+    ("active", "unit", "expected"),
+    [
+        ("active", "enabled", (True, True)),
+        ("reloading", "disabled", (True, False)),
+        ("inactive", "", (False, False)),
+        ("failed", "enabled", (False, True)),
+        ("activating", "static", (False, False)),
+    ],
+)
+def test_the_service(commands, tmp_path, active, unit, expected):
+    systemctl(commands, active, unit)
+    found = info.service_state("haproxy", tmp_path / "none")
+    assert (found["active"], found["enabled"]) == expected
+
+
+def test_a_restart_is_pending_when_the_unit_is_newer_than_the_service(commands, tmp_path):
+    unit = tmp_path / "haproxy.service"
+    unit.touch()
+    now = time.monotonic()
+    systemctl(commands, "active", started=now - 5)
+    assert info.service_state("haproxy", unit)["restart_pending"] is True
+    os.utime(unit, (0, time.time() - 10))
+    assert info.service_state("haproxy", unit)["restart_pending"] is False
+    systemctl(commands, "inactive", started=0)
+    unit.touch()
+    assert info.service_state("haproxy", unit)["restart_pending"] is False
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ("Max open files            1024                 20000                files", 20000),
+        ("Max open files            1024                 1073741816           files", 1_048_576),
+        ("Max open files            1024                 unlimited            files", 1_048_576),
+    ],
+)
+def test_file_descriptors_are_the_hard_limit_within_reason(tmp_path, limits, expected):
+    path = tmp_path / "limits"
+    path.write_text(f"Limit                     Soft Limit           Hard Limit           Units\n{limits}\n")
+    assert info.file_descriptors(path) == expected
+
+
+def test_file_descriptors_where_process_1_is_hidden(tmp_path):
+    assert 0 < info.file_descriptors(tmp_path / "none") <= 1_048_576
+
+
+def test_users():
+    assert info.has_user("root")
+    assert not info.has_user("nobody-of-this-name")
