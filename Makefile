@@ -50,5 +50,5 @@ tools: .venv/made $(NODE_PACKAGES:=/node_modules/.package-lock.json) ## The tool
 
 %/node_modules/.package-lock.json: %/package-lock.json | .venv/made
 	@echo "==> Installing the Node modules of $*"
-	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cd $* && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --silent
 	@touch $@

@@ -98,6 +98,10 @@ file_descriptors:
   returned: always
   type: int
   sample: 1048576
+unit:
+  description: SHA-1 of the unit file C(/etc/systemd/system/haproxy.service), empty where there is none.
+  returned: always
+  type: str
 fingerprint:
   description: Fingerprint of the wanted build on this host, 12 hexadecimal digits.
   returned: when O(build) is given

@@ -250,7 +250,8 @@ class Wanted:
 def wanted(certificates: Sequence[Mapping[str, Any]], services: Sequence[Any]) -> list[Wanted]:
     """Read `haproxy_certificates`, and add what `haproxy_services` name beyond them.
 
-    What is no description of a service is passed over: reading services is another room's. Raises CertificateError that tells all mistakes.
+    What is no description of a service is passed over: reading services is another room's. Raises CertificateError
+    that tells all mistakes.
     """
     found: dict[str, Wanted] = {}
     errors: list[str] = []

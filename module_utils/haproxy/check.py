@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from typing import NamedTuple
@@ -43,18 +42,19 @@ class Message(NamedTuple):
         return f"{place}{self.text}{line}"
 
 
+def binary_version(binary: str) -> str:
+    """The version a HAProxy binary says it has, such as `3.0.11` or `3.5-dev4`; empty if it can't be run or is none."""
+    try:
+        said = subprocess.run([binary, "-v"], capture_output=True, text=True, errors="replace", timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.match(r"HA-?Proxy version (\d+\.\d+(?:[.]\d+|-dev\d+)?)", said.stdout)
+    return found[1] if found and said.returncode == 0 else ""
+
+
 def version(binary: str, stated: str = "") -> tuple[int, ...]:
-    """Major and minor version: what `binary -v` says, else what is stated, else that of a version to come."""
-    said = stated
-    if os.access(binary, os.X_OK):
-        try:
-            answer = subprocess.run(
-                [binary, "-v"], capture_output=True, text=True, timeout=_TIMEOUT, check=False
-            ).stdout
-            said = answer.partition("version ")[2] or stated
-        except OSError:
-            pass  # the check will say why it does not run
-    found = re.match(r"(\d+)\.(\d+)", said)
+    """Major and minor version to write for: the binary's, else the stated one, else that of a version to come."""
+    found = re.match(r"(\d+)\.(\d+)", binary_version(binary) or stated)
     return tuple(int(number) for number in found.groups()) if found else (99, 0)
 
 

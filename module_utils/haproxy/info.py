@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import pwd
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .build import distribution, host_recipe, tls_library
+from .check import binary_version
 
 SERVICE = "haproxy"
 USER = "haproxy"
@@ -35,6 +37,7 @@ def gather(build: dict[str, Any] | None = None, binary: str | None = None) -> di
         "tls": tls_library(),
         "user": has_user(USER),
         "file_descriptors": file_descriptors(),
+        "unit": checksum(UNIT),
         **service_state(SERVICE, UNIT),
     }
     if build:
@@ -45,12 +48,6 @@ def gather(build: dict[str, Any] | None = None, binary: str | None = None) -> di
         version = binary_version(binary)
         facts.update(binary=binary, version=version, installed=bool(version))
     return facts
-
-
-def binary_version(binary: str) -> str:
-    """The version a HAProxy binary says it has, such as `3.0.11` or `3.5-dev4`; empty if it can't be run or is none."""
-    match = re.match(r"HA-?Proxy version (\d+\.\d+(?:[.]\d+|-dev\d+)?)", _output(binary, "-v"))
-    return match[1] if match else ""
 
 
 def service_state(name: str, unit: Path) -> dict[str, bool]:
@@ -66,6 +63,14 @@ def service_state(name: str, unit: Path) -> dict[str, bool]:
         "enabled": properties.get("UnitFileState") == "enabled",
         "restart_pending": active and _older(int(properties.get("InactiveExitTimestampMonotonic") or 0), unit),
     }
+
+
+def checksum(path: Path) -> str:
+    """SHA-1 of a file, as Ansible compares files; empty where there is none."""
+    try:
+        return hashlib.sha1(path.read_bytes()).hexdigest()  # noqa: S324 # it protects nothing
+    except OSError:
+        return ""
 
 
 def has_user(name: str) -> bool:

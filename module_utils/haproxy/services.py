@@ -109,7 +109,7 @@ def base(edge: Edge) -> Configuration:
             "global",
             "",
             [
-                ("logging", "log stdout format raw local0 info"),
+                ("logging", "log stdout format short local0 info"),
                 ("limits", f"maxconn {connections}"),
                 # An old worker ends with its last socket; the master must not end it for the number of reloads.
                 ("reload", "mworker-max-reloads 1000"),

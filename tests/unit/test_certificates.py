@@ -434,28 +434,25 @@ def test_no_key_in_anything_the_module_prints(tmp_path, made):
         "_ansible_diff": True,
         "_ansible_verbosity": 4,
     }
-    chat = made.chat
+    chat, other, rsa, weak = made.chat, made.other, made.rsa, made.weak
     good = [
-        {"name": "a", "pem": chat.pem},
+        {"name": "a", "pem": other.pem},
         {"name": "b", "certificate": chat.certificate, "key": chat.key},
         {"name": "new"},
     ]
     bad = [
-        {"name": "a", "certificate": chat.pem, "key": chat.key.replace("-----", "")},
-        {"name": "b", "certificate": chat.certificate, "chain": chat.key, "key": made.other.key},
-        {"name": "c", "pem": chat.key},
+        {"name": "a", "certificate": rsa.pem, "key": chat.key.replace("-----", "")},
+        {"name": "b", "certificate": chat.certificate, "chain": weak.key, "key": made.expired.key},
+        {"name": "c", "pem": other.key},
     ]
     results = [module({**common, "certificates": given}) for given in (good, good, bad)]
     assert [result[0].get("changed") for result in results] == [True, False, None]
     assert results[2][0]["failed"]
-    made_up = (tmp_path / "certificates" / "new.pem").read_text()
-    secrets = [
-        line
-        for text in (chat.key, made.other.key, made_up.split("-----BEGIN PRIVATE KEY-----")[1])
-        for line in text.splitlines()
-    ]
+    made_up = (tmp_path / "certificates" / "new.pem").read_text().split("-----BEGIN PRIVATE KEY-----")[1]
+    keys = [chat.key, other.key, rsa.key, weak.key, made.expired.key, made_up]
+    secrets = [line for key in keys for line in key.splitlines() if line and "-----" not in line]
     for _, printed in results:
-        assert not [line for line in secrets if line and "-----" not in line and line in printed]
+        assert not [line for line in secrets if line in printed]
 
 
 def test_a_path_without_a_file_is_shown_and_a_bare_key_is_not(tmp_path, made):

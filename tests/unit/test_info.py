@@ -28,7 +28,7 @@ def test_a_bare_host(commands):
     found = info.gather(binary="/nonexistent/haproxy")
     assert set(found) == {
         *("distribution", "architecture", "tls", "user", "file_descriptors", "active", "enabled", "restart_pending"),
-        *("binary", "installed", "version"),
+        *("binary", "installed", "version", "unit"),
     }
     assert (found["installed"], found["version"], found["active"], found["enabled"]) == (False, "", False, False)
     assert found["file_descriptors"] > 0

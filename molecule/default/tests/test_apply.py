@@ -43,7 +43,7 @@ def play(edge, request, tmp_path):
 
 def deployed(edge):
     """What must not change when a change is refused."""
-    files = edge.host.check_output("find /etc/haproxy -type f -exec sha256sum {} + | sort")
+    files = edge.host.check_output("find /etc/haproxy -type f ! -name '*.rejected' -exec sha256sum {} + | sort")
     return files, edge.host.check_output("readlink /usr/local/sbin/haproxy"), edge.worker()
 
 
@@ -112,6 +112,7 @@ def mistake(request, service, key_pairs):
         "another key": {"haproxy_certificates": [{"name": "chat", "certificate": certificate, "key": other_key}]},
         "no such file": {"haproxy_certificates": [{"name": "chat", "pem": "/no/such/file.pem"}]},
         "port in use": additional(bind=f":{TAKEN_PORT}"),
+        "another host's address": additional(bind="192.0.2.1:7778"),
     }[request.param]
 
 
@@ -126,6 +127,8 @@ def mistake(request, service, key_pairs):
         ("another key", ["haproxy_certificates[0].key"]),
         ("no such file", ["haproxy_certificates[0].pem", "/no/such/file.pem"]),
         ("port in use", ["haproxy_sections.frontend.additional.bind", str(TAKEN_PORT)]),
+        # `haproxy -c` does not find this one either, and no port is in use: the reload itself is refused.
+        ("another host's address", ["haproxy_sections.frontend.additional.bind", "192.0.2.1:7778"]),
     ],
     indirect=["mistake"],
 )

@@ -1,0 +1,236 @@
+"""A configuration is made to serve, or nothing changes. The HAProxy here is a stand-in with real sockets."""
+
+import os
+import re
+import socket
+import threading
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply, sections
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+
+ONE = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0"}}})
+TWO = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "maxconn": 5}}})
+
+
+class FakeEdge:
+    """Answers on both sockets as HAProxy does, loads the file's marker at a reload unless it is told to refuse."""
+
+    def __init__(self, target):
+        self.target = target
+        self.serving = ""
+        self.refuse = False
+        self.silent = False
+        self.reloads = 0
+        self.failed = 0
+        self.sockets = []
+        for path in (target.master, target.worker):
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(path)
+            listener.listen()
+            self.sockets.append(listener)
+            threading.Thread(target=self.serve, args=(listener,), daemon=True).start()
+
+    def serve(self, listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rw") as stream:
+                stream.write(self.answer(stream.readline().strip()) + "\n")
+
+    def answer(self, command):
+        if command.startswith("show env"):
+            return f"{apply.MARKER}={self.serving}" if self.serving else "Variable not found"
+        if command == "show proc":
+            return f"#<PID> <type>\n1 master 3 [failed: {self.failed}]"
+        if command != "reload":
+            return "3.0.11"
+        self.reloads += 1
+        if self.refuse:
+            self.failed += 1
+            return "" if self.silent else "Success=0\n--\n[ALERT]    (7) : Starting frontend web: cannot bind socket"
+        with open(self.target.path) as file:
+            self.serving = re.search(rf"{apply.MARKER} (\w+)", file.read())[1]
+        return "" if self.silent else "Success=1\n--\n[NOTICE] (7) : Loading success."
+
+    def stop(self):
+        for listener in self.sockets:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+
+@pytest.fixture
+def target(tmp_path):
+    binary = tmp_path / "builds" / "haproxy"
+    binary.parent.mkdir()
+    binary.write_text("#!/bin/sh\ngrep -q wrong \"$3\" && { echo '[ALERT]    (1) : config : wrong' >&2; exit 1; }\nexit 0\n")
+    binary.chmod(0o755)
+    return apply.Target(
+        path=str(tmp_path / "haproxy.cfg"),
+        binary=str(binary),
+        link=str(tmp_path / "haproxy"),
+        master=str(tmp_path / "master.sock"),
+        worker=str(tmp_path / "admin.sock"),
+        state=str(tmp_path),
+        group=-1,
+    )
+
+
+@pytest.fixture
+def edge(target):
+    """An edge that serves ONE."""
+    assert apply.apply(ONE, target).action == "start"
+    edge = FakeEdge(target)
+    edge.answer("reload")
+    edge.reloads = 0
+    yield edge
+    edge.stop()
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def files(target):
+    return read(target.path), os.readlink(target.link)
+
+
+def test_a_first_run_writes_and_asks_for_a_start(target):
+    outcome = apply.apply(ONE, target)
+    assert (outcome.action, outcome.before) == ("start", "")
+    assert "frontend web" in read(target.path)
+    assert os.stat(target.path).st_mode & 0o777 == 0o640
+    assert os.readlink(target.link) == target.binary
+    assert apply.apply(ONE, target).action == "unchanged"
+
+
+def test_check_mode_writes_nothing(target):
+    outcome = apply.apply(ONE, target, check_mode=True)
+    assert outcome.action == "start"
+    assert "frontend web" in outcome.after
+    assert not os.path.exists(target.path)
+    assert not os.path.lexists(target.link)
+
+
+def test_check_mode_on_a_bare_host_says_that_nothing_was_checked(target):
+    os.unlink(target.binary)
+    assert apply.apply(ONE, target, check_mode=True).checked is False
+    with pytest.raises(ConfigurationError, match="no HAProxy at"):
+        apply.apply(ONE, target)
+
+
+def test_a_difference_is_a_reload_and_then_nothing(target, edge):
+    outcome = apply.apply(TWO, target)
+    assert (outcome.action, edge.reloads) == ("reload", 1)
+    assert outcome.reasons == [f"{target.path} differs from what is wanted"]
+    assert read(target.good) == read(target.path)
+    assert (apply.apply(TWO, target).action, edge.reloads) == ("unchanged", 1)
+
+
+def test_a_file_that_was_written_but_never_loaded_is_loaded(target, edge):
+    edge.serving = "something else"
+    outcome = apply.apply(ONE, target)
+    assert (outcome.action, edge.reloads) == ("reload", 1)
+    assert "serving worker has loaded another" in outcome.reasons[0]
+
+
+def test_a_changed_certificate_is_a_reload_with_its_reason(target, edge, tmp_path):
+    certificate = tmp_path / "site.pem"
+    certificate.write_text("one")
+    secure = sections.from_data({"frontend": {"web": {"bind": f"127.0.0.1:0 ssl crt {certificate}"}}})
+    apply.apply(secure, target)
+    assert apply.apply(secure, target).action == "unchanged"
+    certificate.write_text("two")
+    outcome = apply.apply(secure, target)
+    assert (outcome.action, edge.reloads) == ("reload", 2)
+    assert "such as a certificate" in outcome.reasons[0]
+
+
+def test_another_binary_is_a_reload_and_the_link_follows(target, edge, tmp_path):
+    newer = tmp_path / "newer"
+    newer.write_text("#!/bin/sh\nexit 0\n")
+    newer.chmod(0o755)
+    outcome = apply.apply(ONE, target._replace(binary=str(newer)))
+    assert outcome.action == "reload"
+    assert any("leads to" in reason for reason in outcome.reasons)
+    assert os.readlink(target.link) == str(newer)
+
+
+def test_what_haproxy_refuses_to_parse_changes_nothing(target, edge):
+    before = files(target)
+    wrong = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "wrong": True}}})
+    with pytest.raises(ConfigurationError, match="wrong"):
+        apply.apply(wrong, target)
+    assert (files(target), edge.reloads) == (before, 0)
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["from 2.7 on", "2.6"])
+def test_a_refused_reload_is_undone(target, edge, silent):
+    before = files(target)
+    edge.refuse, edge.silent = True, silent
+    with pytest.raises(ConfigurationError) as raised:
+        apply.apply(TWO, target)
+    said = str(raised.value)
+    assert ("refused the reload" if silent else "cannot bind socket") in said
+    assert target.rejected in said
+    assert files(target) == before
+    assert "maxconn 5" in read(target.rejected)
+    edge.refuse = False
+    assert apply.apply(TWO, target).action == "reload"
+    assert not os.path.exists(target.rejected)
+
+
+def test_after_a_refusal_what_serves_is_put_back_even_if_the_file_was_changed_by_hand(target, edge):
+    apply.apply(ONE, target)
+    edge.serving = ""
+    apply.apply(ONE, target)  # now the last known good
+    serving = read(target.path)
+    with open(target.path, "a") as file:
+        file.write("# by hand\n")
+    edge.refuse = True
+    with pytest.raises(ConfigurationError):
+        apply.apply(TWO, target)
+    assert read(target.path) == serving
+
+
+def test_a_port_of_another_process_is_found_before_the_reload(target, edge):
+    before = files(target)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        taken = sections.from_data({"frontend": {"web": {"bind": [f"127.0.0.1:{port}", "127.0.0.1:0"]}}})
+        with pytest.raises(ConfigurationError, match=rf"haproxy_sections\.frontend\.web\.bind\[0\]: .* port {port}"):
+            apply.apply(taken, target)
+    assert (files(target), edge.reloads) == (before, 0)
+
+
+def test_a_port_that_the_edge_has_already_is_no_obstacle(target, edge):
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        bind = {"bind": f"127.0.0.1:{own.getsockname()[1]}"}
+        with open(target.path, "a") as file:
+            file.write(f"frontend other\n    bind {bind['bind']}\n")
+        assert apply.apply(sections.from_data({"frontend": {"web": bind}}), target).action == "reload"
+
+
+def test_a_full_disk_changes_nothing(target, edge, monkeypatch):
+    before = files(target)
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        apply.apply(TWO, target)
+    assert (files(target), edge.reloads) == (before, 0)
+    assert not [name for name in os.listdir(target.state) if name.startswith(".haproxy")]
+
+
+def test_two_runs_take_turns(target, edge):
+    threads = [threading.Thread(target=apply.apply, args=(TWO, target)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert edge.reloads == 1

@@ -1,0 +1,98 @@
+"""What HAProxy says is told with the place in the YAML it came from. The texts are those of HAProxy 2.6 to 3.4."""
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import check, sections
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+
+CONFIGURATION = sections.from_data(
+    {
+        "global": {"maxconn": 100},
+        "frontend": {"web": {"bind": ":80", "default_backend": "nope"}},
+        "backend": {"api": {"server": ["a 10.0.0.1:80 chek", "b 10.0.0.2:80"]}},
+    }
+)
+# The file: 1 global, 2 maxconn, 4 frontend, 5 bind, 6 default_backend, 8 backend, 9 and 10 the servers.
+PATH = "/tmp/new.cfg"
+
+
+@pytest.mark.parametrize(
+    ("said", "origin", "text"),
+    [
+        (
+            f"[ALERT]    (42) : config : parsing [{PATH}:9] : 'server api/a' : unknown keyword 'chek'; did you mean 'check' maybe ?",
+            "haproxy_sections.backend.api.server[0]",
+            "'server api/a' : unknown keyword 'chek'; did you mean 'check' maybe ?",
+        ),
+        (
+            f"[WARNING]  (42) : config : parsing [{PATH}:5] : some warning.\n   | with a second line",
+            "haproxy_sections.frontend.web.bind",
+            "some warning. with a second line",
+        ),
+        (
+            f"[ALERT]    (42) : config : [{PATH}:10] : 'server api/b' : could not resolve address 'x'.",
+            "haproxy_sections.backend.api.server[1]",
+            "'server api/b' : could not resolve address 'x'.",
+        ),
+        (
+            "[ALERT]    (42) : config : Proxy 'web': unable to find required default_backend: 'nope'.",
+            "haproxy_sections.frontend.web",
+            "Proxy 'web': unable to find required default_backend: 'nope'.",
+        ),
+        (
+            "[WARNING]  (42) : config : 'server api/b' : something without a position",
+            "haproxy_sections.backend.api.server[1]",
+            "'server api/b' : something without a position",
+        ),
+        ("[ALERT]    (42) : Cannot fork", "", "Cannot fork"),
+    ],
+)
+def test_a_message_knows_its_place(said, origin, text):
+    (message,) = check.read(said, PATH, CONFIGURATION)
+    assert (message.origin, message.text) == (origin, text)
+
+
+def test_lines_that_only_sum_up_are_left_out():
+    said = f"""[NOTICE]   (9) : haproxy version is 3.0.11-1
+[NOTICE]   (9) : path to executable is /usr/sbin/haproxy
+[ALERT]    (9) : config : parsing [{PATH}:2] : 'maxconn' : bad value
+[ALERT]    (9) : config : Error(s) found in configuration file : {PATH}
+[ALERT]    (9) : config : Fatal errors found in configuration."""
+    assert [str(message) for message in check.read(said, PATH, CONFIGURATION)] == [
+        "haproxy_sections.global.maxconn: 'maxconn' : bad value (in the line `maxconn 100`)"
+    ]
+
+
+@pytest.fixture
+def binary(tmp_path):
+    """A program that answers as told: exit status and text."""
+
+    def make(status, said=""):
+        path = tmp_path / "haproxy"
+        path.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit {status}\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+def test_warnings_of_a_valid_file_are_returned(binary):
+    warnings = check.check(binary(0, "[WARNING]  (1) : config : Proxy 'web': a warning"), PATH, CONFIGURATION)
+    assert [message.origin for message in warnings] == ["haproxy_sections.frontend.web"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "expected"),
+    [
+        (1, "[ALERT]    (1) : config : Proxy 'web': wrong", "haproxy_sections.frontend.web: Proxy 'web': wrong"),
+        (2, "", "no frontend listens anywhere"),
+        (1, "not found", "not found"),
+    ],
+)
+def test_a_refusal_is_an_error_with_its_words(binary, status, said, expected):
+    with pytest.raises(ConfigurationError, match=expected):
+        check.check(binary(status, said), PATH, CONFIGURATION)
+
+
+def test_a_binary_that_is_not_there_is_named():
+    with pytest.raises(ConfigurationError, match="/no/such/haproxy cannot be run"):
+        check.check("/no/such/haproxy", PATH, CONFIGURATION)

@@ -1,0 +1,132 @@
+"""YAML under HAProxy's keywords becomes the lines a person would have written."""
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, sections, syntax
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration, ConfigurationError
+
+
+def lines(body, kind="backend"):
+    (section,) = sections.from_data({kind: {"x": body}}).sections
+    return [directive.text for directive in section.directives]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"balance": "leastconn"}, ["balance leastconn"]),
+        ({"maxconn": 50000}, ["maxconn 50000"]),
+        ({"disabled": True}, ["disabled"]),
+        ({"log": False}, ["no log"]),
+        ({"log": None}, []),
+        ({"option": ["httplog", "dontlognull"]}, ["option httplog", "option dontlognull"]),
+        ({"option": {"httplog": True, "http-server-close": False}}, ["option httplog", "no option http-server-close"]),
+        ({"timeout": {"connect": "5s", "client": "1m"}}, ["timeout connect 5s", "timeout client 1m"]),
+        ({"stats socket": "/run/x.sock mode 660"}, ["stats socket /run/x.sock mode 660"]),
+        (
+            {"server": ["a 10.0.0.1:80 check", {"name": "b", "address": "10.0.0.2", "port": 80, "check": True, "weight": 5}]},
+            ["server a 10.0.0.1:80 check", "server b 10.0.0.2:80 check weight 5"],
+        ),
+        ({"server": {"a": {"address": "::1", "port": 80, "check": False}}}, ["server a [::1]:80 no-check"]),
+        ({"bind": [{"address": ":443", "ssl": True, "crt": ["a.pem", "b.pem"]}]}, ["bind :443 ssl crt a.pem crt b.pem"]),
+        ({"http-request": {"set-header": ["A 1", "B 2"]}}, ["http-request set-header A 1", "http-request set-header B 2"]),
+    ],
+)
+def test_values(body, expected):
+    assert lines(body) == expected
+
+
+def test_rules_are_written_in_the_order_in_which_haproxy_evaluates_them():
+    assert lines(
+        {
+            "use_backend": "a",
+            "http-request": ["deny if bad", "return status 200"],
+            "acl": "bad src 10.0.0.1",
+            "tcp-request": ["content reject if bad", "connection accept", "inspect-delay 5s"],
+            "redirect": "scheme https",
+        },
+        "frontend",
+    ) == [
+        "acl bad src 10.0.0.1",
+        "tcp-request inspect-delay 5s",
+        "tcp-request connection accept",
+        "tcp-request content reject if bad",
+        "http-request deny if bad",
+        "http-request return status 200",
+        "redirect scheme https",
+        "use_backend a",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"fronted": {"x": {}}}, r"haproxy_sections\.fronted: .* did you mean 'frontend'"),
+        ({"frontend": ["x"]}, r"haproxy_sections\.frontend: a mapping is expected here, not a list"),
+        ({"frontend": {"x": "bind :80"}}, r"haproxy_sections\.frontend\.x: the keywords of frontend 'x' are expected"),
+        ({"backend": {"x": {True: "y"}}}, r"haproxy_sections\.backend\.x\.True: YAML read this key as the boolean true"),
+        ({"backend": {"x": {"server": [["a"]]}}}, r"haproxy_sections\.backend\.x\.server\[0\]: .* not a list"),
+        ({"backend": {"x": {"server": [{"name": {}}]}}}, r"server\[0\]\.name: one value is expected here, not a mapping"),
+        ({"backend": {"x": {"balance": "first\n  user root"}}}, r"haproxy_sections\.backend\.x\.balance: a line break"),
+        ({"backend": {"x\nglobal": {}}}, r"a line break"),
+        ("frontend x", r"haproxy_sections: a mapping of section kinds is expected here, not 'frontend x'"),
+    ],
+)
+def test_a_mistake_is_told_by_its_place(data, said):
+    with pytest.raises(ConfigurationError, match=said):
+        sections.from_data(data)
+
+
+def test_all_mistakes_are_told_at_once():
+    with pytest.raises(ConfigurationError) as raised:
+        sections.from_data([{"nope": {}}, {"backend": {"x": {"a": "'", "b": [["c"]]}}}])
+    assert [problem.split(":")[0] for problem in raised.value.problems] == [
+        "haproxy_sections[0].nope",
+        "haproxy_sections[1].backend.x.a",
+        "haproxy_sections[1].backend.x.b[0]",
+    ]
+
+
+def merged(defaults, *contributions):
+    configuration = fragments.merge(sections.from_data(defaults), *(sections.from_data(data) for data in contributions))
+    return syntax.render(configuration)
+
+
+def test_a_default_yields_and_rules_add_up():
+    assert (
+        merged(
+            {"defaults": {"timeout": {"client": "60s", "server": "60s"}, "option": "httplog"}},
+            {"frontend": {"web": {"bind": ":80", "http-request": "deny if a"}}},
+            {"defaults": {"timeout": {"client": "5s"}, "option": {"httplog": False}}, "frontend": {"web": {"bind": ":81"}}},
+        )
+        == """defaults
+    timeout server 60s
+    timeout client 5s
+    no option httplog
+
+frontend web
+    bind :80
+    bind :81
+    http-request deny if a
+"""
+    )
+
+
+def test_contributors_that_disagree_are_both_named():
+    with pytest.raises(ConfigurationError) as raised:
+        merged(
+            {},
+            {"backend": {"api": {"balance": "leastconn"}}},
+            [{"backend": {"api": {"balance": "roundrobin"}}}],
+        )
+    assert "haproxy_sections[0].backend.api.balance" in str(raised.value)
+    assert "of haproxy_sections.backend.api.balance" in str(raised.value)
+
+
+def test_what_agrees_is_written_once():
+    assert merged({}, {"backend": {"a": {"balance": "first"}}}, {"backend": {"a": {"balance": "first"}}}) == (
+        "backend a\n    balance first\n"
+    )
+
+
+def test_nothing_asked_for_is_nothing():
+    assert sections.from_data(None) == sections.from_data({}) == Configuration()

@@ -1,0 +1,107 @@
+"""HAProxy's text is read and written without losing or gaining anything."""
+
+import string
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import sections, syntax
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import (
+    Configuration,
+    ConfigurationError,
+    Directive,
+    Section,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+WORDS = st.text(alphabet=string.printable.replace("\x0b", "").replace("\x0c", "").replace("\n", "").replace("\r", ""))
+KEYWORDS = st.from_regex(r"\A[a-z][a-z0-9_.-]{0,20}\Z").filter(lambda word: word not in syntax.SECTIONS)
+PURPOSES = st.sampled_from(["", "tls", "affinity", "health check"])
+DIRECTIVES = st.builds(
+    Directive, KEYWORDS, st.lists(WORDS.map(syntax.quote), max_size=4).map(tuple), PURPOSES, st.just("")
+)
+SECTIONS = st.builds(
+    Section,
+    st.sampled_from(["frontend", "backend", "listen", "peers"]),
+    KEYWORDS,
+    st.lists(DIRECTIVES, max_size=6).map(tuple),
+)
+
+
+@given(st.lists(SECTIONS, max_size=4).map(lambda found: Configuration(tuple(found))))
+def test_what_is_rendered_is_read_back(configuration):
+    assert syntax.parse(syntax.render(configuration)) == configuration
+
+
+@given(WORDS)
+def test_a_quoted_value_is_one_word_and_means_itself(value):
+    (word,) = syntax.split(syntax.quote(value))
+    assert syntax.unquote(word) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("server a 10.0.0.1:80 check", ["server", "a", "10.0.0.1:80", "check"]),
+        ("set-header X %[src]\tif  { src 10.0.0.0/8 }", ["set-header", "X", "%[src]", "if", "{", "src", "10.0.0.0/8", "}"]),
+        ('string "a b" c', ["string", '"a b"', "c"]),
+        (r"a\ b 'c \' d", [r"a\ b", r"'c \'", "d"]),
+        (r'"a \" b"', [r'"a \" b"']),
+        (r"x\#y", [r"x\#y"]),
+    ],
+)
+def test_words_keep_their_spelling(text, words):
+    assert syntax.split(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a\nuser root", "line break"),
+        ("a\x00b", "control character"),
+        ("redirect location /a#b", "comment"),
+        ('string "never closed', "never closed"),
+        ("ends with \\", "backslash"),
+    ],
+)
+def test_what_would_become_something_else_is_refused(text, said):
+    with pytest.raises(ConfigurationError, match=said):
+        syntax.split(text)
+
+
+def test_a_file_that_people_wrote_is_understood():
+    configuration = syntax.parse(
+        """
+# Our edge
+global
+  maxconn 100 # enough
+
+defaults web
+  timeout client 5s
+
+frontend main from web
+  # who may come in
+  acl inside src 10.0.0.0/8 \\
+      192.168.0.0/16
+  use_backend 'app' if inside
+"""
+    )
+    assert [section.header for section in configuration.sections] == ["global", "defaults web", "frontend main from web"]
+    main = configuration.section("frontend", "main")
+    assert main.directives[0] == Directive("acl", ("inside", "src", "10.0.0.0/8", "192.168.0.0/16"), "who may come in")
+    assert configuration.sections[0].directives[0].text == "maxconn 100"
+
+
+def test_a_broken_file_is_told_by_its_line():
+    with pytest.raises(ConfigurationError, match="line 3: the quote"):
+        syntax.parse("global\n  maxconn 5\n  log 'a b\n")
+
+
+def test_data_and_back():
+    data = {
+        "global": {"maxconn": 5000},
+        "defaults": {"timeout": {"connect": "5s", "client": "60s"}, "option": ["httplog", "dontlognull"]},
+        "frontend": {"metrics": {"bind": "127.0.0.1:8404", "stats": ["enable", "uri /"]}},
+        "backend": {"api from web": {"server": [{"name": "a", "address": "2001:db8::1", "port": 80, "check": True}]}},
+    }
+    first = sections.from_data(data)
+    assert sections.from_data(sections.to_data(first)) == first
