@@ -40,7 +40,8 @@ collection: tools ## The artifact in .cache/collection, examined by ansible-test
 	@tools/scenarios collection
 
 clean: ## Remove the tools, the images and everything else that was made
-	tools/images remove
+	@tools/images remove
+	@tools/engine stop
 	rm -rf .cache .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache $(NODE_PACKAGES:=/node_modules)
 
 tools: .venv/made $(NODE_PACKAGES:=/node_modules/.package-lock.json) ## The tool environment in .venv

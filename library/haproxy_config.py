@@ -187,6 +187,7 @@ problems:
 """
 
 import grp
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -239,6 +240,7 @@ def main() -> None:
         statistics=parameters["statistics"],
         profile=parameters["tls_profile"],
         certificates=parameters["certificates"],
+        lua=os.path.join(os.path.dirname(parameters["path"]), "edge.lua"),
         runtime_socket=parameters["runtime_socket"],
         groups=parameters["groups"],
         version=check.version(parameters["binary"], parameters["version"]),

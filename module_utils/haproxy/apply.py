@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from . import check, runtime
 from .model import Configuration, ConfigurationError, Directive, Section
-from .syntax import parse, render, unquote
+from .syntax import parse, quote, render, unquote
 
 # The environment variable that tells which configuration a worker has loaded (`show env`).
 MARKER = "REALTIME_EDGE_CONFIGURATION"
@@ -86,16 +86,18 @@ def mark(configuration: Configuration, binary: str) -> tuple[Configuration, str]
 
     The marker is a hash of all that a worker loads: the rest of the text, the program, the files it refers to.
     """
-    digest = hashlib.sha256(f"{binary}\n{render(configuration)}".encode())
+    digest = hashlib.sha256(f"{binary}\n{render(configuration)}{configuration.files}".encode())
+    own = {path for path, _text in configuration.files}
     for path in _files(configuration):
-        digest.update(path.encode() + _digest(path))
+        if path not in own:
+            digest.update(path.encode() + _digest(path))
     value = digest.hexdigest()[:16]
     marker = Directive("setenv", (MARKER, value), "marker", "the role's defaults")
     head, rest = Section("global"), configuration.sections
     if rest and rest[0].kind == "global":
         head, rest = rest[0], rest[1:]
     marked = Section(head.kind, head.name, (*head.directives, marker), head.origin)
-    return Configuration((marked, *rest), _BANNER), value
+    return Configuration((marked, *rest), _BANNER, configuration.files), value
 
 
 def _files(configuration: Configuration) -> list[str]:
@@ -137,6 +139,7 @@ def apply(configuration: Configuration, target: Target, check_mode: bool = False
         before = _read(target.path)
         running = runtime.answers(target.master)
         reasons = _reasons(text, marker, before, running, target)
+        reasons += [f"{path} is not as it should be" for path, content in marked.files if _read(path) != content]
         if not reasons:
             return Outcome("unchanged", [], before, text, [], True)
         warnings: list[str] = []
@@ -149,7 +152,7 @@ def apply(configuration: Configuration, target: Target, check_mode: bool = False
         elif not check_mode:
             raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
         if not check_mode:
-            _change(text, marker, before, running, target)
+            _change(marked, marker, before, running, target)
         return Outcome("reload" if running else "start", reasons, before, text, warnings, installed)
 
 
@@ -181,10 +184,14 @@ def _unmarked(text: str) -> str:
 
 def _examine(wanted: Configuration, text: str, binary: str) -> list[str]:
     """HAProxy's warnings about the text; whatever speaks against it raises `ConfigurationError`."""
-    with _storage("a temporary file"), tempfile.NamedTemporaryFile("w", prefix="haproxy-", suffix=".cfg") as file:
-        file.write(text)
-        file.flush()
-        return [str(warning) for warning in check.check(binary, file.name, wanted)]
+    with _storage("a temporary file"), tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
+        for number, (path, content) in enumerate(wanted.files):
+            candidate = os.path.join(folder, str(number))
+            _write(candidate, content, -1)
+            text = text.replace(quote(path), candidate)
+        candidate = os.path.join(folder, "haproxy.cfg")
+        _write(candidate, text, -1)
+        return [str(warning) for warning in check.check(binary, candidate, wanted)]
 
 
 def taken_binds(wanted: Configuration, serving: Configuration) -> list[str]:
@@ -224,14 +231,17 @@ def _addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, int], 
                 yield ("" if host == "*" else host, int(port)), line.origin
 
 
-def _change(text: str, marker: str, before: str, running: bool, target: Target) -> None:
+def _change(wanted: Configuration, marker: str, before: str, running: bool, target: Target) -> None:
+    text = render(wanted)
     link_before = os.readlink(target.link) if target.link and os.path.islink(target.link) else ""
+    for path, content in wanted.files:
+        _write(path, content, target.group)
     _write(target.path, text, target.group)
     try:
         if target.link:
             _link(target.binary, target.link)
         if running:
-            _reload(marker, target)
+            _reload(wanted, marker, target)
     except (ConfigurationError, OSError) as error:
         _write(target.rejected, text, target.group)
         _restore(target, before, link_before)
@@ -263,11 +273,13 @@ def _restore(target: Target, before: str, link_before: str) -> None:
         _link(link_before, target.link)
 
 
-def _reload(marker: str, target: Target) -> None:
+def _reload(wanted: Configuration, marker: str, target: Target) -> None:
     failed_before = runtime.failed_reloads(target.master)
     answer = runtime.reload(target.master)
     if answer.taken is False:
-        raise ConfigurationError(f"HAProxy refused the reload: {_said(answer.log)}")
+        alerts = [message for message in check.read(answer.log, target.path, wanted) if message.level == "ALERT"]
+        said = "; ".join(str(message) for message in alerts) or answer.log or "it gave no reason"
+        raise ConfigurationError(f"HAProxy refused the reload: {said}")
     limit = time.monotonic() + _SETTLE
     problem = f"no worker has loaded it within {_SETTLE:g} s of the reload"
     while time.monotonic() < limit:
@@ -281,12 +293,6 @@ def _reload(marker: str, target: Target) -> None:
             pass  # the socket changes hands
         time.sleep(0.05)
     raise ConfigurationError(f"the new configuration does not serve: {problem}")
-
-
-def _said(log: str) -> str:
-    """The alerts of a start-up log, without time stamps and process ids."""
-    lines = [line for line in log.splitlines() if "ALERT" in line] or log.splitlines()
-    return "; ".join(re.sub(r"^\[\w+\]\s*\(\d+\) : ", "", line).strip() for line in lines) or "it gave no reason"
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from .model import Configuration, ConfigurationError, Directive, Section
 from .syntax import lines
 
 _LEVEL = re.compile(r"^\[(ALERT|WARNING|NOTICE|DIAG)\]\s*\(\d+\) : (.*)$")
-_POSITION = re.compile(r"(?:config : )?(?:parsing )?\[(?P<file>[^\]]+):(?P<line>\d+)\]\s*:\s*")
+_POSITION = re.compile(r"(?:(?:config : )?parsing )?\[(?P<file>[^\]]+):(?P<line>\d+)\](?:\s*:)?\s*")
 _SERVER = re.compile(r"'server (?P<backend>[^/']+)/(?P<server>[^']+)'")
 _PROXY = re.compile(r"(?i)\b(?:proxy|frontend|backend|listen) '(?P<name>[^']+)'")
 

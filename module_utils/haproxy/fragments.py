@@ -73,7 +73,8 @@ def merge(defaults: Configuration, *contributions: Configuration) -> Configurati
         merged[section.key] = _underlay(section, stated) if stated else section
     # Values in force must be read before the sections that inherit them (manual, 4 "defaults").
     ordered = sorted(merged.values(), key=lambda section: _FIRST.index(section.kind) if section.kind in _FIRST else 2)
-    return Configuration(tuple(sections.arrange(section) for section in ordered))
+    files = tuple(file for contribution in contributions for file in contribution.files)
+    return Configuration(tuple(sections.arrange(section) for section in ordered), files=files)
 
 
 def _join(known: Section, more: Section, problems: list[str]) -> Section:

@@ -63,10 +63,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Configuration:
-    """All sections, in the order of the file; `banner` is a comment at its head, one line."""
+    """All sections, in the order of the file.
+
+    `banner` is a comment at its head, one line. `files` (path, text) are named by the text and belong to it.
+    """
 
     sections: tuple[Section, ...] = ()
     banner: str = field(default="", compare=False)
+    files: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     def section(self, kind: str, name: str = "") -> Section | None:
         """The first section of this kind and name, or None."""

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import time
 from typing import NamedTuple
 
 # A reload of a large configuration takes seconds; nothing else takes long.
@@ -45,12 +47,18 @@ def ask(path: str, command: str, timeout: float = _TIMEOUT) -> str:
 
 
 def answers(path: str) -> bool:
-    """Whether a HAProxy listens at this socket."""
-    try:
-        ask(path, "show version", 5)
-    except RuntimeFailure:
-        return False
-    return True
+    """Whether a HAProxy listens at this socket; one that is just re-executing itself gets two seconds."""
+    limit = time.monotonic() + 2
+    while os.path.exists(path):
+        try:
+            ask(path, "show version", 5)
+        except RuntimeFailure:
+            if time.monotonic() > limit:
+                return False
+            time.sleep(0.1)
+        else:
+            return True
+    return False
 
 
 def environment(path: str, name: str) -> str:

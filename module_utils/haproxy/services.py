@@ -27,6 +27,9 @@ _SPARE_DESCRIPTORS = 200
 
 _MOST_CONNECTIONS = 50000
 
+# The version that brought `http-request pause`.
+_PAUSE = (3, 2)
+
 Version = tuple[int, ...]
 
 
@@ -58,8 +61,8 @@ class Edge(NamedTuple):
     """What all services of a host share.
 
     `http`, `https`: bind addresses of the two frontends. `statistics`: bind address of the statistics, empty for none.
-    `groups`: inventory group → members `{name, address}`. `version`: of the HAProxy that will run. `descriptors`: how
-    many file descriptors the service may have.
+    `certificates`: their folder. `lua`: where a script of ours goes. `groups`: inventory group → members
+    `{name, address}`. `version`: of the HAProxy that will run. `descriptors`: how many file descriptors it may have.
     """
 
     http: tuple[str, ...]
@@ -67,6 +70,7 @@ class Edge(NamedTuple):
     statistics: str
     profile: str
     certificates: str
+    lua: str
     runtime_socket: str
     groups: dict[str, list[dict[str, Any]]]
     version: Version
@@ -169,10 +173,15 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
     if not services:
         return Configuration()
     result = [_http(edge), _https(services, edge)]
+    files: tuple[tuple[str, str], ...] = ()
     tables = [service for service in services if service.affinity == "session" and service.transports]
     if tables:
         # One peer, ourselves: at a reload the old worker hands the tables to the new one.
-        result.insert(0, _section("global", "", [("affinity", "localpeer edge")]))
+        needs = [("affinity", "localpeer edge")]
+        if edge.version < _PAUSE:
+            needs.append(("affinity", f"lua-load-per-thread {quote(edge.lua)}"))
+            files = ((edge.lua, socketio.LUA),)
+        result.insert(0, _section("global", "", needs))
         lines = [("affinity", "bind 127.0.0.1:8405"), ("affinity", "server edge")]
         lines += [
             ("affinity", f"table {service.name} type string len {socketio.SESSION_ID_LENGTH} size 100k expire 10m")
@@ -182,7 +191,7 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
     for service in services:
         result.append(_backend(service, "http", service.servers))
         result.extend(_backend(service, transport, service.socket_servers) for transport in service.transports)
-    return Configuration(tuple(result))
+    return Configuration(tuple(result), files=files)
 
 
 def _section(kind: str, name: str, body: list[tuple[str, str]], origin: str = "the role's defaults") -> Section:
@@ -256,8 +265,8 @@ def _routes(service: Service, edge: Edge) -> list[Directive]:
     if service.transports:
         session = service.affinity == "session"
         lines += socketio.recognise(names, "flashsocket" in service.transports, session)
-        if session and edge.version >= (3, 2):
-            lines.append(socketio.wait_for_table(names))
+        if session:
+            lines.append(socketio.wait_for_table(names, edge.version < _PAUSE))
     for transport in socketio.TRANSPORTS:
         if transport in service.transports:
             condition = socketio.route(names, transport)

@@ -74,11 +74,17 @@ def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
     return [_line(purpose, text) for purpose, text in lines]
 
 
-def wait_for_table(names: Names) -> Directive:
-    """Frontend line (HAProxy >= 3.2): after a reload the table reaches the new worker some milliseconds late."""
+# For HAProxy before 3.2, which has no `http-request pause`.
+LUA = """-- After a reload the affinity table reaches the new worker some milliseconds late: a request waits for it.
+core.register_action("wait_for_table", {"http-req"}, function() core.msleep(400) end)
+"""
+
+
+def wait_for_table(names: Names, lua: bool) -> Directive:
+    """Frontend line: after a reload the table reaches the new worker some milliseconds late; `lua` where 3.2 is not."""
     return _line(
         "affinity",
-        f"http-request pause 400ms if {names.condition}{names.acl('socketio')} "
+        f"http-request {'lua.wait_for_table' if lua else 'pause 400ms'} if {names.condition}{names.acl('socketio')} "
         f"{{ var(txn.sid) -m found }} !{{ var(txn.sid),in_table({names.table}) }}",
     )
 

@@ -1,5 +1,6 @@
 """A configuration is made to serve, or nothing changes. The HAProxy here is a stand-in with real sockets."""
 
+import dataclasses
 import os
 import re
 import socket
@@ -147,6 +148,20 @@ def test_a_changed_certificate_is_a_reload_with_its_reason(target, edge, tmp_pat
     outcome = apply.apply(secure, target)
     assert (outcome.action, edge.reloads) == ("reload", 2)
     assert "such as a certificate" in outcome.reasons[0]
+
+
+def test_a_file_that_belongs_to_the_configuration_comes_along(target, edge, tmp_path):
+    script = tmp_path / "edge.lua"
+    text = sections.from_data({"global": {"lua-load": str(script)}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
+    wanted = dataclasses.replace(text, files=((str(script), "-- ours\n"),))
+    assert apply.apply(wanted, target, check_mode=True).action == "reload"
+    assert not script.exists()
+    apply.apply(wanted, target)
+    assert script.read_text() == "-- ours\n"
+    assert apply.apply(wanted, target).action == "unchanged"
+    script.write_text("-- changed by hand\n")
+    assert apply.apply(wanted, target).reasons == [f"{script} is not as it should be"]
+    assert script.read_text() == "-- ours\n"
 
 
 def test_another_binary_is_a_reload_and_the_link_follows(target, edge, tmp_path):

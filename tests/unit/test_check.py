@@ -43,6 +43,11 @@ PATH = "/tmp/new.cfg"
             "haproxy_sections.backend.api.server[1]",
             "'server api/b' : something without a position",
         ),
+        (
+            f"[ALERT]    (42) : Binding [{PATH}:5] for frontend web: cannot bind socket (Cannot assign requested address)",
+            "haproxy_sections.frontend.web.bind",
+            "Binding for frontend web: cannot bind socket (Cannot assign requested address)",
+        ),
         ("[ALERT]    (42) : Cannot fork", "", "Cannot fork"),
     ],
 )

@@ -15,7 +15,7 @@ CHAT = {"name": "chat", "hosts": ["chat.example.com"], "servers": {"group": "cha
 
 def edge(version=(3, 2)):
     return services.Edge(
-        (":80",), (":443",), "127.0.0.1:8404", "intermediate", "/etc/haproxy/certificates", "/run/x.sock", GROUPS, version, 20000
+        (":80",), (":443",), "127.0.0.1:8404", "intermediate", "/etc/haproxy/certificates", "/etc/haproxy/edge.lua", "/run/x.sock", GROUPS, version, 20000
     )
 
 
@@ -47,9 +47,11 @@ def test_requests_for_unknown_hosts_are_turned_away_only_if_all_services_have_ho
     assert lines[-1] == "use_backend rest_http"
 
 
-def test_the_pause_is_written_only_where_haproxy_knows_it():
-    assert any("pause" in line for line in built(CHAT, version=(3, 2))["frontend https"])
-    assert not any("pause" in line for line in built(CHAT, version=(3, 0))["frontend https"])
+@pytest.mark.parametrize(("version", "action", "script"), [((3, 2), "pause 400ms", False), ((3, 0), "lua.wait_for_table", True)])
+def test_after_a_reload_a_session_waits_for_its_table(version, action, script):
+    sections = built(CHAT, version=version)
+    assert sum(line.startswith(f"http-request {action} if") for line in sections["frontend https"]) == 1
+    assert ("lua-load-per-thread /etc/haproxy/edge.lua" in sections["global"]) is script
 
 
 @pytest.mark.parametrize(
