@@ -48,6 +48,7 @@ class Held:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self.events: list[dict[str, Any]] = []
+        self.asked = 0
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -63,10 +64,14 @@ class Held:
 
     def ping(self) -> dict[str, Any]:
         """Ask every client's node for an answer: {"answered": N, "failed": N, "per_node": {...}}."""
-        before = len(self.of("ping"))
-        self.process.stdin.write("ping\n")
+        self.talk(1)
+        return wait_until("all were answered", lambda: self.of("ping")[self.asked - 1 :])[0]
+
+    def talk(self, times: int) -> None:
+        """Ask every client's node several times, without waiting for the answers."""
+        self.asked += times
+        self.process.stdin.write("ping\n" * times)
         self.process.stdin.flush()
-        return wait_until("all clients were asked", lambda: self.of("ping")[before:])[0]
 
     def stop(self) -> None:
         """Close all clients."""

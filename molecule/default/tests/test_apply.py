@@ -78,6 +78,18 @@ def service(edge):
     return edge.variables["haproxy_services"][0]
 
 
+def test_affinity_by_cookie_is_an_option(edge, service, play):
+    changed = {"haproxy_services": [{**service, "socketio": {"affinity": "cookie"}}]}
+    try:
+        assert play(changed).returncode == 0
+        browsers = edge.client("affinity.js", "--clients", "10", "--cookies")
+        assert (browsers["connected"], browsers["failed"], browsers["moved"]) == (10, 0, 0), browsers
+        others = edge.client("affinity.js", "--clients", "10")
+        assert others["failed"] + others["moved"] > 0, others
+    finally:
+        assert play({}).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def key_pairs(edge):
     """Two certificates and their keys, for the service's name."""
