@@ -1,7 +1,7 @@
 # `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
 # but for a container engine and mmdebstrap, which come from apt-get where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help tools demo demo-down test lint unit molecule collection clean
+.PHONY: help tools demo demo-down test lint unit sanity molecule collection clean
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
@@ -19,7 +19,7 @@ demo: tools ## An edge and two Socket.IO nodes in containers, and the proof that
 demo-down: tools ## Remove the demo
 	@tools/demo down
 
-test: lint unit ## Lint, unit tests, and every scenario
+test: lint unit sanity ## Lint, unit tests, sanity of the artifact, and every scenario
 	@tools/scenarios
 
 lint: tools ## Static checks of everything
@@ -35,8 +35,10 @@ unit: tools ## Unit tests
 molecule: tools ## One scenario: make molecule SCENARIO=default
 	molecule test --scenario-name $(SCENARIO)
 
-collection: tools ## The artifact in .cache/collection, examined by ansible-test sanity, its role run from where it is installed
+sanity: tools ## ansible-test sanity on the artifact
 	@tools/collection sanity
+
+collection: sanity ## The artifact in .cache/collection, examined, and its role run from where it is installed
 	@tools/scenarios collection
 
 clean: ## Remove the tools, the images and everything else that was made

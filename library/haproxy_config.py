@@ -251,7 +251,6 @@ def main() -> None:
         binary=parameters["binary"],
         link=parameters["link"] or "",
         master=parameters["master_socket"],
-        worker=parameters["runtime_socket"],
         state=parameters["state_directory"],
         group=group_id(parameters["group"]),
     )

@@ -43,7 +43,7 @@ class Target(NamedTuple):
     """Where the configuration goes and who runs it.
 
     `path`: the file. `binary`: the program that has to run it; `link`: the symlink that the service starts, empty where
-    the service starts the binary itself. `master`, `worker`: the sockets. `state`: folder of the last known good file.
+    the service starts the binary itself. `master`: the master CLI. `state`: folder of the last known good file.
     `group`: numeric group that may read the files, -1 to leave it.
     """
 
@@ -51,7 +51,6 @@ class Target(NamedTuple):
     binary: str
     link: str
     master: str
-    worker: str
     state: str
     group: int
 
@@ -169,7 +168,7 @@ def _reasons(text: str, marker: str, before: str, running: bool, target: Target)
         reasons.append(f"{target.link} leads to {leads} instead of {target.binary}")
     if running and not reasons:
         try:
-            serving = runtime.environment(target.worker, MARKER)
+            serving = runtime.environment(target.master, MARKER)
         except runtime.RuntimeFailure as failure:
             reasons.append(f"which configuration serves cannot be told: {failure}")
         else:
@@ -262,7 +261,7 @@ def _restore(target: Target, before: str, link_before: str) -> None:
     text = before
     good = _read(target.good)
     with contextlib.suppress(runtime.RuntimeFailure):
-        serving = runtime.environment(target.worker, MARKER)
+        serving = runtime.environment(target.master, MARKER)
         if serving and f" {serving}\n" in good:
             text = good
     if text:
@@ -284,7 +283,7 @@ def _reload(wanted: Configuration, marker: str, target: Target) -> None:
     problem = f"no worker has loaded it within {_SETTLE:g} s of the reload"
     while time.monotonic() < limit:
         try:
-            if runtime.environment(target.worker, MARKER) == marker:
+            if runtime.environment(target.master, MARKER) == marker:
                 return
             if answer.taken is None and runtime.failed_reloads(target.master) > failed_before:
                 problem = "HAProxy refused the reload (its log says why)"

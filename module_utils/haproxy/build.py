@@ -24,11 +24,12 @@ import tarfile
 import tempfile
 import threading
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ansible.module_utils.urls import open_url
 
 CONNECT_TIMEOUT = 5
 """Seconds a place may take to accept a connection, and to send the next piece of data."""
@@ -297,9 +298,8 @@ def _within(seconds: float, action: Callable[[], Any]) -> Any:
 
 
 def _from_url(url: str, destination: Path) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "realtime.edge"})  # noqa: S310 (http and https only)
     try:
-        answer = _within(ANSWER_TIMEOUT, lambda: urllib.request.urlopen(request, timeout=CONNECT_TIMEOUT))  # noqa: S310
+        answer = _within(ANSWER_TIMEOUT, lambda: open_url(url, timeout=CONNECT_TIMEOUT, http_agent="realtime.edge"))
         with answer, destination.open("wb") as file:
             shutil.copyfileobj(answer, file)
     except urllib.error.HTTPError as error:
@@ -639,7 +639,7 @@ def unpack(recipe: Recipe, archive: Path, prefix: Path) -> None:
             raise BuildError(
                 f"{archive} holds {inside or 'nothing'}, but this host ({recipe.described()}) needs {recipe.name}"
             )
-        version, _, reason = _ability(stage / "sbin" / "haproxy")
+        version, _features, reason = _ability(stage / "sbin" / "haproxy")
         if version != recipe.version:
             raise BuildError(f"The binary in {archive} does not run on this host: {reason}")
         _place(recipe, stage, prefix)

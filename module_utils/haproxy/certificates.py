@@ -87,10 +87,10 @@ def describe(der: bytes) -> Certificate:
     no openssl command: so the few fields of interest are read here.
     """
     try:
-        _, certificate = next(_elements(der))
-        _, to_be_signed = next(_elements(certificate))
+        _tag, certificate = next(_elements(der))
+        _tag, to_be_signed = next(_elements(certificate))
         fields = [element for element in _elements(to_be_signed) if element[0] != 0xA0]  # without the version
-        issuer, validity, subject = (content for _, content in fields[2:5])
+        issuer, validity, subject = (content for _tag, content in fields[2:5])
         extensions = next((content for tag, content in fields if tag == 0xA3), b"")
         not_before, not_after = (_time(tag, content) for tag, content in _elements(validity))
         alternatives = tuple(_alternative_names(extensions))
@@ -135,20 +135,20 @@ ATTRIBUTES = {
 
 def _name(data: bytes) -> Iterator[tuple[str, str]]:
     """Yield the attributes of a distinguished name that people know (RFC 5280, section 4.1.2.4)."""
-    for _, attributes in _elements(data):
-        for _, attribute in _elements(attributes):
-            (_, kind), (tag, value) = _elements(attribute)
+    for _tag, attributes in _elements(data):
+        for _tag, attribute in _elements(attributes):
+            (_tag, kind), (tag, value) = _elements(attribute)
             if kind in ATTRIBUTES:
                 yield ATTRIBUTES[kind], value.decode("utf-16-be" if tag == 0x1E else "utf-8", "replace")
 
 
 def _alternative_names(data: bytes) -> Iterator[str]:
     """Yield the host names and addresses of the extension subjectAltName (RFC 5280, section 4.2.1.6)."""
-    for _, extensions in _elements(data):
-        for _, extension in _elements(extensions):
+    for _tag, extensions in _elements(data):
+        for _tag, extension in _elements(extensions):
             parts = list(_elements(extension))
             if parts[0][1] == b"\x55\x1d\x11":
-                for _, names in _elements(parts[-1][1]):
+                for _tag, names in _elements(parts[-1][1]):
                     for tag, content in _elements(names):
                         if tag == 0x82:
                             yield content.decode("ascii", "replace")
@@ -323,7 +323,7 @@ def _value(part: str, text: str) -> list[tuple[str, bytes]]:
         kind = "PRIVATE KEY" if part == "key" else "CERTIFICATE"
         raise ValueError(f"is not PEM: there is no -----BEGIN {kind}----- with its END in it")
     certificates = [describe(content) for kind, content in blocks if kind == "CERTIFICATE"]
-    keys = sum(kind.endswith("PRIVATE KEY") for kind, _ in blocks)
+    keys = sum(kind.endswith("PRIVATE KEY") for kind, _text in blocks)
     if part == "key" and not keys:
         raise ValueError(f"holds {'a certificate' if certificates else blocks[0][0]}, not a private key")
     if part == "key" and certificates:
@@ -564,7 +564,7 @@ def _carry_out(changes: Iterable[Change]) -> None:
     """Make folders, write all files beside their places, and then put them there: all of them or, on an error, none."""
     ready: list[tuple[str, Path]] = []
     try:
-        for path, _, target in changes:
+        for path, _change, target in changes:
             if target.bundle is None:
                 for parent in reversed(path.parents):
                     if not parent.exists():
@@ -587,5 +587,5 @@ def _carry_out(changes: Iterable[Change]) -> None:
             os.replace(*ready[0])
             ready.pop(0)
     finally:
-        for temporary, _ in ready:
+        for temporary, _path in ready:
             os.unlink(temporary)

@@ -61,10 +61,17 @@ def answers(path: str) -> bool:
     return False
 
 
-def environment(path: str, name: str) -> str:
-    """The value of an environment variable in the worker behind this Runtime API socket; empty where it has none."""
-    answer = ask(path, f"show env {name}", 10)
-    found = re.search(rf"^{re.escape(name)}=(.*)$", answer, re.MULTILINE)
+def environment(master: str, name: str) -> str:
+    """The value of an environment variable in the worker that serves; empty where it has none.
+
+    Asked through the master: for a moment after a reload, the worker's own socket may still be answered by the old one.
+    After a refused reload the serving worker may be listed among the old ones: it is the one with the fewest reloads.
+    """
+    rows = re.findall(r"^(\d+)\s+worker\s+(\d+)", ask(master, "show proc", 10), re.MULTILINE)
+    if not rows:
+        raise RuntimeFailure(f"{master} knows of no worker")
+    worker, _reloads = min(rows, key=lambda row: int(row[1]))
+    found = re.search(rf"^{re.escape(name)}=(.*)$", ask(master, f"@!{worker} show env {name}", 10), re.MULTILINE)
     return found.group(1).strip() if found else ""
 
 

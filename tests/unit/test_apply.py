@@ -1,4 +1,4 @@
-"""A configuration is made to serve, or nothing changes. The HAProxy here is a stand-in with real sockets."""
+"""A configuration is made to serve, or nothing changes. The HAProxy here is a stand-in with a real socket."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ TWO = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "maxconn":
 
 
 class FakeEdge:
-    """Answers on both sockets as HAProxy does, loads the file's marker at a reload unless it is told to refuse."""
+    """Answers on the master CLI as HAProxy does, loads the file's marker at a reload unless it is told to refuse."""
 
     def __init__(self, target):
         self.target = target
@@ -24,28 +24,26 @@ class FakeEdge:
         self.silent = False
         self.reloads = 0
         self.failed = 0
-        self.sockets = []
-        for path in (target.master, target.worker):
-            listener = socket.socket(socket.AF_UNIX)
-            listener.bind(path)
-            listener.listen()
-            self.sockets.append(listener)
-            threading.Thread(target=self.serve, args=(listener,), daemon=True).start()
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(target.master)
+        self.socket.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
 
-    def serve(self, listener):
+    def serve(self):
         while True:
             try:
-                connection, _ = listener.accept()
+                connection, _ = self.socket.accept()
             except OSError:
                 return
             with connection, connection.makefile("rw") as stream:
                 stream.write(self.answer(stream.readline().strip()) + "\n")
 
     def answer(self, command):
-        if command.startswith("show env"):
+        if command.startswith("@!7 show env"):
             return f"{apply.MARKER}={self.serving}" if self.serving else "Variable not found"
         if command == "show proc":
-            return f"#<PID> <type>\n1 master 3 [failed: {self.failed}]"
+            # The serving worker has seen the refused reloads; another one only drains.
+            return f"#<PID> <type>\n1 master 9 [failed: {self.failed}]\n# old workers\n6 worker 8\n7 worker {self.failed}"
         if command != "reload":
             return "3.0.11"
         self.reloads += 1
@@ -57,9 +55,8 @@ class FakeEdge:
         return "" if self.silent else "Success=1\n--\n[NOTICE] (7) : Loading success."
 
     def stop(self):
-        for listener in self.sockets:
-            listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
 
 
 @pytest.fixture
@@ -73,7 +70,6 @@ def target(tmp_path):
         binary=str(binary),
         link=str(tmp_path / "haproxy"),
         master=str(tmp_path / "master.sock"),
-        worker=str(tmp_path / "admin.sock"),
         state=str(tmp_path),
         group=-1,
     )

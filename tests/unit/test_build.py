@@ -222,7 +222,7 @@ def test_a_place_that_never_answers_is_given_up(tmp_path, monkeypatch):
     """Name resolution knows no time limit: the limit is ours."""
     never = threading.Event()
     monkeypatch.setattr(build, "ANSWER_TIMEOUT", 0.01)
-    monkeypatch.setattr(build.urllib.request, "urlopen", lambda *_, **__: never.wait())
+    monkeypatch.setattr(build, "open_url", lambda *_, **__: never.wait())
     with pytest.raises(BuildError, match="no answer"):
         build.obtain("3.2.26", CHECKSUM, ["https://example.com/x"], tmp_path / "x")
     never.set()
