@@ -145,9 +145,9 @@ def apply(configuration: Configuration, target: Target, check_mode: bool = False
         installed = os.access(target.binary, os.X_OK)
         if installed:
             warnings = _examine(marked, text, target.binary)
-            taken = [] if restart and not running else taken_binds(marked, parse(before if running else ""))
-            if taken:
-                raise ConfigurationError(taken if running else [*taken, _TAKE_OVER])
+            impossible = [] if restart and not running else impossible_binds(marked, parse(before if running else ""))
+            if impossible:
+                raise ConfigurationError(impossible if running else [*impossible, _TAKE_OVER])
         elif not check_mode:
             raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
         if not check_mode:
@@ -193,8 +193,8 @@ def _examine(wanted: Configuration, text: str, binary: str) -> list[str]:
         return [str(warning) for warning in check.check(binary, candidate, wanted)]
 
 
-def taken_binds(wanted: Configuration, serving: Configuration) -> list[str]:
-    """The TCP addresses of `wanted` that another process holds; those that `serving` has already are left out.
+def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]:
+    """The TCP addresses of `wanted` that cannot be had; those that `serving` has already are left out.
 
     `haproxy -c` binds nothing, and a reload that fails for a port stops the listeners for seconds first.
     """
@@ -210,9 +210,10 @@ def taken_binds(wanted: Configuration, serving: Configuration) -> list[str]:
                 probe.bind((host, port))
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
-                    problems.append(
-                        f"{origin}: another process already listens on port {port} ({host or 'any address'})"
-                    )
+                    where = host or "any address"
+                    problems.append(f"{origin}: another process already listens on port {port} ({where})")
+                elif error.errno == errno.EADDRNOTAVAIL:
+                    problems.append(f"{origin}: this host has no address {host}")
     return problems
 
 
@@ -220,7 +221,7 @@ def _addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, int], 
     """Host and port of each plain TCP bind; sockets, inherited ones and QUIC are not for us to try."""
     for section in configuration.sections:
         for line in section.directives:
-            if line.keyword != "bind" or not line.arguments:
+            if line.keyword != "bind" or not line.arguments or "transparent" in line.arguments:
                 continue
             for address in unquote(line.arguments[0]).split(","):
                 host, _colon, port = re.sub(r"^(tcp[46]?|ipv[46])@", "", address).rpartition(":")
@@ -286,7 +287,7 @@ def _reload(wanted: Configuration, marker: str, target: Target) -> None:
             if runtime.environment(target.master, MARKER) == marker:
                 return
             if answer.taken is None and runtime.failed_reloads(target.master) > failed_before:
-                problem = "HAProxy refused the reload (its log says why)"
+                problem = "HAProxy refused the reload, and `journalctl -u haproxy` says why"
                 break
         except runtime.RuntimeFailure:
             pass  # the socket changes hands

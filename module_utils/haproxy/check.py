@@ -21,6 +21,7 @@ _SUMMARIES = (
     "Error(s) found in configuration file",
     "haproxy version is",
     "path to executable is",
+    "Some protocols failed to start their listeners",
 )
 
 # `haproxy -c` of 50,000 servers takes half a second; a name that does not resolve takes the resolver's time.

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply, sections
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
 
-ONE = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0"}}})
+ONE = sections.from_data({"global": {"maxconn": 100}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
 TWO = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "maxconn": 5}}})
 
 
@@ -97,11 +97,18 @@ def files(target):
 
 def test_a_first_run_writes_and_asks_for_a_start(target):
     outcome = apply.apply(ONE, target)
-    assert (outcome.action, outcome.before) == ("start", "")
+    assert (outcome.action, outcome.before, outcome.warnings) == ("start", "", [])
+    assert outcome.reasons[0] == f"{target.path} does not exist yet"
     assert "frontend web" in read(target.path)
     assert os.stat(target.path).st_mode & 0o777 == 0o640
     assert os.readlink(target.link) == target.binary
     assert apply.apply(ONE, target).action == "unchanged"
+
+
+def test_the_marker_joins_the_global_section(target):
+    after = apply.apply(ONE, target).after
+    assert after.count("\nglobal\n") == 1
+    assert re.search(rf"maxconn 100\n.*\n    setenv {apply.MARKER} \w+\n", after)
 
 
 def test_check_mode_writes_nothing(target):
@@ -134,10 +141,14 @@ def test_a_file_that_was_written_but_never_loaded_is_loaded(target, edge):
     assert "serving worker has loaded another" in outcome.reasons[0]
 
 
-def test_a_changed_certificate_is_a_reload_with_its_reason(target, edge, tmp_path):
-    certificate = tmp_path / "site.pem"
+@pytest.mark.parametrize("named", ["by its path", "in a folder"])
+def test_a_changed_certificate_is_a_reload_with_its_reason(target, edge, tmp_path, named):
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    certificate = folder / "site.pem"
     certificate.write_text("one")
-    secure = sections.from_data({"frontend": {"web": {"bind": f"127.0.0.1:0 ssl crt {certificate}"}}})
+    path = folder if named == "in a folder" else certificate
+    secure = sections.from_data({"frontend": {"web": {"bind": f"127.0.0.1:0 ssl crt {path}"}}})
     apply.apply(secure, target)
     assert apply.apply(secure, target).action == "unchanged"
     certificate.write_text("two")
@@ -194,6 +205,23 @@ def test_a_refused_reload_is_undone(target, edge, silent):
     assert not os.path.exists(target.rejected)
 
 
+def test_a_refused_reload_leaves_the_binary_that_serves(target, edge, tmp_path):
+    newer = tmp_path / "newer"
+    newer.write_text("#!/bin/sh\nexit 0\n")
+    newer.chmod(0o755)
+    edge.refuse = True
+    before = files(target)
+    with pytest.raises(ConfigurationError, match="refused the reload"):
+        apply.apply(TWO, target._replace(binary=str(newer)))
+    assert files(target) == before
+
+
+def test_a_first_run_that_fails_leaves_nothing_behind(target, tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        apply.apply(ONE, target._replace(link=str(tmp_path / "no such folder" / "haproxy")))
+    assert not os.path.exists(target.path)
+
+
 def test_after_a_refusal_what_serves_is_put_back_even_if_the_file_was_changed_by_hand(target, edge):
     apply.apply(ONE, target)
     edge.serving = ""
@@ -217,6 +245,13 @@ def test_a_port_of_another_process_is_found_before_the_reload(target, edge):
     assert (files(target), edge.reloads) == (before, 0)
 
 
+def test_an_address_of_another_host_is_found_before_the_reload(target, edge):
+    foreign = sections.from_data({"frontend": {"web": {"bind": "192.0.2.1:80"}}})
+    with pytest.raises(ConfigurationError, match=r"haproxy_sections\.frontend\.web\.bind: this host has no address 192"):
+        apply.apply(foreign, target)
+    assert edge.reloads == 0
+
+
 def test_a_port_that_the_edge_has_already_is_no_obstacle(target, edge):
     with socket.create_server(("127.0.0.1", 0)) as own:
         bind = {"bind": f"127.0.0.1:{own.getsockname()[1]}"}
@@ -228,10 +263,14 @@ def test_a_port_that_the_edge_has_already_is_no_obstacle(target, edge):
 def test_a_full_disk_changes_nothing(target, edge, monkeypatch):
     before = files(target)
 
-    def full(_descriptor):
-        raise OSError(28, "No space left on device")
+    replace = os.replace
 
-    monkeypatch.setattr(os, "fsync", full)
+    def full(source, destination):
+        if destination == target.path:
+            raise OSError(28, "No space left on device")
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(ConfigurationError, match="No space left on device"):
         apply.apply(TWO, target)
     assert (files(target), edge.reloads) == (before, 0)

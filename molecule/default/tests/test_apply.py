@@ -125,6 +125,7 @@ def mistake(request, service, key_pairs):
         "no such file": {"haproxy_certificates": [{"name": "chat", "pem": "/no/such/file.pem"}]},
         "port in use": additional(bind=f":{TAKEN_PORT}"),
         "another host's address": additional(bind="192.0.2.1:7778"),
+        "a socket in no folder": additional(bind="/run/nowhere/edge.sock"),
     }[request.param]
 
 
@@ -139,8 +140,9 @@ def mistake(request, service, key_pairs):
         ("another key", ["haproxy_certificates[0].key"]),
         ("no such file", ["haproxy_certificates[0].pem", "/no/such/file.pem"]),
         ("port in use", ["haproxy_sections.frontend.additional.bind", str(TAKEN_PORT)]),
-        # `haproxy -c` does not find this one either, and no port is in use: the reload itself is refused.
-        ("another host's address", ["haproxy_sections.frontend.additional.bind", "192.0.2.1:7778"]),
+        ("another host's address", ["haproxy_sections.frontend.additional.bind", "192.0.2.1"]),
+        # `haproxy -c` does not find this one, and there is no port to try: the reload itself is refused.
+        ("a socket in no folder", ["refused the reload", "haproxy_sections.frontend.additional.bind", "cannot bind"]),
     ],
     indirect=["mistake"],
 )
