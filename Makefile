@@ -1,13 +1,14 @@
 # `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
 # but for a container engine and mmdebstrap, which come from apt-get where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help tools demo demo-down test lint unit sanity molecule collection clean
+.PHONY: help tools demo demo-down test matrix lint unit sanity molecule collection clean
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
 
 SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/images)
-NODE_PACKAGES = molecule/apps/chat molecule/clients
+NODE_PACKAGES = molecule/apps/chat $(addprefix molecule/apps/generations/,0.9 1 2 3 4) \
+	molecule/clients molecule/clients/generations
 SCENARIO ?= default
 
 help: ## List the targets
@@ -22,8 +23,11 @@ demo-down: tools ## Remove the demo
 test: lint unit sanity ## Lint, unit tests, sanity of the artifact, and every scenario
 	@tools/scenarios
 
+matrix: tools ## Every transport of every Socket.IO generation through an edge, as a table here and in the README
+	@tools/matrix
+
 lint: tools ## Static checks of everything
-	ruff check . tools/release
+	ruff check . tools/release tools/matrix
 	mypy
 	yamllint --strict .
 	shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)

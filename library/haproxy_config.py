@@ -34,7 +34,11 @@ options:
         transport.
       - Keys of a service are C(name), C(hosts) (none means every host), C(certificate) (by default the name),
         C(servers), C(health) (the path of the health check, V(/) by default, or C(false)), and C(socketio), with
-        C(path), C(transports), C(affinity) (V(session), V(cookie), V(source) or V(none)) and C(servers) of its own.
+        C(path), C(transports), C(affinity) (V(session), V(cookie), V(source) or V(none)), C(servers) of its own, and
+        C(flash).
+      - C(flash) is for a service whose C(transports) have V(flashsocket). Its C(policy_servers), in the form of
+        C(servers), answer the Flash player's request for a policy; without them the edge does. Its C(legacy_tls), the
+        name of a certificate with an RSA key, takes the TLS 1.0 of Flash movies on a listener of their own.
       - C(servers) is a list of C(address:port) or of mappings with C(name), C(address), C(port) and HAProxy's server
         options, or C({"group":"NAME","port":3000}) for a group of O(groups).
     type: list
@@ -45,7 +49,7 @@ options:
     type: dict
     default: {}
   listen:
-    description: Addresses of the two frontends of the services.
+    description: Addresses of the two frontends of the services, and of what belongs to them.
     type: dict
     default: {}
     suboptions:
@@ -59,6 +63,18 @@ options:
         type: list
         elements: str
         default: [":443"]
+      quic:
+        description:
+          - Where HTTP/3 is served beside, such as V(quic4@:443). Clients that came by TCP are told so (C(Alt-Svc)).
+          - The HAProxy in O(binary) must have been built with QUIC.
+        type: list
+        elements: str
+        default: []
+      policy:
+        description: Where the Flash player asks for its policy; used with flash sockets only.
+        type: list
+        elements: str
+        default: [":843", ":10843"]
   statistics:
     description: Address of the statistics page and the Prometheus metrics; empty for none.
     type: str
@@ -141,6 +157,16 @@ EXAMPLES = r"""
         servers: ["10.0.0.11:3000", "10.0.0.12:3000"]
         health: /healthz
 
+- name: Serve Socket.IO 0.9 to Flash movies too, and HTTP/3 to browsers
+  realtime.edge.haproxy_config:
+    services:
+      - name: chat
+        servers: ["10.0.0.11:3000", "10.0.0.12:3000"]
+        socketio:
+          transports: [polling, websocket, flashsocket]
+    listen:
+      quic: ["quic4@:443"]
+
 - name: Write any configuration under HAProxy's own keywords
   realtime.edge.haproxy_config:
     sections:
@@ -215,7 +241,12 @@ def main() -> None:
                 "type": "dict",
                 "default": {},
                 "apply_defaults": True,
-                "options": {"http": {"default": [":80"], **address}, "https": {"default": [":443"], **address}},
+                "options": {
+                    "http": {"default": [":80"], **address},
+                    "https": {"default": [":443"], **address},
+                    "quic": {"default": [], **address},
+                    "policy": {"default": [":843", ":10843"], **address},
+                },
             },
             "statistics": {"type": "str", "default": "127.0.0.1:8404"},
             "tls_profile": {"type": "str", "default": "intermediate"},
@@ -237,6 +268,8 @@ def main() -> None:
     edge = services.Edge(
         http=tuple(parameters["listen"]["http"]),
         https=tuple(parameters["listen"]["https"]),
+        quic=tuple(parameters["listen"]["quic"]),
+        policy=tuple(parameters["listen"]["policy"]),
         statistics=parameters["statistics"],
         profile=parameters["tls_profile"],
         certificates=parameters["certificates"],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import http.client
 import io
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -88,14 +90,16 @@ class Edge:
         service = self.variables["haproxy_services"][0]
         # A service for every host has a certificate for its own name.
         self.name: str = service.get("hosts", [service["name"]])[0]
+        self.port = 443
+        self.sockets = "/run/haproxy"
         self.ca = ca
         # The certificate is a self-signed stand-in: taken as its own authority, its name and dates still count.
         ca.write_text(ssl.DER_cert_to_PEM_cert(self._certificate()))
 
     # As its users see it
 
-    def _connect(self, context: ssl.SSLContext, port: int = 443) -> ssl.SSLSocket:
-        return context.wrap_socket(socket.create_connection((self.address, port), 10), server_hostname=self.name)
+    def _connect(self, context: ssl.SSLContext) -> ssl.SSLSocket:
+        return context.wrap_socket(socket.create_connection((self.address, self.port), 10), server_hostname=self.name)
 
     def _certificate(self) -> bytes:
         context = ssl.create_default_context()
@@ -120,13 +124,13 @@ class Edge:
         finally:
             connection.close()
 
-    def _client(self, script: str, *arguments: str, port: int = 443) -> list[str]:
-        url = f"https://{self.address}:{port}"
+    def _client(self, script: str, *arguments: str) -> list[str]:
+        url = f"https://{self.address}:{self.port}"
         return ["node", str(CLIENTS / script), "--url", url, "--host", self.name, "--ca", str(self.ca), *arguments]
 
-    def client(self, script: str, *arguments: str, port: int = 443) -> dict[str, Any]:
+    def client(self, script: str, *arguments: str) -> dict[str, Any]:
         """What a script of molecule/clients answers with --json, whatever its exit status."""
-        command = self._client(script, "--json", *arguments, port=port)
+        command = self._client(script, "--json", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
@@ -142,7 +146,7 @@ class Edge:
 
     def ask(self, command: str, socket_name: str = "admin") -> str:
         """Ask the worker's Runtime API, or with "master" the master's."""
-        return self.host.check_output("python3 -c %s /run/haproxy/%s.sock %s", ASK, socket_name, command)
+        return self.host.check_output("python3 -c %s %s/%s.sock %s", ASK, self.sockets, socket_name, command)
 
     def statistics(self) -> dict[tuple[str, str], dict[str, str]]:
         """(proxy, server) → the fields of `show stat`."""
@@ -182,6 +186,30 @@ def hold(edge: Edge) -> Iterator[Callable[[int, str], Held]]:
     yield start
     for clients in held:
         clients.stop()
+
+
+@pytest.fixture
+def second_edge(edge: Edge) -> Iterator[Callable[[Callable[[str], str]], Edge]]:
+    """Start a second HAProxy with a changed copy of the deployed file, its ports moved; it replaces the last."""
+    offset, folder = 20000, "/run/second-edge"
+
+    def stop() -> None:
+        edge.host.run("xargs kill < %s/pid; rm -rf %s", folder, folder)
+
+    def start(change: Callable[[str], str]) -> Edge:
+        stop()
+        text = change(edge.host.file("/etc/haproxy/haproxy.cfg").content_string)
+        text = re.sub(r"(?m)^(\s*bind\s+\S*:)(\d+)", lambda bind: f"{bind[1]}{int(bind[2]) + offset}", text)
+        text = text.replace("/run/haproxy/", f"{folder}/")
+        edge.host.check_output("mkdir -p %s && printf %%s %s > %s/haproxy.cfg", folder, text, folder)
+        binary = edge.host.check_output(r"tr '\0' '\n' < /proc/%s/cmdline | head -n 1", edge.worker())
+        edge.host.check_output("%s -D -f %s/haproxy.cfg -p %s/pid", binary, folder, folder)
+        second = copy.copy(edge)
+        second.port, second.sockets = edge.port + offset, folder
+        return second
+
+    yield start
+    stop()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ _NAME = re.compile(r"^[A-Za-z0-9_.-]+$")
 _HOST = re.compile(r"^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
 
 _SERVICE_KEYS = ("name", "hosts", "certificate", "servers", "health", "socketio")
-_SOCKETIO_KEYS = ("path", "transports", "affinity", "servers")
+_SOCKETIO_KEYS = ("path", "transports", "affinity", "servers", "flash")
+_FLASH_KEYS = ("policy_servers", "legacy_tls")
 
 # HAProxy needs two descriptors a connection, and some for listeners, checks, pipes and logs.
 _SPARE_DESCRIPTORS = 200
@@ -29,6 +30,9 @@ _MOST_CONNECTIONS = 50000
 
 # The version that brought `http-request pause`.
 _PAUSE = (3, 2)
+
+# One answer is enough to take a node back in: after a start of HAProxy nobody should wait for three.
+_CHECK = ("health", "default-server check inter 2s fall 3 rise 1")
 
 Version = tuple[int, ...]
 
@@ -43,7 +47,11 @@ class Server(NamedTuple):
 
 
 class Service(NamedTuple):
-    """A service whose description is sound; `transports` is empty where it has no Socket.IO."""
+    """A service whose description is sound; `transports` is empty where it has no Socket.IO.
+
+    `policy_servers` answer the Flash player's request for a policy, without them the edge does; `legacy_tls` is the
+    name of the RSA certificate with which it takes the Flash movie's TLS 1.0, empty where it does not.
+    """
 
     name: str
     hosts: tuple[str, ...]
@@ -54,19 +62,24 @@ class Service(NamedTuple):
     path: str
     transports: tuple[str, ...]
     affinity: str
+    policy_servers: tuple[Server, ...]
+    legacy_tls: str
     origin: str
 
 
 class Edge(NamedTuple):
     """What all services of a host share.
 
-    `http`, `https`: bind addresses of the two frontends. `statistics`: bind address of the statistics, empty for none.
-    `certificates`: their folder. `lua`: where a script of ours goes. `groups`: inventory group → members
+    `http`, `https`: bind addresses of the two frontends. `quic`: those of HTTP/3. `policy`: those where nothing but the
+    Flash player's policy is answered, used with flash sockets only. `statistics`: bind address of the statistics, empty
+    for none. `certificates`: their folder. `lua`: where a script of ours goes. `groups`: inventory group → members
     `{name, address}`. `version`: of the HAProxy that will run. `descriptors`: how many file descriptors it may have.
     """
 
     http: tuple[str, ...]
     https: tuple[str, ...]
+    quic: tuple[str, ...]
+    policy: tuple[str, ...]
     statistics: str
     profile: str
     certificates: str
@@ -98,6 +111,13 @@ def read(data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "hapr
                 said = f"'{host}' already belongs" if host else "every host already belongs"
                 problems.append(f"{service.origin}.hosts: {said} to {hosts[host]}; requests would never arrive here")
             hosts.setdefault(host, service.origin)
+    # Neither a request for a policy nor the movie's handshake in TLS 1.0 says which host it is for.
+    for setting in _FLASH_KEYS:
+        setters = [service.origin for service in services if getattr(service, setting)]
+        problems += [
+            f"{place}.socketio.flash.{setting}: {setters[0]} has it already, and one service of an edge can"
+            for place in setters[1:]
+        ]
     if problems:
         raise ConfigurationError(problems)
     return services
@@ -106,7 +126,6 @@ def read(data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "hapr
 def base(edge: Edge) -> Configuration:
     """The settings under every edge; each yields to the same setting of a contributor."""
     profile = tls.profile(edge.profile)
-    connections = max(1, min(_MOST_CONNECTIONS, (edge.descriptors - _SPARE_DESCRIPTORS) // 2))
     ciphers = [("tls", f"ssl-default-bind-ciphers {profile.ciphers}")] if profile.ciphers else []
     sections = [
         _section(
@@ -114,7 +133,7 @@ def base(edge: Edge) -> Configuration:
             "",
             [
                 ("logging", "log stdout format short local0 info"),
-                ("limits", f"maxconn {connections}"),
+                ("limits", f"maxconn {_connections(edge)}"),
                 # An old worker ends with its last socket; the master must not end it for the number of reloads.
                 ("reload", "mworker-max-reloads 1000"),
                 ("runtime", f"stats socket {quote(edge.runtime_socket)} mode 660 level admin expose-fd listeners"),
@@ -172,25 +191,42 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
     """The sections of these services; none where there are no services."""
     if not services:
         return Configuration()
-    result = [_http(edge), _https(services, edge)]
-    files: tuple[tuple[str, str], ...] = ()
+    problems = [
+        f"haproxy_listen.quic[{number}]: an address of QUIC begins with quic4@ or quic6@ (quic4@:443), not {address!r}"
+        for number, address in enumerate(edge.quic)
+        if not address.startswith(("quic4@", "quic6@"))
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+    flash = [service for service in services if "flashsocket" in service.transports]
+    result = [_http(edge, bool(flash)), _https(services, edge, bool(flash))]
     tables = [service for service in services if service.affinity == "session" and service.transports]
-    if tables:
-        # One peer, ourselves: at a reload the old worker hands the tables to the new one.
-        needs = [("affinity", "localpeer edge")]
-        if edge.version < _PAUSE:
-            needs.append(("affinity", f"lua-load-per-thread {quote(edge.lua)}"))
-            files = ((edge.lua, socketio.LUA),)
+    # One peer, ourselves: at a reload the old worker hands the tables to the new one.
+    needs = [("affinity", "localpeer edge")] if tables else []
+    scripts = [("affinity", socketio.LUA)] if tables and edge.version < _PAUSE else []
+    if flash and not any(service.policy_servers for service in flash):
+        ports = dict.fromkeys(_port(address) for address in (*edge.http, *edge.https))
+        scripts.append(("policy", socketio.policy_script(ports)))
+    if scripts:
+        needs.append((scripts[0][0], f"lua-load-per-thread {quote(edge.lua)}"))
+    if edge.quic:
+        # OpenSSL before 3.5 lacks QUIC: HAProxy then has a way round it, without 0-RTT, which wants to be allowed.
+        needs += [("http/3", text) for text in (".if feature(QUIC_OPENSSL_COMPAT)", "limited-quic", ".endif")]
+    if needs:
         result.insert(0, _section("global", "", needs))
+    if tables:
         lines = [("affinity", "bind 127.0.0.1:8405"), ("affinity", "server edge")]
         lines += [
             ("affinity", f"table {service.name} type string len {socketio.SESSION_ID_LENGTH} size 100k expire 10m")
             for service in tables
         ]
         result.append(_section("peers", "affinity", lines))
+    if flash:
+        result.extend(_flash(flash, edge))
     for service in services:
         result.append(_backend(service, "http", service.servers))
         result.extend(_backend(service, transport, service.socket_servers) for transport in service.transports)
+    files = ((edge.lua, "".join(script for _purpose, script in scripts)),) if scripts else ()
     return Configuration(tuple(result), files=files)
 
 
@@ -203,15 +239,118 @@ def _line(purpose: str, text: str, origin: str = "") -> Directive:
     return Directive(keyword, tuple(arguments), purpose, origin)
 
 
-def _http(edge: Edge) -> Section:
+def _connections(edge: Edge) -> int:
+    return max(1, min(_MOST_CONNECTIONS, (edge.descriptors - _SPARE_DESCRIPTORS) // 2))
+
+
+def _port(address: str) -> str:
+    return address.split()[0].rpartition(":")[2]
+
+
+def _behind(edge: Edge, what: str) -> str:
+    """The socket between the entrance for Flash and what is behind it; nobody but HAProxy may connect to it."""
+    return quote(f"unix@{edge.runtime_socket.rpartition('/')[0]}/{what}.sock")
+
+
+def _binds(edge: Edge, what: str, flash: bool) -> tuple[str, ...]:
+    """Where a frontend listens: the edge's addresses, or behind the entrance, which hands the client's address on."""
+    addresses: tuple[str, ...] = getattr(edge, what)
+    return (f"{_behind(edge, what)} mode 600 accept-proxy",) if flash else addresses
+
+
+def _flash(flash: list[Service], edge: Edge) -> list[Section]:
+    """The entrance of an edge with Flash sockets, and what it leads to.
+
+    The Flash player asks for its policy in plain text, on ports of its own and on the port where it is about to
+    connect, TLS or not. The entrance looks at the first bytes: `<` begins neither HTTP nor TLS; all else goes on.
+    """
+    tcp = [("flashsocket", "mode tcp"), ("flashsocket", "no option http-no-delay")]
+    policy_servers = next((service.policy_servers for service in flash if service.policy_servers), ())
+    legacy = next((service for service in flash if service.legacy_tls), None)
+    request = socketio.POLICY_REQUEST
+    answer = "accept" if policy_servers else "use-service lua.flash_policy"
+    lines = [
+        *tcp,
+        ("logging", "option tcplog"),
+        # Each connection counts twice: here, and behind.
+        ("limits", f"maxconn {max(1, _connections(edge) // 2)}"),
+        *(("flashsocket", f"bind {address} name http") for address in edge.http),
+        *(("flashsocket", f"bind {address} name https") for address in edge.https),
+        *(("policy", f"bind {address} name policy") for address in edge.policy),
+        ("policy", f"acl policy_request req.payload(0,{len(request)}) -m bin {request.hex()}"),
+        ("policy", "tcp-request inspect-delay 5s"),
+    ]
+    if legacy:
+        old = "if { so_name https } { req.ssl_ver lt 3.3 }"
+        lines.append(("flashsocket", f"tcp-request content set-var(txn.legacy) bool(true) {old}"))
+    passes = "!{ so_name policy } !{ req.payload(0,1) -m bin 3c }"
+    lines += [
+        # What is behind logs what it serves.
+        ("logging", f"tcp-request content set-log-level silent if {passes}"),
+        ("policy", f"tcp-request content accept if {passes}"),
+        ("policy", f"tcp-request content {answer} if policy_request"),
+        ("policy", "tcp-request content reject"),
+    ]
+    targets = ["http", "https"]
+    if policy_servers:
+        lines.append(("policy", "use_backend flash:policy if policy_request"))
+    if legacy:
+        lines.append(("flashsocket", "use_backend flash:legacy if { var(txn.legacy) -m bool }"))
+        targets.append("legacy")
+    lines.append(("flashsocket", "use_backend flash:%[so_name]"))
+    # A colon is in no service's name.
+    result = [_section("frontend", "flash", lines, "haproxy_listen")]
+    result += [
+        _section(
+            "backend", f"flash:{what}", [*tcp, ("flashsocket", f"server {what} {_behind(edge, what)} send-proxy-v2")]
+        )
+        for what in targets
+    ]
+    if policy_servers:
+        head = [_line(purpose, text) for purpose, text in (*tcp, _CHECK)]
+        servers = [_server_line(server, "policy") for server in policy_servers]
+        result.append(Section("backend", "flash:policy", (*head, *servers), policy_servers[0].origin))
+    if legacy:
+        result.extend(_legacy(legacy, edge, tcp))
+    return result
+
+
+def _legacy(service: Service, edge: Edge, tcp: list[tuple[str, str]]) -> tuple[Section, Section]:
+    """The listener for the Flash movie's own TLS, and where it leads: past HAProxy's HTTP, which refuses draft 76.
+
+    TLS of this age is for nothing else: a request for another path is turned away.
+    """
+    names = _names(service)
+    backend = f"{service.name}_flashsocket_legacy"
+    certificate = quote(f"{edge.certificates}/{service.legacy_tls}.pem")
+    frontend = [
+        *tcp,
+        ("logging", "option tcplog"),
+        ("tls", f"bind {_behind(edge, 'legacy')} mode 600 accept-proxy ssl crt {certificate} {tls.LEGACY}"),
+        ("flashsocket", "tcp-request inspect-delay 5s"),
+        ("flashsocket", f"tcp-request content accept if {{ {socketio.flashsocket(names)} }}"),
+        ("flashsocket", "tcp-request content reject"),
+        ("flashsocket", f"default_backend {backend}"),
+    ]
+    lines = [_line(purpose, text, service.origin) for purpose, text in (*tcp, *_balance(service, "leastconn"), _CHECK)]
+    if service.affinity == "session":
+        lines += socketio.follow_flash(names)
+    lines += [_server_line(server, "flashsocket") for server in service.socket_servers]
+    return (
+        _section("frontend", "flash:legacy", frontend, f"{service.origin}.socketio.flash.legacy_tls"),
+        Section("backend", backend, tuple(lines), service.origin),
+    )
+
+
+def _http(edge: Edge, flash: bool) -> Section:
     # The port of the Host header is HTTP's: it must not come along. Ours does, where it is not the usual one.
-    port = edge.https[0].split()[0].rpartition(":")[2]
+    port = _port(edge.https[0])
     port = "" if port == "443" else f":{port}"
     return _section(
         "frontend",
         "http",
         [
-            *(("redirect", f"bind {address}") for address in edge.http),
+            *(("redirect", f"bind {address}") for address in _binds(edge, "http", flash)),
             ("redirect", "http-request deny deny_status 400 unless { req.hdr(host) -m found }"),
             ("redirect", f'http-request redirect code 301 location "https://%[hdr(host),host_only]{port}%[pathq]"'),
         ],
@@ -219,15 +358,22 @@ def _http(edge: Edge) -> Section:
     )
 
 
-def _https(services: list[Service], edge: Edge) -> Section:
+def _https(services: list[Service], edge: Edge, flash: bool) -> Section:
     profile = tls.profile(edge.profile)
     # The first service's certificate answers clients that send no name; the folder has all the others.
     first = f"{edge.certificates}/{services[0].certificate}.pem"
     crt = f"crt {quote(first)} crt {quote(edge.certificates)}"
     lines = [
         _line("tls", f"bind {address} ssl {crt} curves {profile.curves} alpn h2,http/1.1", "haproxy_listen.https")
-        for address in edge.https
+        for address in _binds(edge, "https", flash)
     ]
+    for address in edge.quic:
+        words = f"bind {address} ssl {crt} curves {profile.curves} alpn h3"
+        lines.append(_line("http/3", words, "haproxy_listen.quic"))
+    if edge.quic:
+        # A client that has come by TCP is told where HTTP/3 is, and remembers it for a day.
+        offer = f'h3=\\":{_port(edge.quic[0])}\\"; ma=86400'
+        lines.append(_line("http/3", f'http-after-response set-header Alt-Svc "{offer}"', "haproxy_listen.quic"))
     lines += [
         _line("tls", f'http-after-response set-header Strict-Transport-Security "{tls.STRICT_TRANSPORT_SECURITY}"'),
         # What a client says about itself is not believed.
@@ -281,14 +427,21 @@ def _names(service: Service) -> socketio.Names:
     return socketio.Names(service.name, condition, service.path, f"affinity/{service.name}")
 
 
+def _balance(service: Service, method: str) -> list[tuple[str, str]]:
+    if service.affinity == "source":
+        return [("affinity", "balance source"), ("affinity", "hash-type consistent")]
+    return [("balance", f"balance {method}")]
+
+
+def _server_line(server: Server, purpose: str, *more: str) -> Directive:
+    return Directive("server", (server.name, server.endpoint, *server.options, *more), purpose, server.origin)
+
+
 def _backend(service: Service, transport: str, servers: tuple[Server, ...]) -> Section:
     balance = "roundrobin" if transport in ("http", "polling") else "leastconn"
     lines: list[tuple[str, str]] = []
     sticky = transport != "http"
-    if sticky and service.affinity == "source":
-        lines += [("affinity", "balance source"), ("affinity", "hash-type consistent")]
-    else:
-        lines.append(("balance", f"balance {balance}"))
+    lines += _balance(service, balance) if sticky else [("balance", f"balance {balance}")]
     if service.health is not None:
         host = service.hosts[0].replace("*", "edge") if service.hosts else "edge"
         alive = "200-399" if service.health != "/" else "200-499"
@@ -297,8 +450,7 @@ def _backend(service: Service, transport: str, servers: tuple[Server, ...]) -> S
             ("health", f"http-check send meth GET uri {quote(service.health)} ver HTTP/1.1 hdr Host {host}"),
             ("health", f"http-check expect status {alive}"),
         ]
-    # One answer is enough to take a node back in: after a start of HAProxy nobody should wait for three.
-    lines.append(("health", "default-server check inter 2s fall 3 rise 1"))
+    lines.append(_CHECK)
     directives = [_line(purpose, text, service.origin) for purpose, text in lines]
     if sticky and service.affinity == "session":
         names = _names(service)
@@ -311,8 +463,8 @@ def _backend(service: Service, transport: str, servers: tuple[Server, ...]) -> S
         text = f"cookie {service.name}_node insert indirect nocache httponly secure attr SameSite=None"
         directives.append(_line("affinity", text, service.origin))
     for server in servers:
-        options = (*server.options, "cookie", server.name) if cookie else server.options
-        directives.append(Directive("server", (server.name, server.endpoint, *options), transport, server.origin))
+        more = ("cookie", server.name) if cookie else ()
+        directives.append(_server_line(server, transport, *more))
     return Section("backend", f"{service.name}_{transport}", tuple(directives), service.origin)
 
 
@@ -366,10 +518,51 @@ def _service(item: Any, groups: dict[str, list[dict[str, Any]]], origin: str, pr
     sockets = servers
     if settings.get("servers") is not None:
         sockets = _servers(settings["servers"], groups, f"{place}.servers", problems)
+    policy_servers, legacy_tls = _flash_settings(settings.get("flash"), transports, groups, f"{place}.flash", problems)
     if len(problems) > count:
         return None
     ordered = tuple(transport for transport in reversed(socketio.TRANSPORTS) if transport in transports)
-    return Service(name, tuple(hosts), certificate, servers, sockets, health or None, path, ordered, affinity, origin)
+    return Service(
+        name=name,
+        hosts=tuple(hosts),
+        certificate=certificate,
+        servers=servers,
+        socket_servers=sockets,
+        health=health or None,
+        path=path,
+        transports=ordered,
+        affinity=affinity,
+        policy_servers=policy_servers,
+        legacy_tls=legacy_tls,
+        origin=origin,
+    )
+
+
+def _flash_settings(
+    data: Any, transports: list[Any], groups: dict[str, list[dict[str, Any]]], origin: str, problems: list[str]
+) -> tuple[tuple[Server, ...], str]:
+    """The servers of the policy and the certificate of the legacy listener."""
+    if "flashsocket" in transports and "polling" not in transports:
+        # Its handshake is an ordinary request, and has to be answered by a node of the sockets.
+        problems.append(f"{origin.replace('.flash', '.transports')}: flashsocket opens its session by polling; add it")
+    if data is None:
+        return (), ""
+    if not isinstance(data, dict):
+        problems.append(f"{origin}: a mapping of {' and '.join(_FLASH_KEYS)} is expected")
+        return (), ""
+    if "flashsocket" not in transports:
+        problems.append(f"{origin}: the service has no flash sockets; add flashsocket to its transports")
+    _unknown(data, _FLASH_KEYS, origin, problems)
+    servers: tuple[Server, ...] = ()
+    if data.get("policy_servers") is not None:
+        servers = _servers(data["policy_servers"], groups, f"{origin}.policy_servers", problems)
+    certificate = data.get("legacy_tls") or ""
+    if not isinstance(certificate, str) or "/" in certificate:
+        problems.append(
+            f"{origin}.legacy_tls: the name of an entry of haproxy_certificates (with an RSA key) is expected"
+        )
+        certificate = ""
+    return servers, certificate
 
 
 def _servers(

@@ -2,12 +2,14 @@
 """What we know of Socket.IO: how to tell its traffic apart, and how a proxy learns a session id.
 
 Sources: the Engine.IO protocol, revisions 3 and 4 (handshake: `EIO=` in the query; session: `sid=`), the Socket.IO 0.9
-specification (`/socket.io/1/[transport/session]`), RFC 6455 4.1 (`Upgrade: websocket`).
+specification (`/socket.io/1/[transport/session]`), RFC 6455 4.1 (`Upgrade: websocket`), Adobe's "Policy file changes in
+Flash Player 9 and 10" (the policy of sockets).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from .model import Directive
@@ -22,6 +24,10 @@ AFFINITIES = ("session", "cookie", "source", "none")
 
 # Session ids are 16 to 20 characters; longer ones are cut, so that a made-up id costs no memory.
 SESSION_ID_LENGTH = 64
+
+
+# What the Flash player sends before it opens a socket, and `-m bin` compares.
+POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
 class Names(NamedTuple):
@@ -44,7 +50,6 @@ def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
     handshake nor of a session, and is ordinary HTTP.
     """
     root = names.path.rstrip("/")
-    depth = root.count("/") + 4  # /socket.io/1/TRANSPORT/ID: the id is field 5, one more for each level of the path
     pattern = re.escape(root)
     io, handshake = names.acl("socketio"), names.acl("handshake")
     lines = [
@@ -56,14 +61,14 @@ def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
         ("websocket", f"acl {names.acl('websocket')} hdr(upgrade) -i websocket"),
     ]
     if flash:
-        lines.append(("flashsocket", f"acl {names.acl('flashsocket')} path_beg {root}/1/flashsocket/"))
+        lines.append(("flashsocket", f"acl {names.acl('flashsocket')} {flashsocket(names)}"))
     if session:
         this = f"if {names.condition}{io}"
         lines += [
             ("affinity", f"http-request set-var(txn.sid) urlp(sid) {this} {{ urlp(sid) -m found }}"),
             (
                 "affinity",
-                f"http-request set-var(txn.sid) path,field({depth},/) {this} {{ path_reg ^{pattern}/1/[a-z-]+/. }}",
+                f"http-request set-var(txn.sid) {_id_in_path(names)} {this} {{ path_reg ^{pattern}/1/[a-z-]+/. }}",
             ),
             (
                 "affinity",
@@ -72,6 +77,16 @@ def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
             ),
         ]
     return [_line(purpose, text) for purpose, text in lines]
+
+
+def flashsocket(names: Names) -> str:
+    """The condition under which a request is the Flash movie's, on the level of HTTP or of TCP."""
+    return f"path_beg {names.path.rstrip('/')}/1/flashsocket/"
+
+
+def _id_in_path(names: Names) -> str:
+    # /socket.io/1/TRANSPORT/ID: the id is field 5, one more for each level of the path.
+    return f"path,field({names.path.rstrip('/').count('/') + 4},/)"
 
 
 # For HAProxy before 3.2, which has no `http-request pause`.
@@ -102,23 +117,40 @@ def follow(names: Names) -> Directive:
     return _line("affinity", f"stick match var(txn.sid) table {names.table} if {{ var(txn.sid) -m found }}")
 
 
+def follow_flash(names: Names) -> list[Directive]:
+    """Lines of a backend in TCP mode: the Flash movie goes to the node that opened its session."""
+    return [_line("affinity", f"tcp-request content set-var(txn.sid) {_id_in_path(names)}"), follow(names)]
+
+
+def policy_script(ports: Iterable[str]) -> str:
+    """The Lua service `flash_policy`: Flash movies of any site may open sockets to these ports of the edge."""
+    allowed = f'<allow-access-from domain="*" to-ports="{",".join(ports)}"/>'
+    return f"""-- The policy that the Flash player asks for before it opens a socket.
+core.register_service("flash_policy", "tcp", function(applet)
+  applet:receive({len(POLICY_REQUEST)})
+  applet:send('<?xml version="1.0"?><cross-domain-policy>{allowed}</cross-domain-policy>\\0')
+end)
+"""
+
+
 def learn(names: Names) -> list[Directive]:
     """Backend lines: the session id is read from the handshake's answer, and remembered with the node that gave it.
 
     `stick store-response` runs before `http-response` rules, so the body has to be waited for on the TCP level.
     Bodies: `0{"sid":"ID",...}` (Engine.IO 3 and 4, JSONP with \\" around), `ID:60:60:transports` (0.9, with
-    `io.j[0]("ID:...` for JSONP).
+    `io.j[0]("ID:...` for JSONP). Browsers with Socket.IO 1 get binary framing: a zero byte, the digits of the
+    length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three.
     """
     handshake = "{ var(txn.handshake) -m bool }"
     table = f"table {names.table} if {handshake}"
-    engine = r"""res.body,'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
+    engine = r"""res.body,bytes(3),'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
     version_09 = r"""res.body,'regsub("^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):.*$","\2")' """.strip()
     return [
         _line("affinity", "tcp-response inspect-delay 2s"),
         _line("affinity", "tcp-response content accept if !" + handshake),
-        _line("affinity", "tcp-response content accept if { res.body -m sub : }"),
-        _line("affinity", f"stick store-response {engine} {table} {{ res.body -m sub sid }}"),
-        _line("affinity", f"stick store-response {version_09} {table} !{{ res.body -m sub sid }}"),
+        _line("affinity", "tcp-response content accept if { res.body,bytes(3) -m sub : }"),
+        _line("affinity", f"stick store-response {engine} {table} {{ res.body,bytes(3) -m sub sid }}"),
+        _line("affinity", f"stick store-response {version_09} {table} !{{ res.body,bytes(3) -m sub sid }}"),
     ]
 
 

@@ -20,6 +20,10 @@ class Profile(NamedTuple):
     curves: str
 
 
+# What the Flash movie of Socket.IO 0.9 speaks: TLS 1.0, static RSA, AES-CBC with SHA-1, no server name. It belongs to a
+# bind that nothing newer reaches. OpenSSL has the old signatures at its security level 0 only.
+LEGACY = "ssl-min-ver TLSv1.0 ciphers AES128-SHA:AES256-SHA:@SECLEVEL=0"
+
 _SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 _CURVES = "X25519:prime256v1:secp384r1"
 

@@ -13,14 +13,28 @@ GROUPS = {
 CHAT = {"name": "chat", "hosts": ["chat.example.com"], "servers": {"group": "chat_nodes", "port": 3000}}
 
 
-def edge(version=(3, 2)):
+FLASH = {**CHAT, "socketio": {"transports": ["polling", "websocket", "flashsocket"]}}
+
+
+def edge(version=(3, 2), quic=()):
     return services.Edge(
-        (":80",), (":443",), "127.0.0.1:8404", "intermediate", "/etc/haproxy/certificates", "/etc/haproxy/edge.lua", "/run/x.sock", GROUPS, version, 20000
+        http=(":80",),
+        https=(":443",),
+        quic=quic,
+        policy=(":843", ":10843"),
+        statistics="127.0.0.1:8404",
+        profile="intermediate",
+        certificates="/etc/haproxy/certificates",
+        lua="/etc/haproxy/edge.lua",
+        runtime_socket="/run/haproxy/admin.sock",
+        groups=GROUPS,
+        version=version,
+        descriptors=20000,
     )
 
 
-def built(*described, version=(3, 2)):
-    configuration = services.sections(services.read(list(described), GROUPS), edge(version))
+def built(*described, **about_the_edge):
+    configuration = services.sections(services.read(list(described), GROUPS), edge(**about_the_edge))
     return {section.header: [line.text for line in section.directives] for section in configuration.sections}
 
 
@@ -69,8 +83,82 @@ def test_affinity(affinity, polling, peers):
     assert ("peers affinity" in sections) is peers
 
 
-def test_every_line_has_a_purpose_and_a_place():
-    configuration = services.sections(services.read([copy.deepcopy(CHAT)], GROUPS), edge())
+def flash(**settings):
+    return {**FLASH, "socketio": {**FLASH["socketio"], "flash": settings}}
+
+
+def test_without_flash_sockets_nothing_is_there_for_them():
+    sections = built(CHAT)
+    assert [line for line in sections["frontend http"] if line.startswith("bind ")] == ["bind :80"]
+    (tls,) = [line for line in sections["frontend https"] if line.startswith("bind ")]
+    assert tls.startswith("bind :443 ssl ")
+    assert not any("flash" in header or "843" in line or "lua" in line for header, lines in sections.items() for line in lines)
+
+
+def test_the_entrance_for_flash_has_all_ports_and_the_frontends_stand_behind_it():
+    sections = built(FLASH)
+    binds = [line for line in sections["frontend flash"] if line.startswith("bind ")]
+    assert binds == ["bind :80 name http", "bind :443 name https", "bind :843 name policy", "bind :10843 name policy"]
+    for name in ("http", "https"):
+        (bind,) = [line for line in sections[f"frontend {name}"] if line.startswith("bind ")]
+        assert bind.startswith(f"bind unix@/run/haproxy/{name}.sock mode 600 accept-proxy")
+        assert f"server {name} unix@/run/haproxy/{name}.sock send-proxy-v2" in sections[f"backend flash:{name}"]
+    # One connection of a client counts twice.
+    assert "maxconn 4950" in sections["frontend flash"]
+
+
+@pytest.mark.parametrize("version", [(2, 6), (3, 0), (3, 2)])
+def test_the_edge_answers_for_the_policy_by_itself(version):
+    configuration = services.sections(services.read([FLASH], GROUPS), edge(version))
+    ((path, script),) = configuration.files
+    assert path == "/etc/haproxy/edge.lua"
+    assert 'to-ports="80,443"' in script
+    assert ("wait_for_table" in script) is (version < (3, 2))
+    assert "lua-load-per-thread /etc/haproxy/edge.lua" in built(FLASH, version=version)["global"]
+
+
+def test_the_applications_policy_servers_answer_where_there_are_some():
+    described = flash(policy_servers={"group": "chat_nodes", "port": 10843})
+    sections = built(described)
+    assert "server app2 10.0.0.2:10843" in sections["backend flash:policy"]
+    assert "use_backend flash:policy if policy_request" in sections["frontend flash"]
+    assert not services.sections(services.read([described], GROUPS), edge()).files
+
+
+def test_the_movies_tls_has_a_listener_of_its_own_and_only_where_it_is_asked_for():
+    assert not any("SECLEVEL" in line or "TLSv1.0" in line for lines in built(FLASH).values() for line in lines)
+    sections = built(flash(legacy_tls="movie"))
+    lowered = {header for header, lines in sections.items() for line in lines if "SECLEVEL" in line or "TLSv1.0" in line}
+    assert lowered == {"frontend flash:legacy"}
+    assert any("crt /etc/haproxy/certificates/movie.pem" in line for line in sections["frontend flash:legacy"])
+    backend = sections["backend chat_flashsocket_legacy"]
+    assert "tcp-request content set-var(txn.sid) path,field(5,/)" in backend
+    assert "stick match var(txn.sid) table affinity/chat if { var(txn.sid) -m found }" in backend
+
+
+def test_http3_is_served_and_offered_only_where_it_is_asked_for():
+    assert not any("quic" in line or "Alt-Svc" in line for lines in built(CHAT).values() for line in lines)
+    sections = built(CHAT, quic=("quic4@:8443",))
+    assert any(line.startswith("bind quic4@:8443 ssl ") and line.endswith(" alpn h3") for line in sections["frontend https"])
+    assert r'http-after-response set-header Alt-Svc "h3=\":8443\"; ma=86400"' in sections["frontend https"]
+    assert "limited-quic" in sections["global"]
+
+
+def test_an_address_that_is_not_quics_is_told():
+    with pytest.raises(ConfigurationError, match=r"haproxy_listen\.quic\[0\]: .* quic4@ or quic6@"):
+        built(CHAT, quic=(":443",))
+
+
+@pytest.mark.parametrize("setting", [{"policy_servers": ["10.0.0.9:843"]}, {"legacy_tls": "movie"}])
+def test_two_services_cannot_have_the_same_part_of_flash(setting):
+    second = {**flash(**setting), "name": "game", "hosts": ["game.example.com"]}
+    with pytest.raises(ConfigurationError, match=r"haproxy_services\[1\]\.socketio\.flash\..*haproxy_services\[0\] has it"):
+        services.read([flash(**setting), second], GROUPS)
+
+
+@pytest.mark.parametrize("described", [CHAT, flash(legacy_tls="movie"), flash(policy_servers=["10.0.0.9:843"])])
+def test_every_line_has_a_purpose_and_a_place(described):
+    configuration = services.sections(services.read([copy.deepcopy(described)], GROUPS), edge(quic=("quic4@:443",)))
     for section in configuration.sections:
         for line in section.directives:
             assert line.purpose, line
@@ -98,6 +186,12 @@ def test_connections_follow_from_the_file_descriptors():
         ({"socketio": {"transport": []}}, r"\.socketio\.transport: .* did you mean 'transports'"),
         ({"socketio": {"affinity": "sessions"}}, r"\.socketio\.affinity: .* did you mean 'session'"),
         ({"socketio": {"path": "socket.io"}}, r"\.socketio\.path: a path that begins and ends with '/'"),
+        ({"socketio": {"transports": ["flashsocket"]}}, r"\.socketio\.transports: flashsocket opens its session by polling"),
+        ({"socketio": {"flash": {}}}, r"\.socketio\.flash: the service has no flash sockets"),
+        ({"socketio": {**FLASH["socketio"], "flash": True}}, r"\.socketio\.flash: a mapping of policy_servers and legacy_tls"),
+        ({"socketio": {**FLASH["socketio"], "flash": {"legacy": "x"}}}, r"\.flash\.legacy: .* did you mean 'legacy_tls'"),
+        ({"socketio": {**FLASH["socketio"], "flash": {"legacy_tls": True}}}, r"\.flash\.legacy_tls: the name of an entry"),
+        ({"socketio": {**FLASH["socketio"], "flash": {"policy_servers": []}}}, r"\.flash\.policy_servers: a service needs servers"),
         ({"name": "a chat"}, r"haproxy_services\[0\]\.name: a name of letters"),
         ({"hosts": ["bad host"]}, r"\.hosts\[0\]: 'bad host' is no host name"),
         ({"health": "healthz"}, r"\.health: a path such as /healthz"),

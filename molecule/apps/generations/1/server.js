@@ -1,0 +1,2 @@
+'use strict';
+require('../application').application(3001, require('socket.io'));

@@ -1,0 +1,2 @@
+'use strict';
+require('../application').application(3003, require('socket.io'));

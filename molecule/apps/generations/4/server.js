@@ -1,0 +1,2 @@
+'use strict';
+require('../application').application(3004, require('socket.io'));
