@@ -151,7 +151,7 @@ def apply(configuration: Configuration, target: Target, check_mode: bool = False
         elif not check_mode:
             raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
         if not check_mode:
-            _change(marked, marker, before, running, target)
+            _change(marked, marker, running, target)
         return Outcome("reload" if running else "start", reasons, before, text, warnings, installed)
 
 
@@ -231,45 +231,44 @@ def _addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, int], 
                 yield ("" if host == "*" else host, int(port)), line.origin
 
 
-def _change(wanted: Configuration, marker: str, before: str, running: bool, target: Target) -> None:
+def _change(wanted: Configuration, marker: str, running: bool, target: Target) -> None:
     text = render(wanted)
     link_before = os.readlink(target.link) if target.link and os.path.islink(target.link) else ""
-    for path, content in wanted.files:
-        _write(path, content, target.group)
-    _write(target.path, text, target.group)
+    files = (*wanted.files, (target.path, text))
+    before = {path: _read(path) for path, _content in files}
     try:
+        for path, content in files:
+            _write(path, content, target.group)
         if target.link:
             _link(target.binary, target.link)
         if running:
             _reload(wanted, marker, target)
     except (ConfigurationError, OSError) as error:
-        _write(target.rejected, text, target.group)
         _restore(target, before, link_before)
-        raise ConfigurationError(
-            [
-                *(error.problems if isinstance(error, ConfigurationError) else [str(error)]),
-                f"nothing has changed: {target.path} is the one before, the refused text is {target.rejected}",
-            ]
-        ) from None
+        problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
+        with contextlib.suppress(ConfigurationError):  # a full disk has no room for it
+            _write(target.rejected, text, target.group)
+            problems.append(f"nothing has changed: {target.path} serves as before; the refused text: {target.rejected}")
+        raise ConfigurationError(problems) from None
     if running:
         _write(target.good, text, target.group)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(target.rejected)
 
 
-def _restore(target: Target, before: str, link_before: str) -> None:
+def _restore(target: Target, before: dict[str, str], link_before: str) -> None:
     """Put back what serves: the last known good text where the worker says it runs that one, else the one before."""
-    text = before
     good = _read(target.good)
     with contextlib.suppress(runtime.RuntimeFailure):
         serving = runtime.environment(target.master, MARKER)
         if serving and f" {serving}\n" in good:
-            text = good
-    if text:
-        _write(target.path, text, target.group)
-    else:
-        os.unlink(target.path)
-    if link_before:
+            before = {**before, target.path: good}
+    for path, content in before.items():
+        if content and content != _read(path):
+            _write(path, content, target.group)
+        elif not content and os.path.exists(path):
+            os.unlink(path)
+    if link_before and link_before != os.readlink(target.link):
         _link(link_before, target.link)
 
 

@@ -222,6 +222,19 @@ def test_a_first_run_that_fails_leaves_nothing_behind(target, tmp_path):
     assert not os.path.exists(target.path)
 
 
+def test_a_refused_reload_leaves_the_script_that_serves(target, edge, tmp_path):
+    script = tmp_path / "edge.lua"
+    text = {"global": {"lua-load": str(script)}, "frontend": {"web": {"bind": "127.0.0.1:0"}}}
+    first = dataclasses.replace(sections.from_data(text), files=((str(script), "-- with what it uses\n"),))
+    apply.apply(first, target)
+    before = files(target)
+    edge.refuse = True
+    with pytest.raises(ConfigurationError, match="refused the reload"):
+        apply.apply(dataclasses.replace(first, files=((str(script), "-- without\n"),)), target)
+    assert script.read_text() == "-- with what it uses\n"
+    assert files(target) == before
+
+
 def test_after_a_refusal_what_serves_is_put_back_even_if_the_file_was_changed_by_hand(target, edge):
     apply.apply(ONE, target)
     edge.serving = ""
