@@ -1,7 +1,7 @@
 # `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
 # but for a container engine and mmdebstrap, which come from apt-get where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help tools demo demo-down test matrix lint unit sanity molecule collection clean
+.PHONY: help tools demo demo-down test matrix bench lint unit sanity molecule collection clean
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
@@ -25,6 +25,9 @@ test: lint unit sanity ## Lint, unit tests, sanity of the artifact, and every sc
 
 matrix: tools ## Every transport of every Socket.IO generation through an edge, as a table here and in the README
 	@tools/matrix
+
+bench: tools ## Measure, as ratios of one run; some of it: make bench BENCH="NAME ..."
+	@tools/bench $(BENCH)
 
 lint: tools ## Static checks of everything
 	ruff check . tools/release tools/matrix
