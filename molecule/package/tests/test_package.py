@@ -4,11 +4,16 @@ from __future__ import annotations
 
 testinfra_hosts = ["ansible://edges"]
 
-VERSIONS = {"12": "2.6.12", "13": "3.0.11"}
+VERSIONS = {
+    "package-edge12": "2.6.",
+    "package-edge13": "3.0.",
+    "package-edge-sid": "3.2.",
+    "package-edge-experimental": "3.4.",
+}
 
 
 def test_the_service_starts_the_binary_of_the_package(host, edge):
-    assert host.package("haproxy").version.startswith(VERSIONS[host.system_info.release.split(".")[0]])
+    assert host.package("haproxy").version.startswith(VERSIONS[edge.variables["inventory_hostname"]])
     assert "path=/usr/sbin/haproxy " in host.check_output("systemctl show --property ExecStart haproxy")
     assert not host.file("/opt/haproxy").exists
 
