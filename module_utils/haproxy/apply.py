@@ -68,8 +68,8 @@ class Target(NamedTuple):
 class Outcome(NamedTuple):
     """What was (or in check mode would be) done: `action` is unchanged, start or reload; `reasons` say why.
 
-    `before` and `after` are the texts of the file. `warnings` are HAProxy's. `checked` is false where no binary was
-    there to ask.
+    `action` is about HAProxy: it can be unchanged where a record has changed, which then is a reason too. `before` and
+    `after` are the texts of the file. `warnings` are HAProxy's. `checked` is false where no binary was there to ask.
     """
 
     action: str
@@ -95,7 +95,8 @@ def mark(configuration: Configuration, binary: str) -> tuple[Configuration, str]
     head, rest = Section("global"), configuration.sections
     if rest and rest[0].kind == "global":
         head, rest = rest[0], rest[1:]
-    marked = Section(head.kind, head.name, (*head.directives, marker), head.origin)
+    # First: the section may end inside a condition (`.if`).
+    marked = Section(head.kind, head.name, (marker, *head.directives), head.origin)
     return Configuration((marked, *rest), _BANNER, configuration.files), value
 
 
@@ -124,35 +125,53 @@ def _digest(path: str) -> bytes:
         return b""  # HAProxy will say it better, when it checks
 
 
-def apply(configuration: Configuration, target: Target, check_mode: bool = False, restart: bool = False) -> Outcome:
-    """Make this configuration the one that serves, or change nothing.
+def apply(
+    configuration: Configuration,
+    target: Target,
+    check_mode: bool = False,
+    restart: bool = False,
+    records: tuple[tuple[str, str], ...] = (),
+) -> Outcome:
+    """Make this configuration the one that serves, or change nothing. For callers that have their `turn`.
 
     With `restart` a HAProxy that is not ours may hold the ports: it will be restarted afterwards, by the caller.
+    `records` (path, text; an empty text removes the file) say where the configuration came from: they change together
+    with it or not at all, and are for root alone.
 
     Raises `ConfigurationError` when the text is refused (by `haproxy -c`, by a port that another process holds, or by
     the new worker): the file on disk is then the one that serves, and the refused text lies beside it.
     """
     marked, marker = mark(configuration, target.binary)
     text = render(marked)
-    with _turn(target.path):
-        before = _read(target.path)
-        running = runtime.answers(target.master)
-        reasons = _reasons(text, marker, before, running, target)
-        reasons += [f"{path} is not as it should be" for path, content in marked.files if _read(path) != content]
-        if not reasons:
-            return Outcome("unchanged", [], before, text, [], True)
-        warnings: list[str] = []
-        installed = os.access(target.binary, os.X_OK)
-        if installed:
-            warnings = _examine(marked, text, target.binary)
-            impossible = [] if restart and not running else impossible_binds(marked, parse(before if running else ""))
-            if impossible:
-                raise ConfigurationError(impossible if running else [*impossible, _TAKE_OVER])
-        elif not check_mode:
-            raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
-        if not check_mode:
-            _change(marked, marker, running, target)
-        return Outcome("reload" if running else "start", reasons, before, text, warnings, installed)
+    before = _read(target.path)
+    running = runtime.answers(target.master)
+    reasons = _reasons(text, marker, before, running, target)
+    reasons += [f"{path} is not as it should be" for path, content in marked.files if _read(path) != content]
+    if not reasons:
+        return Outcome("unchanged", record(records, check_mode), before, text, [], True)
+    warnings: list[str] = []
+    installed = os.access(target.binary, os.X_OK)
+    if installed:
+        warnings = _examine(marked, text, target.binary)
+        impossible = [] if restart and not running else impossible_binds(marked, parse(before if running else ""))
+        if impossible:
+            raise ConfigurationError(impossible if running else [*impossible, _TAKE_OVER])
+    elif not check_mode:
+        raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
+    if not check_mode:
+        _change(marked, marker, running, target, records)
+    return Outcome("reload" if running else "start", reasons, before, text, warnings, installed)
+
+
+def record(records: tuple[tuple[str, str], ...], check_mode: bool) -> list[str]:
+    """Write the records that differ, without touching HAProxy; returns the reasons."""
+    reasons = []
+    for path, content in records:
+        if _read(path) != content:
+            reasons.append(f"{path} is {'recorded' if content else 'removed'}; it changes nothing for HAProxy")
+            if not check_mode:
+                _put(path, content, None)
+    return reasons
 
 
 def _reasons(text: str, marker: str, before: str, running: bool, target: Target) -> list[str]:
@@ -231,14 +250,18 @@ def _addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, int], 
                 yield ("" if host == "*" else host, int(port)), line.origin
 
 
-def _change(wanted: Configuration, marker: str, running: bool, target: Target) -> None:
+def _change(
+    wanted: Configuration, marker: str, running: bool, target: Target, records: tuple[tuple[str, str], ...]
+) -> None:
     text = render(wanted)
     link_before = os.readlink(target.link) if target.link and os.path.islink(target.link) else ""
-    files = (*wanted.files, (target.path, text))
-    before = {path: _read(path) for path, _content in files}
+    # Path → text and the group that may read it; a record is for root alone.
+    files: dict[str, tuple[str, int | None]] = {path: (content, None) for path, content in records}
+    files.update({path: (content, target.group) for path, content in (*wanted.files, (target.path, text))})
+    before = {path: (_read(path), group) for path, (_content, group) in files.items()}
     try:
-        for path, content in files:
-            _write(path, content, target.group)
+        for path, (content, group) in files.items():
+            _put(path, content, group)
         if target.link:
             _link(target.binary, target.link)
         if running:
@@ -256,18 +279,16 @@ def _change(wanted: Configuration, marker: str, running: bool, target: Target) -
         os.unlink(target.rejected)
 
 
-def _restore(target: Target, before: dict[str, str], link_before: str) -> None:
+def _restore(target: Target, before: dict[str, tuple[str, int | None]], link_before: str) -> None:
     """Put back what serves: the last known good text where the worker says it runs that one, else the one before."""
     good = _read(target.good)
     with contextlib.suppress(runtime.RuntimeFailure):
         serving = runtime.environment(target.master, MARKER)
         if serving and f" {serving}\n" in good:
-            before = {**before, target.path: good}
-    for path, content in before.items():
-        if content and content != _read(path):
-            _write(path, content, target.group)
-        elif not content and os.path.exists(path):
-            os.unlink(path)
+            before = {**before, target.path: (good, target.group)}
+    for path, (content, group) in before.items():
+        if content != _read(path):
+            _put(path, content, group)
     if link_before and link_before != os.readlink(target.link):
         _link(link_before, target.link)
 
@@ -295,8 +316,8 @@ def _reload(wanted: Configuration, marker: str, target: Target) -> None:
 
 
 @contextlib.contextmanager
-def _turn(path: str) -> Iterator[None]:
-    """One change of this file at a time on this host; others wait."""
+def turn(path: str) -> Iterator[None]:
+    """One change of this file at a time on this host, from reading what contributors asked for on; others wait."""
     folder = "/run" if os.access("/run", os.W_OK) else tempfile.gettempdir()
     name = os.path.join(folder, f"realtime-edge-{hashlib.sha256(path.encode()).hexdigest()[:12]}.lock")
     descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -326,17 +347,28 @@ def _read(path: str) -> str:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _write(path: str, text: str, group: int) -> None:
-    """The whole text or nothing; readable by root and the group."""
+def _put(path: str, text: str, group: int | None) -> None:
+    """Write the file, or remove it where it is to be empty."""
+    if text:
+        _write(path, text, group)
+    else:
+        with _storage(path), contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _write(path: str, text: str, group: int | None) -> None:
+    """The whole text or nothing; readable by root and the group (None: nobody but root, the folder is made)."""
     with _storage(path):
+        if group is None:
+            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix="." + os.path.basename(path))
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-                os.fchmod(file.fileno(), 0o640)
-                os.fchown(file.fileno(), -1, group)
+                os.fchmod(file.fileno(), 0o600 if group is None else 0o640)
+                os.fchown(file.fileno(), -1, -1 if group is None else group)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)

@@ -108,7 +108,7 @@ def test_a_first_run_writes_and_asks_for_a_start(target):
 def test_the_marker_joins_the_global_section(target):
     after = apply.apply(ONE, target).after
     assert after.count("\nglobal\n") == 1
-    assert re.search(rf"maxconn 100\n.*\n    setenv {apply.MARKER} \w+\n", after)
+    assert re.search(rf"global\n    # marker\n    setenv {apply.MARKER} \w+\n\n    maxconn 100\n", after)
 
 
 def test_check_mode_writes_nothing(target):
@@ -291,9 +291,40 @@ def test_a_full_disk_changes_nothing(target, edge, monkeypatch):
 
 
 def test_two_runs_take_turns(target, edge):
-    threads = [threading.Thread(target=apply.apply, args=(TWO, target)) for _ in range(4)]
+    def run():
+        with apply.turn(target.path):
+            apply.apply(TWO, target)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert edge.reloads == 1
+
+
+def test_a_record_changes_together_with_the_configuration(target, edge, tmp_path):
+    path = tmp_path / "fragments.d" / "shop.json"
+    apply.apply(TWO, target, check_mode=True, records=((str(path), "{}\n"),))
+    assert not path.exists()
+    edge.refuse = True
+    with pytest.raises(ConfigurationError, match="refused the reload"):
+        apply.apply(TWO, target, records=((str(path), "{}\n"),))
+    assert not path.exists()
+    edge.refuse = False
+    apply.apply(TWO, target, records=((str(path), "{}\n"),))
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("{}\n", 0o600)
+    edge.refuse = True
+    with pytest.raises(ConfigurationError, match="refused the reload"):
+        apply.apply(ONE, target, records=((str(path), ""),))
+    assert path.read_text() == "{}\n"
+
+
+def test_a_record_that_changes_nothing_for_haproxy_is_written_without_a_reload(target, edge, tmp_path):
+    path = tmp_path / "fragments.d" / "shop.json"
+    outcome = apply.apply(ONE, target, records=((str(path), "{}\n"),))
+    assert (outcome.action, edge.reloads, path.read_text()) == ("unchanged", 0, "{}\n")
+    assert outcome.reasons == [f"{path} is recorded; it changes nothing for HAProxy"]
+    assert apply.apply(ONE, target, records=((str(path), "{}\n"),)).reasons == []
+    assert apply.apply(ONE, target, records=((str(path), ""),)).reasons
+    assert not path.exists()
