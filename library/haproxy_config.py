@@ -11,21 +11,61 @@ short_description: Assemble, check and apply the configuration of an HAProxy edg
 version_added: 1.0.0
 description:
   - Assembles one configuration from services (Socket.IO applications described in a few words) and from sections
-    under HAProxy's own keywords.
+    under HAProxy's own keywords. There is no list of keywords to outgrow - HAProxy's manual is the manual.
+  - Several contributors can share an edge. Each has a fragment of its own, kept on the host; the file is always
+    assembled from all of them, the owner's first, then by name.
   - The installed binary checks the new text before anything is replaced. The file is written atomically, and a running
     HAProxy is reloaded through its master CLI, whose answer is read. A refused reload puts the file back that serves.
   - HAProxy is never started, stopped or restarted by this module.
 options:
+  fragment:
+    description:
+      - Whose part O(services) and O(sections) are. C(edge) is the part of whoever owns the edge, which is the role;
+        other roles and plays choose a name of their own, such as that of their application.
+      - Letters, digits, C(_), C(-) and C(.), 63 at most. The fragment is kept in C(fragments.d) beside O(path),
+        readable by root alone.
+      - Two fragments of one section add up their rules, binds and servers. Where they give one setting two values, or
+        one server, ACL or address two meanings, that is an error that names both.
+      - A fragment on a host without the owner's is kept until the owner comes.
+      - The settings of the edge (all options from O(listen) on, but O(path) and O(restart)) are the owner's; where they
+        are not given, those that the owner gave last are used.
+    type: str
+    default: edge
+  state:
+    description:
+      - V(present) makes O(services) and O(sections) this fragment's part of the configuration. What it asked for before
+        and does not any more is gone.
+      - V(absent) takes the fragment out again, without a trace.
+      - V(rendered) returns the text and touches nothing. It needs neither a host nor a binary
+        (C(delegate_to=localhost)), and knows of no other fragments.
+      - V(parsed) returns O(running_config) as data for O(sections).
+      - V(gathered) returns the file at O(path) as data for O(sections). With O(defaults=false) such data give the same
+        configuration again, so that a server that was configured by hand can be adopted.
+    type: str
+    choices: [present, absent, rendered, parsed, gathered]
+    default: present
+  running_config:
+    description: The text of an HAProxy configuration, for O(state=parsed).
+    type: str
+  warnings_fatal:
+    description: Whether a warning of HAProxy's about the new text refuses it.
+    type: bool
+    default: false
   sections:
     description:
       - Section kind, name, keyword, value, as in
         C({"frontend":{"web":{"bind":":8080"}}}). The sections C(global) and C(defaults) have no name; a named
-        C(defaults) is written C("defaults NAME").
+        C(defaults) is written C("defaults NAME"), and C("NAME from DEFAULTS") is a name too.
       - A scalar is one line, C(true) the bare keyword, C(false) its negation with C(no), C(null) nothing. A list is
         one line each, in order. A mapping is one line a key. A mapping in one of those gives the options of one line,
         C(name), C(address) and C(port) first.
-      - A list of such mappings serves where a kind is needed twice.
+      - Where the order of different keywords matters, or for conditions (C(.if)), a section is a list - of such
+        mappings, of whole lines as in HAProxy's manual, and of comments (C("# ...")), which stand above what follows.
+      - Rules are written in the order in which HAProxy evaluates their kinds, whatever the order here; within a kind
+        their order is kept.
+      - A list of mappings of sections serves where a kind is needed twice.
       - A single value (a timeout, C(maxconn)) replaces the role's default; rules, binds and servers add up.
+      - Quotes, C(\\) and C("$VARIABLE") in a value are HAProxy's. A value is one line; an unquoted C(#) is refused.
     type: raw
     default: {}
   services:
@@ -51,7 +91,6 @@ options:
   listen:
     description: Addresses of the two frontends of the services, and of what belongs to them.
     type: dict
-    default: {}
     suboptions:
       http:
         description: Where plain HTTP is redirected to HTTPS.
@@ -76,25 +115,26 @@ options:
         elements: str
         default: [":843", ":10843"]
   statistics:
-    description: Address of the statistics page and the Prometheus metrics; empty for none.
+    description: Address of the statistics page and the Prometheus metrics, V(127.0.0.1:8404) by itself; empty for none.
     type: str
-    default: 127.0.0.1:8404
+  defaults:
+    description:
+      - Whether the edge's own settings (logging, limits, timeouts, TLS, statistics) lie under what contributors ask
+        for; V(true) by itself. Without them the file holds what contributors wrote, and the marker of this module.
+    type: bool
   tls_profile:
-    description: Which of Mozilla's recommendations binds follow.
+    description: Which of Mozilla's recommendations binds follow; V(intermediate) by itself.
     type: str
-    default: intermediate
   certificates:
-    description: Folder of the certificates, one C(NAME.pem) each.
+    description: Folder of the certificates, one C(NAME.pem) each; V(/etc/haproxy/certificates) by itself.
     type: path
-    default: /etc/haproxy/certificates
   path:
     description: The configuration file.
     type: path
     default: /etc/haproxy/haproxy.cfg
   binary:
-    description: The HAProxy that is to run this configuration; it checks it first.
+    description: The HAProxy that is to run this configuration; it checks it first. V(/usr/sbin/haproxy) by itself.
     type: path
-    default: /usr/sbin/haproxy
   link:
     description:
       - The symlink that the service starts, when it does not start O(binary) itself. It is switched to O(binary)
@@ -103,27 +143,21 @@ options:
   version:
     description: Version to write for, where O(binary) is not there to be asked (check mode on a bare host).
     type: str
-    default: ""
   master_socket:
-    description: The master CLI.
+    description: The master CLI, V(/run/haproxy/master.sock) by itself.
     type: path
-    default: /run/haproxy/master.sock
   runtime_socket:
-    description: The Runtime API of the worker.
+    description: The Runtime API of the worker, V(/run/haproxy/admin.sock) by itself.
     type: path
-    default: /run/haproxy/admin.sock
   state_directory:
-    description: Where the last known good configuration is kept.
+    description: Where the last known good configuration is kept, V(/var/lib/haproxy) by itself.
     type: path
-    default: /var/lib/haproxy
   group:
-    description: The group that may read the configuration.
+    description: The group that may read the configuration, V(haproxy) by itself.
     type: str
-    default: haproxy
   file_descriptors:
-    description: How many file descriptors the service may have; C(maxconn) follows from it.
+    description: How many file descriptors the service may have, V(20000) by itself; C(maxconn) follows from it.
     type: int
-    default: 20000
   restart:
     description:
       - Whether the caller restarts the service afterwards. Ports that an HAProxy outside our control holds are then
@@ -135,7 +169,7 @@ attributes:
     description: The text is assembled and, where the binary is there, checked; nothing is written.
     support: full
   diff_mode:
-    description: The file before and after.
+    description: Each section that differs, before and after; passwords, keys and tokens are masked.
     support: full
   idempotent:
     description: An edge that serves this configuration is left alone.
@@ -182,29 +216,106 @@ EXAMPLES = r"""
           server:
             - api1 10.0.0.1:8080 check
             - {name: api2, address: 10.0.0.2, port: 8080, check: true, weight: 10}
+
+- name: Where order matters, a section is a list
+  realtime.edge.haproxy_config:
+    sections:
+      global:
+        - .if feature(QUIC)
+        - limited-quic
+        - .endif
+        - maxconn: 5000
+      backend:
+        api:
+          - "# the first two are slower"
+          - default-server: weight 10
+            server: [old1 10.0.0.1:80, old2 10.0.0.2:80]
+          - default-server: weight 100
+            server: [new1 10.0.0.3:80]
+
+# In the role of an application, on an edge that another role owns
+- name: Put the shop behind the edge
+  realtime.edge.haproxy_config:
+    fragment: shop
+    sections:
+      frontend:
+        https:
+          use_backend: shop if { hdr(host),host_only shop.example.com }
+      backend:
+        shop:
+          server: s1 10.0.1.1:8080 check
+
+- name: Take the shop away again
+  realtime.edge.haproxy_config:
+    fragment: shop
+    state: absent
+
+- name: See what would be written, in a pipeline, without the host
+  realtime.edge.haproxy_config:
+    state: rendered
+    services: "{{ haproxy_services }}"
+    version: 3.2.26
+  delegate_to: localhost
+  register: edge
+
+- name: Read a file that was written by hand
+  realtime.edge.haproxy_config:
+    state: gathered
+  register: found
+
+- name: Adopt it; nothing changes
+  realtime.edge.haproxy_config:
+    sections: "{{ found.gathered }}"
+    defaults: false
 """
 
 RETURN = r"""
 action:
   description:
     - V(unchanged), V(reload), or V(start) where no HAProxy runs yet that could be reloaded.
+    - A run can change a fragment alone, with nothing to change for HAProxy; RV(reasons) say so then.
   type: str
-  returned: success
+  returned: state is present or absent
   sample: reload
 reasons:
   description: Why the action is needed.
   type: list
   elements: str
-  returned: success
+  returned: state is present or absent
   sample: ["/etc/haproxy/haproxy.cfg differs from what is wanted"]
 checked:
   description: Whether the installed binary has checked the text; not so in check mode on a bare host.
   type: bool
-  returned: success
+  returned: state is present or absent
 path:
   description: The configuration file.
   type: str
-  returned: success
+  returned: state is present or absent
+fragments:
+  description: All fragments of the edge, in the order in which they are merged.
+  type: list
+  elements: str
+  returned: state is present or absent
+  sample: [edge, blog, shop]
+haproxy_warnings:
+  description: HAProxy's warnings about a new text, each with its place.
+  type: list
+  elements: str
+  returned: state is present or absent
+rendered:
+  description: The text of the configuration; passwords, keys and tokens are masked.
+  type: str
+  returned: O(state=rendered)
+parsed:
+  description: The text as data for O(sections).
+  type: list
+  elements: dict
+  returned: O(state=parsed)
+gathered:
+  description: The file as data for O(sections).
+  type: list
+  elements: dict
+  returned: O(state=gathered)
 problems:
   description: What has to be mended, each with its place in the YAML.
   type: list
@@ -214,33 +325,166 @@ problems:
 
 import grp
 import os
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import apply, check, fragments, services
-from ..module_utils.haproxy.model import ConfigurationError
+from ..module_utils.haproxy import apply, check, difference, fragments, secrecy, sections, services, store
+from ..module_utils.haproxy.model import Configuration, ConfigurationError
+from ..module_utils.haproxy.syntax import parse, render
+
+# The settings of an edge that no owner has set otherwise.
+SETTINGS: dict[str, Any] = {
+    "listen": {"http": [":80"], "https": [":443"], "quic": [], "policy": [":843", ":10843"]},
+    "statistics": "127.0.0.1:8404",
+    "defaults": True,
+    "tls_profile": "intermediate",
+    "certificates": "/etc/haproxy/certificates",
+    "binary": "/usr/sbin/haproxy",
+    "link": "",
+    "version": "",
+    "master_socket": "/run/haproxy/master.sock",
+    "runtime_socket": "/run/haproxy/admin.sock",
+    "state_directory": "/var/lib/haproxy",
+    "group": "haproxy",
+    "file_descriptors": 20000,
+}
 
 
-def group_id(name: str) -> int:
-    """The number of a group, or -1 (leave it) where it does not exist yet."""
+class Module(AnsibleModule):
+    """Keeps its arguments to itself: they may hold secrets, which can't be told apart before they are understood."""
+
+    def _log_invocation(self) -> None:
+        """Write nothing to the host's log."""
+
+    def assemble(self, contributions: list[store.Fragment], settings: dict[str, Any]) -> Configuration:
+        """The configuration; from here on, no secret of it leaves the module, whatever is said of it."""
+        configuration = fragments.assemble(edge(settings, self.params["path"]), contributions, settings["defaults"])
+        self.no_log_values.update(secrecy.all_secrets(configuration))
+        return configuration
+
+
+def edge(settings: dict[str, Any], path: str) -> services.Edge:
+    """What all services share."""
+    listen = settings["listen"]
+    return services.Edge(
+        http=tuple(listen["http"]),
+        https=tuple(listen["https"]),
+        quic=tuple(listen["quic"]),
+        policy=tuple(listen["policy"]),
+        statistics=settings["statistics"],
+        profile=settings["tls_profile"],
+        certificates=settings["certificates"],
+        lua=os.path.join(os.path.dirname(path), "edge.lua"),
+        runtime_socket=settings["runtime_socket"],
+        version=check.version(settings["binary"], settings["version"]),
+        descriptors=settings["file_descriptors"],
+    )
+
+
+def target(settings: dict[str, Any], path: str) -> apply.Target:
+    """Where the configuration goes."""
     try:
-        return grp.getgrnam(name).gr_gid
+        group = grp.getgrnam(settings["group"]).gr_gid
     except KeyError:
-        return -1
+        group = -1  # it does not exist yet
+    return apply.Target(
+        path=path,
+        binary=settings["binary"],
+        link=settings["link"],
+        master=settings["master_socket"],
+        state=settings["state_directory"],
+        group=group,
+    )
+
+
+def contribute(module: Module) -> dict[str, Any]:
+    """Make this fragment a part of the edge, or take it out."""
+    parameters = module.params
+    name, path = parameters["fragment"], parameters["path"]
+    own = {key: parameters[key] for key in SETTINGS if parameters[key] is not None}
+    if own and name != store.OWNER:
+        raise ConfigurationError(
+            f"{', '.join(own)}: the edge's own, which fragment '{store.OWNER}' sets and fragment '{name}' cannot"
+        )
+    with apply.turn(path):
+        parts = store.others(path, name)
+        record = (store.place(path, name), "")
+        if parameters["state"] == "present":
+            part = store.Fragment(name, parameters["services"], parameters["sections"], parameters["groups"], own)
+            record = (record[0], store.text(part))
+            parts = store.ordered([*parts, part])
+        else:
+            parts = store.ordered(parts)
+        settings = next((part.settings for part in parts if part.name == store.OWNER), None)
+        place = target({**SETTINGS, **(settings or {})}, path)
+        result = {"path": path, "fragments": [part.name for part in parts]}
+        if settings is None or (parameters["state"] == "absent" and not os.path.exists(record[0])):
+            # Nobody owns the edge (yet), or there is nothing to take out: HAProxy is left alone.
+            module.assemble(parts, SETTINGS)
+            reasons = apply.record((record,), module.check_mode)
+            return {**result, "changed": bool(reasons), "action": "unchanged", "reasons": reasons, "checked": False}
+        configuration = module.assemble(parts, {**SETTINGS, **settings})
+        outcome = apply.apply(
+            configuration, place, module.check_mode, parameters["restart"], (record,), parameters["warnings_fatal"]
+        )
+    for warning in outcome.warnings:
+        module.warn(warning)
+    if module._diff:
+        result["diff"] = difference.compare(outcome.before, outcome.after, path, apply.MARKER)
+    return {
+        **result,
+        "changed": bool(outcome.reasons),
+        "action": outcome.action,
+        "reasons": outcome.reasons,
+        "checked": outcome.checked,
+        "haproxy_warnings": outcome.warnings,
+    }
+
+
+def rendered(module: Module) -> dict[str, Any]:
+    """The text, without a host."""
+    parameters = module.params
+    settings = {key: default if parameters[key] is None else parameters[key] for key, default in SETTINGS.items()}
+    if settings["version"]:
+        settings["binary"] = ""  # one that happens to be here is not the one to write for
+    part = store.Fragment(
+        parameters["fragment"], parameters["services"], parameters["sections"], parameters["groups"], settings
+    )
+    return {"changed": False, "rendered": difference.masked(render(module.assemble([part], settings)))}
+
+
+def parsed(module: Module) -> dict[str, Any]:
+    """A text as data."""
+    return {"changed": False, "parsed": sections.to_data(parse(module.params["running_config"]))}
+
+
+def gathered(module: Module) -> dict[str, Any]:
+    """The file on this host as data."""
+    try:
+        text = apply.unmarked(apply.existing(module.params["path"]))
+        return {"changed": False, "gathered": sections.to_data(parse(text))}
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{module.params['path']}: {problem}" for problem in error.problems) from None
+
+
+STATES = {"present": contribute, "absent": contribute, "rendered": rendered, "parsed": parsed, "gathered": gathered}
 
 
 def main() -> None:
     """Run the module."""
     address = {"type": "list", "elements": "str"}
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
+            "fragment": {"type": "str", "default": store.OWNER},
+            "state": {"type": "str", "choices": list(STATES), "default": "present"},
+            "running_config": {"type": "str"},
+            "warnings_fatal": {"type": "bool", "default": False},
             "sections": {"type": "raw", "default": {}},
             "services": {"type": "list", "elements": "raw", "default": []},
             "groups": {"type": "dict", "default": {}},
             "listen": {
                 "type": "dict",
-                "default": {},
-                "apply_defaults": True,
                 "options": {
                     "http": {"default": [":80"], **address},
                     "https": {"default": [":443"], **address},
@@ -248,66 +492,28 @@ def main() -> None:
                     "policy": {"default": [":843", ":10843"], **address},
                 },
             },
-            "statistics": {"type": "str", "default": "127.0.0.1:8404"},
-            "tls_profile": {"type": "str", "default": "intermediate"},
-            "certificates": {"type": "path", "default": "/etc/haproxy/certificates"},
+            "statistics": {"type": "str"},
+            "defaults": {"type": "bool"},
+            "tls_profile": {"type": "str"},
+            "certificates": {"type": "path"},
             "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
-            "binary": {"type": "path", "default": "/usr/sbin/haproxy"},
+            "binary": {"type": "path"},
             "link": {"type": "path"},
-            "version": {"type": "str", "default": ""},
-            "master_socket": {"type": "path", "default": "/run/haproxy/master.sock"},
-            "runtime_socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
-            "state_directory": {"type": "path", "default": "/var/lib/haproxy"},
-            "group": {"type": "str", "default": "haproxy"},
-            "file_descriptors": {"type": "int", "default": 20000},
+            "version": {"type": "str"},
+            "master_socket": {"type": "path"},
+            "runtime_socket": {"type": "path"},
+            "state_directory": {"type": "path"},
+            "group": {"type": "str"},
+            "file_descriptors": {"type": "int"},
             "restart": {"type": "bool", "default": False},
         },
+        required_if=[("state", "parsed", ["running_config"])],
         supports_check_mode=True,
     )
-    parameters = module.params
-    edge = services.Edge(
-        http=tuple(parameters["listen"]["http"]),
-        https=tuple(parameters["listen"]["https"]),
-        quic=tuple(parameters["listen"]["quic"]),
-        policy=tuple(parameters["listen"]["policy"]),
-        statistics=parameters["statistics"],
-        profile=parameters["tls_profile"],
-        certificates=parameters["certificates"],
-        lua=os.path.join(os.path.dirname(parameters["path"]), "edge.lua"),
-        runtime_socket=parameters["runtime_socket"],
-        groups=parameters["groups"],
-        version=check.version(parameters["binary"], parameters["version"]),
-        descriptors=parameters["file_descriptors"],
-    )
-    target = apply.Target(
-        path=parameters["path"],
-        binary=parameters["binary"],
-        link=parameters["link"] or "",
-        master=parameters["master_socket"],
-        state=parameters["state_directory"],
-        group=group_id(parameters["group"]),
-    )
     try:
-        configuration = fragments.assemble(edge, parameters["services"], parameters["sections"])
-        outcome = apply.apply(configuration, target, module.check_mode, parameters["restart"])
+        result = STATES[module.params["state"]](module)
     except ConfigurationError as error:
         module.fail_json(msg="\n".join(error.problems), problems=error.problems)
-    for warning in outcome.warnings:
-        module.warn(warning)
-    result = {
-        "changed": outcome.action != "unchanged",
-        "action": outcome.action,
-        "reasons": outcome.reasons,
-        "checked": outcome.checked,
-        "path": target.path,
-    }
-    if module._diff:
-        result["diff"] = {
-            "before": outcome.before,
-            "after": outcome.after,
-            "before_header": target.path,
-            "after_header": target.path,
-        }
     module.exit_json(**result)
 
 

@@ -131,29 +131,32 @@ def apply(
     check_mode: bool = False,
     restart: bool = False,
     records: tuple[tuple[str, str], ...] = (),
+    warnings_fatal: bool = False,
 ) -> Outcome:
     """Make this configuration the one that serves, or change nothing. For callers that have their `turn`.
 
     With `restart` a HAProxy that is not ours may hold the ports: it will be restarted afterwards, by the caller.
     `records` (path, text; an empty text removes the file) say where the configuration came from: they change together
-    with it or not at all, and are for root alone.
+    with it or not at all, and are for root alone. With `warnings_fatal` a warning of HAProxy's refuses the text.
 
     Raises `ConfigurationError` when the text is refused (by `haproxy -c`, by a port that another process holds, or by
     the new worker): the file on disk is then the one that serves, and the refused text lies beside it.
     """
     marked, marker = mark(configuration, target.binary)
     text = render(marked)
-    before = _read(target.path)
+    before = existing(target.path)
     running = runtime.answers(target.master)
     reasons = _reasons(text, marker, before, running, target)
-    reasons += [f"{path} is not as it should be" for path, content in marked.files if _read(path) != content]
+    reasons += [f"{path} is not as it should be" for path, content in marked.files if existing(path) != content]
     if not reasons:
         return Outcome("unchanged", record(records, check_mode), before, text, [], True)
     warnings: list[str] = []
     installed = os.access(target.binary, os.X_OK)
     if installed:
         warnings = _examine(marked, text, target.binary)
-        impossible = [] if restart and not running else impossible_binds(marked, parse(before if running else ""))
+        if warnings and warnings_fatal:
+            raise ConfigurationError(warnings)
+        impossible = [] if restart and not running else impossible_binds(marked, _parsed(before if running else ""))
         if impossible:
             raise ConfigurationError(impossible if running else [*impossible, _TAKE_OVER])
     elif not check_mode:
@@ -167,7 +170,7 @@ def record(records: tuple[tuple[str, str], ...], check_mode: bool) -> list[str]:
     """Write the records that differ, without touching HAProxy; returns the reasons."""
     reasons = []
     for path, content in records:
-        if _read(path) != content:
+        if existing(path) != content:
             reasons.append(f"{path} is {'recorded' if content else 'removed'}; it changes nothing for HAProxy")
             if not check_mode:
                 _put(path, content, None)
@@ -178,7 +181,7 @@ def _reasons(text: str, marker: str, before: str, running: bool, target: Target)
     reasons = []
     if not before:
         reasons.append(f"{target.path} does not exist yet")
-    elif before != text and _unmarked(before) != _unmarked(text):
+    elif before != text and unmarked(before) != unmarked(text):
         reasons.append(f"{target.path} differs from what is wanted")
     elif before != text:
         reasons.append("a file that the configuration names, such as a certificate, or HAProxy itself has changed")
@@ -196,8 +199,17 @@ def _reasons(text: str, marker: str, before: str, running: bool, target: Target)
     return reasons
 
 
-def _unmarked(text: str) -> str:
-    return re.sub(rf"(?m)^.*\b{MARKER}\b.*\n", "", text)
+def _parsed(text: str) -> Configuration:
+    """The configuration on disk; one that nobody can read is to be replaced, not complained about."""
+    try:
+        return parse(text)
+    except ConfigurationError:
+        return Configuration()
+
+
+def unmarked(text: str) -> str:
+    """The text as its contributors want it: without the marker and its comment."""
+    return re.sub(rf"(?m)^( *# marker\n)?.*\b{MARKER}\b.*\n", "", text)
 
 
 def _examine(wanted: Configuration, text: str, binary: str) -> list[str]:
@@ -258,7 +270,7 @@ def _change(
     # Path → text and the group that may read it; a record is for root alone.
     files: dict[str, tuple[str, int | None]] = {path: (content, None) for path, content in records}
     files.update({path: (content, target.group) for path, content in (*wanted.files, (target.path, text))})
-    before = {path: (_read(path), group) for path, (_content, group) in files.items()}
+    before = {path: (existing(path), group) for path, (_content, group) in files.items()}
     try:
         for path, (content, group) in files.items():
             _put(path, content, group)
@@ -281,13 +293,13 @@ def _change(
 
 def _restore(target: Target, before: dict[str, tuple[str, int | None]], link_before: str) -> None:
     """Put back what serves: the last known good text where the worker says it runs that one, else the one before."""
-    good = _read(target.good)
+    good = existing(target.good)
     with contextlib.suppress(runtime.RuntimeFailure):
         serving = runtime.environment(target.master, MARKER)
         if serving and f" {serving}\n" in good:
             before = {**before, target.path: (good, target.group)}
     for path, (content, group) in before.items():
-        if content != _read(path):
+        if content != existing(path):
             _put(path, content, group)
     if link_before and link_before != os.readlink(target.link):
         _link(link_before, target.link)
@@ -320,7 +332,8 @@ def turn(path: str) -> Iterator[None]:
     """One change of this file at a time on this host, from reading what contributors asked for on; others wait."""
     folder = "/run" if os.access("/run", os.W_OK) else tempfile.gettempdir()
     name = os.path.join(folder, f"realtime-edge-{hashlib.sha256(path.encode()).hexdigest()[:12]}.lock")
-    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with _storage(name):
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -337,7 +350,8 @@ def _storage(what: str) -> Iterator[None]:
         raise ConfigurationError(f"{what} cannot be written: {error.strerror or error}; nothing has changed") from None
 
 
-def _read(path: str) -> str:
+def existing(path: str) -> str:
+    """The file's text, empty where there is none; raises `ConfigurationError` where it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()

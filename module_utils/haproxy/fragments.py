@@ -3,56 +3,80 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 from . import sections, services
 from .model import Configuration, ConfigurationError, Directive, Section
+from .secrecy import mask
+from .store import OWNER, Fragment
 
 # Keywords that may stand several times in one section, each line adding to the others.
 _ADDING = frozenset(
     (
-        "acl bind capture cpu-map default-server email-alert filter group http-after-response http-check http-request "
-        "http-response log lua-load lua-load-per-thread lua-prepend-path mailer monitor nameserver peer presetenv "
-        "redirect resetenv server server-template set-var set-var-fmt setenv stats stick table tcp-check tcp-request "
-        "tcp-response trace unsetenv use-fcgi-app use-server use_backend user"
+        "capture cpu-map declare default-server errorfiles filter force-persist h1-case-adjust http-after-response "
+        "http-check http-request http-response ignore-persist load log lua-load lua-load-per-thread lua-prepend-path "
+        "module monitor pass-header redirect resetenv server-template stick tcp-check tcp-request tcp-response trace "
+        "unsetenv use-server use_backend"
     ).split()
 )
 
-# Keywords whose first argument says which setting the line is about.
-_KEYED = frozenset(("compression", "errorfile", "errorloc", "errorloc302", "errorloc303", "option", "timeout", "load"))
+# Keywords whose first argument says which setting, or which named thing, the line is about.
+_KEYED = frozenset(
+    (
+        "acl bind compression dgram-bind email-alert errorfile errorloc errorloc302 errorloc303 external-check group "
+        "hold mailer nameserver namespace on option peer presetenv rate-limit server set-param set-var set-var-fmt "
+        "setenv table timeout use-fcgi-app user"
+    ).split()
+)
+
+# The same of `stats`, which means many things (in `global`, a socket is told by its path).
+_STATS_ADDING = frozenset(("admin", "auth", "http-request", "scope"))
 
 # Sections that HAProxy reads once, or of which one without a name is meant.
 _FIRST = ("global", "defaults")
 
 
-def identity(directive: Directive) -> tuple[str, ...] | None:
-    """What the line sets (`('timeout', 'client')`, `('maxconn',)`), or None where lines add up."""
+def identity(directive: Directive, kind: str = "") -> tuple[str, ...] | None:
+    """What the line sets (`('timeout', 'client')`, `('maxconn',)`), or None where lines of this keyword add up."""
     words = (directive.keyword, *directive.arguments)
     if words[0] == "no":
         words = words[1:] or words
-    if words[0] in _ADDING or words[0].startswith("."):
+    keyword = words[0]
+    if keyword in _ADDING or keyword[0] == ".":
         return None
-    return words[:2] if words[0] in _KEYED else words[:1]
+    if keyword == "stats" and len(words) > 1:
+        return None if words[1] in _STATS_ADDING else words[: 3 if words[1] == "socket" else 2]
+    if keyword == "http-error":
+        return words[:3]
+    return words[:2] if keyword in _KEYED and kind + keyword not in ("globaluser", "globalgroup") else words[:1]
 
 
-def assemble(edge: services.Edge, described: Any, native: Any) -> Configuration:
-    """The configuration of an edge: its services (`haproxy_services`), native sections (`haproxy_sections`), defaults.
+def assemble(edge: services.Edge, contributions: list[Fragment], defaults: bool = True) -> Configuration:
+    """The configuration of an edge: services and native sections of all fragments, in this order, and the defaults.
 
-    Raises `ConfigurationError` with the faults of both.
+    Raises `ConfigurationError` with the faults of all of them.
     """
     problems: list[str] = []
-    contributions: list[Configuration] = []
-    try:
-        contributions.append(services.sections(services.read(described, edge.groups), edge))
-    except ConfigurationError as error:
-        problems += error.problems
-    try:
-        contributions.append(sections.from_data(native))
-    except ConfigurationError as error:
-        problems += error.problems
+    served: list[services.Service] = []
+    native: list[Configuration] = []
+    for name, described, written, groups, _settings in contributions:
+        # Whoever is alone on an edge knows of no fragments, only of the role's variables.
+        root = "" if len(contributions) == 1 else f"fragment {name}: "
+        root += "haproxy_" if name == OWNER else ""
+        try:
+            served += services.read(described, groups, f"{root}services")
+        except ConfigurationError as error:
+            problems += error.problems
+        try:
+            purpose = "" if name == OWNER else f"fragment {name}"
+            native.append(sections.from_data(written, f"{root}sections", purpose))
+        except ConfigurationError as error:
+            problems += error.problems
     if problems:
         raise ConfigurationError(problems)
-    return merge(services.base(edge), *contributions)
+    services.together(served)
+    base = merge(services.unknown(served), services.base(edge)) if defaults else Configuration()
+    return merge(base, services.sections(served, edge), *native, services.routes(served, edge))
 
 
 def merge(defaults: Configuration, *contributions: Configuration) -> Configuration:
@@ -63,38 +87,76 @@ def merge(defaults: Configuration, *contributions: Configuration) -> Configurati
     problems: list[str] = []
     merged: dict[tuple[str, str], Section] = {}
     for contribution in contributions:
-        for section in contribution.sections:
-            known = merged.get(section.key)
-            merged[section.key] = _join(known, section, problems) if known else section
+        own: dict[tuple[str, str], Section] = {}
+        for key, section in _keyed(contribution):
+            # Whoever says something twice has a reason.
+            own[key] = _extend(own[key], section.directives, section.name) if key in own else section
+        for key, section in own.items():
+            merged[key] = _join(merged[key], section, problems) if key in merged else section
     if problems:
         raise ConfigurationError(problems)
+    # Values in force must be read before the sections that inherit them (manual, 4 "defaults").
+    ranks = {key: _FIRST.index(key[0]) if key[0] in _FIRST else 2 for key in merged}
+    if any(_layered(contribution) for contribution in contributions):
+        ranks = dict.fromkeys(merged, 2)
     for section in defaults.sections:
         stated = merged.get(section.key)
         merged[section.key] = _underlay(section, stated) if stated else section
-    # Values in force must be read before the sections that inherit them (manual, 4 "defaults").
-    ordered = sorted(merged.values(), key=lambda section: _FIRST.index(section.kind) if section.kind in _FIRST else 2)
+        ranks.setdefault(section.key, _FIRST.index(section.kind) if section.kind in _FIRST else 2)
+    ordered = sorted(merged, key=ranks.__getitem__)
     files = tuple(file for contribution in contributions for file in contribution.files)
-    return Configuration(tuple(sections.arrange(section) for section in ordered), files=files)
+    return Configuration(tuple(sections.arrange(merged[key]) for key in ordered), files=files)
+
+
+def _keyed(configuration: Configuration) -> Iterator[tuple[tuple[str, str], Section]]:
+    """Each section with what makes it the same one as another's: of unnamed `defaults`, also how many came before."""
+    unnamed = 0
+    for section in configuration.sections:
+        key = section.key
+        if key == ("defaults", ""):
+            key = ("defaults", f"#{unnamed}" if unnamed else "")
+            unnamed += 1
+        yield key, section
+
+
+def _layered(configuration: Configuration) -> bool:
+    """Whether sections must stay where they are: several unnamed `defaults`, or conditions around sections."""
+    kinds = [section.kind for section in configuration.sections if section.key != ("global", "")]
+    unnamed = [section.key for section in configuration.sections].count(("defaults", ""))
+    late = unnamed == 1 and kinds[0] != "defaults"
+    return unnamed > 1 or late or not all(sections.complete(section) for section in configuration.sections)
+
+
+def _extend(section: Section, directives: tuple[Directive, ...], name: str) -> Section:
+    longer = section.name if len(section.name) >= len(name) else name
+    return Section(section.kind, longer, section.directives + directives, section.origin)
 
 
 def _join(known: Section, more: Section, problems: list[str]) -> Section:
-    settings = {key: directive for directive in known.directives if (key := identity(directive))}
+    if not (sections.complete(known) and sections.complete(more)):
+        problems.append(
+            f"{more.origin}: nothing can be added to {known.header} of {known.origin}: "
+            "a condition (.if) begins in one section and ends in another"
+        )
+    settings: dict[tuple[str, ...], Directive] = {}
+    for directive in known.directives:
+        if key := identity(directive, known.kind):
+            settings[key] = directive
     added: list[Directive] = []
     for directive in more.directives:
-        key = identity(directive)
+        key = identity(directive, known.kind)
         other = settings.get(key) if key else None
         if other is None:
             added.append(directive)
         elif other.text != directive.text:
             problems.append(
-                f"{directive.origin}: '{directive.text}' contradicts '{other.text}' of {other.origin} "
+                f"{directive.origin}: '{mask(directive)}' contradicts '{mask(other)}' of {other.origin} "
                 f"in {known.header}; keep one of them"
             )
-    name = known.name if len(known.name) >= len(more.name) else more.name
-    return Section(known.kind, name, known.directives + tuple(added), known.origin)
+    return _extend(known, tuple(added), more.name)
 
 
 def _underlay(defaults: Section, stated: Section) -> Section:
-    taken = {key for directive in stated.directives if (key := identity(directive))}
-    kept = tuple(directive for directive in defaults.directives if identity(directive) not in taken)
+    taken = {key for directive in stated.directives if (key := identity(directive, stated.kind))}
+    kept = tuple(directive for directive in defaults.directives if identity(directive, stated.kind) not in taken)
     return Section(stated.kind, stated.name, kept + stated.directives, stated.origin)

@@ -6,11 +6,16 @@
 A scalar is one line, `true` the bare keyword, `false` HAProxy's negation (`no ...`), `null` nothing; a list is one
 line each; a mapping is one line a key. A mapping inside those (`server: [{name: a, address: 10.0.0.1, port: 80}]`)
 is the options of one line. Values are HAProxy's text: its quoting rules hold.
+
+Where the order of different keywords matters, a section is a list of such mappings, of whole lines
+(`- option httplog`) and of comments (`- "# who may come in"`), which become the purpose of what follows.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from .model import Configuration, ConfigurationError, Directive, Section, meant
@@ -31,9 +36,15 @@ _FAMILIES: dict[tuple[str, str], int] = {
     ("http-response", ""): 10,
     ("http-after-response", ""): 11,
 }
+_RANKED = frozenset(keyword for keyword, _first in _FAMILIES)
+
+# A word this much like a section's is taken for a mistake, any other for a section that is newer than we are.
+_LIKENESS = 0.75
 
 
 def _rank(directive: Directive) -> int:
+    if directive.keyword not in _RANKED:
+        return 0
     first = directive.arguments[0] if directive.arguments else ""
     return _FAMILIES.get((directive.keyword, first)) or _FAMILIES.get((directive.keyword, ""), 0)
 
@@ -41,17 +52,47 @@ def _rank(directive: Directive) -> int:
 def arrange(section: Section) -> Section:
     """The section with its rules in the order in which HAProxy evaluates them; everything else keeps its place before.
 
-    Within a family nothing moves. A section with conditional blocks (`.if`) is left alone: there the place matters.
+    Within a family nothing moves. A conditional block (`.if` to `.endif`) moves as one; where one mixes families, or
+    is not complete, the place matters and all stay.
     """
-    if any(directive.keyword.startswith(".") for directive in section.directives):
+    if all(line.keyword not in _RANKED for line in section.directives):
         return section
-    return Section(section.kind, section.name, tuple(sorted(section.directives, key=_rank)), section.origin)
+    units: list[tuple[int, list[Directive]]] = []
+    block: list[Directive] = []
+    depth = 0
+    for line in section.directives:
+        block.append(line)
+        depth += {".if": 1, ".endif": -1}.get(line.keyword, 0)
+        if depth < 0:
+            return section
+        if depth == 0:
+            ranks = {_rank(inner) for inner in block if inner.keyword[0] != "."} or {0}
+            if len(ranks) > 1:
+                return section
+            units.append((ranks.pop(), block))
+            block = []
+    if depth:
+        return section
+    units.sort(key=lambda unit: unit[0])
+    arranged = tuple(line for _rank, unit in units for line in unit)
+    return Section(section.kind, section.name, arranged, section.origin)
 
 
-def from_data(data: Any, origin: str = "haproxy_sections") -> Configuration:
+def complete(section: Section) -> bool:
+    """Whether each condition (`.if`) that begins in the section ends there too."""
+    depth = 0
+    for line in section.directives:
+        depth += {".if": 1, ".endif": -1}.get(line.keyword, 0)
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def from_data(data: Any, origin: str = "haproxy_sections", purpose: str = "") -> Configuration:
     """The model of a mapping (or of a list of mappings, where the same kind is needed twice).
 
-    Raises `ConfigurationError` with every place that cannot be read.
+    `purpose` is that of all directives without a comment of their own. Raises `ConfigurationError` with every place
+    that cannot be read.
     """
     problems: list[str] = []
     sections: list[Section] = []
@@ -64,74 +105,138 @@ def from_data(data: Any, origin: str = "haproxy_sections") -> Configuration:
             problems.append(f"{place}: a mapping of section kinds is expected here, not {_shape(part)}")
             continue
         for kind, content in part.items():
-            sections.extend(_kind(kind, content, f"{place}.{kind}", problems))
+            sections.extend(_kind(kind, content, f"{place}.{kind}", purpose, problems))
     if problems:
         raise ConfigurationError(problems)
     return Configuration(tuple(sections))
 
 
 def to_data(configuration: Configuration) -> list[dict[str, Any]]:
-    """The model as YAML data, one mapping a section; `from_data` reads it back to the same model, without purposes."""
+    """The model as YAML data, one mapping a section; `from_data` reads it back to the same model, arranged.
+
+    Raises `ConfigurationError` for lines before the first section, which have no place in the YAML.
+    """
     result: list[dict[str, Any]] = []
     for section in configuration.sections:
-        body: dict[str, Any] = {}
-        for directive in section.directives:
-            body.setdefault(directive.keyword, []).append(" ".join(directive.arguments) or True)
-        body = {keyword: values[0] if len(values) == 1 else values for keyword, values in body.items()}
-        named = section.name and section.kind != "defaults"
-        result.append({section.kind: {section.name: body}} if named else {section.header: body})
+        if not section.kind:
+            raise ConfigurationError(
+                f"`{section.directives[0].text}` stands before the first section: move it into one (`global`)"
+            )
+        nameless = section.kind in UNNAMED or section.kind == "defaults"
+        body = _body(section)
+        result.append({section.header: body} if nameless else {section.kind: {section.name: body}})
     return result
 
 
-def _kind(kind: Any, content: Any, origin: str, problems: list[str]) -> Iterator[Section]:
+def _body(section: Section) -> dict[str, Any] | list[Any]:
+    """A mapping where it says the same as the lines do, else a list in their order."""
+    grouped: dict[str, list[Directive]] = {}
+    for directive in section.directives:
+        grouped.setdefault(directive.keyword, []).append(directive)
+    regrouped = Section(section.kind, section.name, tuple(line for lines in grouped.values() for line in lines))
+    if arrange(regrouped) == arrange(section) and not any(line.purpose for line in section.directives):
+        return {keyword: _values(lines) for keyword, lines in grouped.items()}
+    body: list[Any] = []
+    purpose = ""
+    run: dict[str, Any] = {}
+    for (said, keyword), lines in groupby(section.directives, lambda line: (line.purpose, line.keyword)):
+        if said != purpose:
+            purpose, run = said, {}
+            body.append(f"# {said}".rstrip())
+        if not run or keyword in run:
+            run = {}
+            body.append(run)
+        run[keyword] = _values(list(lines))
+    return body
+
+
+def _values(lines: list[Directive]) -> Any:
+    values = [" ".join(line.arguments) or True for line in lines]
+    return values[0] if len(values) == 1 else values
+
+
+def _kind(kind: Any, content: Any, origin: str, purpose: str, problems: list[str]) -> Iterator[Section]:
     words = kind.split() if isinstance(kind, str) else []
-    if not words or words[0] not in SECTIONS:
-        problems.append(f"{origin}: '{kind}' is no section of HAProxy{meant(str(kind), SECTIONS)}")
+    if not words:
+        problems.append(f"{origin}: the name of a section is expected here, not {_shape(kind)}")
+        return
+    if words[0] not in SECTIONS and difflib.get_close_matches(words[0], SECTIONS, n=1, cutoff=_LIKENESS):
+        problems.append(f"{origin}: '{kind}' is no section of HAProxy{meant(words[0], SECTIONS)}")
         return
     if content is None:
         return
-    if not isinstance(content, dict):
-        problems.append(f"{origin}: a mapping is expected here, not {_shape(content)}")
+    # A kind that we do not know has names if what it holds looks like sections.
+    named = words[0] in SECTIONS or (
+        isinstance(content, dict) and all(isinstance(body, (dict, list, type(None))) for body in content.values())
+    )
+    if not named or len(words) > 1 or words[0] in UNNAMED or words[0] == "defaults":
+        if isinstance(content, (dict, list)):
+            yield _section(words[0], " ".join(words[1:]), content, origin, purpose, problems)
+        else:
+            problems.append(f"{origin}: the keywords of {kind} are expected here, not {_shape(content)}")
         return
-    if len(words) > 1 or words[0] in UNNAMED or words[0] == "defaults":
-        yield _section(words[0], " ".join(words[1:]), content, origin, problems)
+    if not isinstance(content, dict):
+        problems.append(f"{origin}: a mapping of names is expected here, not {_shape(content)}")
         return
     for name, body in content.items():
         place = f"{origin}.{name}"
-        if body is not None and not isinstance(body, dict):
+        if body is not None and not isinstance(body, (dict, list)):
             problems.append(f"{place}: the keywords of {words[0]} '{name}' are expected here, not {_shape(body)}")
             continue
-        yield _section(words[0], str(name), body or {}, place, problems)
+        yield _section(words[0], str(name), body or {}, place, purpose, problems)
 
 
-def _section(kind: str, name: str, body: dict[Any, Any], origin: str, problems: list[str]) -> Section:
+def _section(
+    kind: str, name: str, body: dict[Any, Any] | list[Any], origin: str, purpose: str, problems: list[str]
+) -> Section:
     directives: list[Directive] = []
     try:
-        name = " ".join(split(name))
+        kind, name = split(kind)[0], " ".join(split(name))
     except ConfigurationError as error:
         problems.append(f"{origin}: {error}")
-    for keyword, value in body.items():
-        place = f"{origin}.{keyword}"
-        if not isinstance(keyword, str):
-            problems.append(f"{place}: YAML read this key as {_shape(keyword)}; put it in quotes")
-            continue
-        directives.extend(_lines(keyword, value, place, problems))
+    if isinstance(body, dict):
+        _mapping(body, origin, purpose, directives, problems)
+        return arrange(Section(kind, name, tuple(directives), origin))
+    said = purpose
+    for number, item in enumerate(body):
+        place = f"{origin}[{number}]"
+        if isinstance(item, dict):
+            _mapping(item, place, said, directives, problems)
+        elif not isinstance(item, str):
+            problems.append(f"{place}: a line or a mapping of keywords is expected here, not {_shape(item)}")
+        elif not item.lstrip().startswith("#"):
+            _lines("", item, place, said, directives, problems)
+        elif item.isprintable():
+            said = item.strip().lstrip("#").strip() or purpose
+        else:
+            problems.append(f"{place}: a line break or another control character stands inside the comment")
     return arrange(Section(kind, name, tuple(directives), origin))
 
 
-def _lines(prefix: str, value: Any, origin: str, problems: list[str], depth: int = 0) -> Iterator[Directive]:
-    """The lines of one keyword; `depth` counts the mappings and lists around it."""
+def _mapping(body: dict[Any, Any], origin: str, purpose: str, directives: list[Directive], problems: list[str]) -> None:
+    for keyword, value in body.items():
+        place = f"{origin}.{keyword}"
+        if isinstance(keyword, str):
+            _lines(keyword, value, place, purpose, directives, problems)
+        else:
+            problems.append(f"{place}: YAML read this key as {_shape(keyword)}; put it in quotes")
+
+
+def _lines(
+    prefix: str, value: Any, origin: str, purpose: str, directives: list[Directive], problems: list[str], depth: int = 0
+) -> None:
+    """Add the lines of one keyword; `depth` counts the mappings and lists around it."""
     if value is None:
         return
     if isinstance(value, list) and depth < 2:
         for number, item in enumerate(value):
-            yield from _lines(prefix, item, f"{origin}[{number}]", problems, 2)
+            _lines(prefix, item, f"{origin}[{number}]", purpose, directives, problems, 2)
         return
     if isinstance(value, dict) and depth == 0:
         for key, item in value.items():
             place = f"{origin}.{key}"
             if isinstance(key, str):
-                yield from _lines(f"{prefix} {key}", item, place, problems, 1)
+                _lines(f"{prefix} {key}", item, place, purpose, directives, problems, 1)
             else:
                 problems.append(f"{place}: YAML read this key as {_shape(key)}; put it in quotes")
         return
@@ -147,7 +252,7 @@ def _lines(prefix: str, value: Any, origin: str, problems: list[str], depth: int
         problems.extend(problem if problem.startswith(origin) else f"{origin}: {problem}" for problem in error.problems)
         return
     if words:
-        yield Directive(words[0], tuple(words[1:]), origin=origin)
+        directives.append(Directive(words[0], tuple(words[1:]), purpose, origin))
 
 
 def _options(options: dict[Any, Any], origin: str) -> list[str]:
@@ -158,7 +263,7 @@ def _options(options: dict[Any, Any], origin: str) -> list[str]:
         words += _words(rest.pop("name"), f"{origin}.name")
     if "address" in rest:
         address = "".join(_words(rest.pop("address"), f"{origin}.address"))
-        words.append(endpoint(address, rest.pop("port", None)))
+        words.append(endpoint(address, _port(rest.pop("port", None), f"{origin}.port")))
     for key, value in rest.items():
         place = f"{origin}.{key}"
         if not isinstance(key, str):
@@ -171,6 +276,10 @@ def _options(options: dict[Any, Any], origin: str) -> list[str]:
             elif item is not None:
                 words += split(key) + _words(item, place)
     return words
+
+
+def _port(value: Any, origin: str) -> str:
+    return "" if value is None else "".join(_words(value, origin))
 
 
 def endpoint(address: str, port: Any) -> str:

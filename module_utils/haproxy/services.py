@@ -72,8 +72,8 @@ class Edge(NamedTuple):
 
     `http`, `https`: bind addresses of the two frontends. `quic`: those of HTTP/3. `policy`: those where nothing but the
     Flash player's policy is answered, used with flash sockets only. `statistics`: bind address of the statistics, empty
-    for none. `certificates`: their folder. `lua`: where a script of ours goes. `groups`: inventory group → members
-    `{name, address}`. `version`: of the HAProxy that will run. `descriptors`: how many file descriptors it may have.
+    for none. `certificates`: their folder. `lua`: where a script of ours goes. `version`: of the HAProxy that will run.
+    `descriptors`: how many file descriptors it may have.
     """
 
     http: tuple[str, ...]
@@ -85,13 +85,15 @@ class Edge(NamedTuple):
     certificates: str
     lua: str
     runtime_socket: str
-    groups: dict[str, list[dict[str, Any]]]
     version: Version
     descriptors: int
 
 
 def read(data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "haproxy_services") -> list[Service]:
-    """The services of the YAML; raises `ConfigurationError` with every fault found, each with its place."""
+    """The services of the YAML; raises `ConfigurationError` with every fault found, each with its place.
+
+    `groups`: inventory group → members `{name, address}`.
+    """
     problems: list[str] = []
     if not isinstance(data, list):
         raise ConfigurationError(f"{origin}: a list of services is expected here")
@@ -100,6 +102,14 @@ def read(data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "hapr
         for number, item in enumerate(data)
         if (service := _service(item, groups, f"{origin}[{number}]", problems)) is not None
     ]
+    if problems:
+        raise ConfigurationError(problems)
+    return services
+
+
+def together(services: list[Service]) -> None:
+    """Check services of one edge against each other; raises `ConfigurationError` where they cannot live together."""
+    problems: list[str] = []
     seen: dict[str, str] = {}
     hosts: dict[str, str] = {}
     for service in services:
@@ -120,7 +130,6 @@ def read(data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "hapr
         ]
     if problems:
         raise ConfigurationError(problems)
-    return services
 
 
 def base(edge: Edge) -> Configuration:
@@ -187,8 +196,39 @@ def base(edge: Edge) -> Configuration:
     return Configuration(tuple(sections))
 
 
+def unknown(services: list[Service]) -> Configuration:
+    """Where requests for a host go that no rule of `https` takes; yields to a `default_backend` of a contributor.
+
+    Nowhere, where a service takes every host.
+    """
+    if not services or not all(service.hosts for service in services):
+        return Configuration()
+    said = 'content-type text/plain string "No service of this edge has this name."'
+    return Configuration(
+        (
+            _section("frontend", "https", [("routing", "default_backend https:unknown")]),
+            # A colon is in no service's name.
+            _section("backend", "https:unknown", [("routing", f"http-request return status 421 {said}")]),
+        )
+    )
+
+
+def routes(services: list[Service], edge: Edge) -> Configuration:
+    """Which requests of the frontend `https` go to which backend, apart from `sections`: other routes stand before.
+
+    Otherwise a service that takes every host would take what another contributor routes to a backend of its own.
+    """
+    # A service with hosts goes before the one that takes every host.
+    lines = [
+        line for service in sorted(services, key=lambda service: not service.hosts) for line in _routes(service, edge)
+    ]
+    return (
+        Configuration((Section("frontend", "https", tuple(lines), "haproxy_services"),)) if lines else Configuration()
+    )
+
+
 def sections(services: list[Service], edge: Edge) -> Configuration:
-    """The sections of these services; none where there are no services."""
+    """The sections of these services, without their `routes`; none where there are no services."""
     if not services:
         return Configuration()
     problems = [
@@ -382,19 +422,6 @@ def _https(services: list[Service], edge: Edge, flash: bool) -> Section:
         _line("forwarding", "http-request set-header X-Forwarded-Host %[req.hdr(host)]"),
         _line("forwarding", "http-request set-header X-Forwarded-Port %[dst_port]"),
     ]
-    owned = [service for service in services if service.hosts]
-    if len(owned) == len(services):
-        known = " ".join(f"!{service.name}_host" for service in services)
-        lines.append(
-            _line(
-                "routing",
-                "http-request return status 421 content-type text/plain "
-                f'string "No service of this edge has this name." if {known}',
-            )
-        )
-    # A service with hosts goes before the one that takes every host.
-    for service in sorted(services, key=lambda service: not service.hosts):
-        lines += _routes(service, edge)
     return Section("frontend", "https", tuple(lines), "haproxy_services")
 
 

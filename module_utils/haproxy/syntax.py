@@ -1,8 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""HAProxy's text: words, quotes, comments, continuation (configuration manual, 2.1 and 2.2)."""
+"""HAProxy's text: words, quotes, comments (configuration manual, 2.1 and 2.2). A directive is one line, always."""
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Iterator
 
 from .model import Configuration, ConfigurationError, Directive, Section
@@ -13,59 +15,63 @@ INDENT = "    "
 SECTIONS = frozenset(
     (
         "acme backend cache crt-store defaults dynamic-update fcgi-app frontend global healthcheck http-errors listen "
-        "log-forward log-profile mailers peers program resolvers ring traces userlist"
+        "log-forward log-profile mailers namespace_list peers program resolvers ring traces userlist"
     ).split()
 )
 
 # Sections without a name of their own.
-UNNAMED = frozenset(("dynamic-update", "global", "traces"))
+UNNAMED = frozenset(("dynamic-update", "global", "namespace_list", "traces"))
 
-_SPECIAL = frozenset("\"'\\#")
 _NEEDS_QUOTES = frozenset(" \t\"'\\#$")
 
+# Neither quotes, escapes, comments nor anything that Python takes for a blank and HAProxy does not.
+_PLAIN = re.compile(r"[ !$-&(-\[\]-~]*").fullmatch
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+_BLANKS = re.compile(r"[ \t\v\f]*")
+_WORD = re.compile(r"""(?:[^ \t\v\f"'\\#]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""", re.DOTALL)
 
-def split(text: str, comments: bool = False) -> list[str]:
-    """The words of one line, each as it is spelled, quotes and escapes included.
+# What a backslash makes of the next character outside single quotes; before another one it stays what it is.
+_ESCAPES = {" ": " ", "\\": "\\", "t": "\t", "n": "\n", "r": "\r", "#": "#", "'": "'", '"': '"'}
 
-    With `comments`, an unquoted `#` ends the line; without, it is an error, because HAProxy would drop silently
-    what follows. Raises `ConfigurationError` (text without place) for control characters and open quotes.
+
+def split(text: str) -> list[str]:
+    """The words of a value, each as it is spelled, quotes and escapes included.
+
+    Raises `ConfigurationError` (text without place) for what would not stay one line or lose a part: control
+    characters, an unquoted `#`, which begins a comment, open quotes.
     """
-    if not text.isprintable() and any((ord(char) < 32 and char != "\t") or ord(char) == 127 for char in text):
-        raise ConfigurationError("a line break or another control character stands inside the value")
-    if _SPECIAL.isdisjoint(text):
+    if _PLAIN(text):
         return text.split()
+    if _CONTROL(text):
+        raise ConfigurationError("a line break or another control character stands inside the value")
+    words, rest = _split(text)
+    if rest.startswith("#"):
+        raise ConfigurationError("an unquoted '#' begins a comment in HAProxy: write \\# or quote the word")
+    if rest:
+        raise ConfigurationError(_fault(rest))
+    return words
+
+
+def _split(text: str) -> tuple[list[str], str]:
+    """The words, and what can't be one: a comment, an open quote, a last backslash."""
     words: list[str] = []
-    word = ""
-    quote = ""
     position = 0
-    while position < len(text):
-        char = text[position]
-        if char == "\\" and quote != "'":
-            if position + 1 == len(text):
-                raise ConfigurationError("the value ends with a backslash, which has nothing to escape")
-            word += text[position : position + 2]
-            position += 2
-            continue
-        if quote:
-            quote = "" if char == quote else quote
-            word += char
-        elif char in "\"'":
-            quote = char
-            word += char
-        elif char == "#":
-            if comments:
-                break
-            raise ConfigurationError("an unquoted '#' begins a comment in HAProxy: write \\# or quote the word")
-        elif char in " \t":
-            if word:
-                words.append(word)
-                word = ""
-        else:
-            word += char
-        position += 1
-    if quote:
-        raise ConfigurationError(f"the quote {quote} is never closed")
-    return [*words, word] if word else words
+    while True:
+        blank = _BLANKS.match(text, position)
+        position = blank.end() if blank else position
+        found = _WORD.match(text, position)
+        if not found:
+            return words, text[position:]
+        words.append(found[0])
+        position = found.end()
+        if position < len(text) and text[position] in "\"'\\":
+            return words, text[position:]
+
+
+def _fault(rest: str) -> str:
+    if rest[0] == "\\":
+        return "the value ends with a backslash, which has nothing to escape"
+    return f"the quote {rest[0]} is never closed"
 
 
 def quote(value: str) -> str:
@@ -82,24 +88,31 @@ def quote(value: str) -> str:
 
 def unquote(word: str) -> str:
     """What HAProxy makes of a word: quotes and escapes taken off (environment variables stay as they are)."""
-    if _SPECIAL.isdisjoint(word):
+    if "\\" not in word and '"' not in word and "'" not in word:
         return word
-    plain = ""
-    open_quote = ""
+    plain = []
+    quoted = ""
     position = 0
     while position < len(word):
         char = word[position]
-        if char == "\\" and open_quote != "'" and position + 1 < len(word):
-            position += 1
-            plain += word[position]
-        elif open_quote and char == open_quote:
-            open_quote = ""
-        elif not open_quote and char in "\"'":
-            open_quote = char
-        else:
-            plain += char
         position += 1
-    return plain
+        if char == "\\" and quoted != "'":
+            after = word[position : position + 1]
+            digits = word[position + 1 : position + 3]
+            if after == "x" and len(digits) == 2 and all(digit in string.hexdigits for digit in digits):
+                char = chr(int(digits, 16))
+                position += 3
+            elif after in _ESCAPES or (after == "$" and quoted):
+                char = _ESCAPES.get(after, after)
+                position += 1
+        elif char == quoted:
+            quoted = ""
+            continue
+        elif char in "\"'" and not quoted:
+            quoted = char
+            continue
+        plain.append(char)
+    return "".join(plain)
 
 
 def lines(configuration: Configuration) -> Iterator[tuple[str, Section | None, Directive | None]]:
@@ -128,34 +141,50 @@ def render(configuration: Configuration) -> str:
 def parse(text: str) -> Configuration:
     """The text as values; `parse(render(c)) == c`.
 
-    A comment line above directives becomes their purpose, a blank line ends it. Raises `ConfigurationError` with
-    the number of the line.
+    A comment line above directives becomes their purpose, a blank line ends it. A section of a kind that is not known
+    here is told by its looks: not indented, after a blank line, and its lines are indented. Raises
+    `ConfigurationError` with the number of the line.
     """
     sections: list[Section] = []
     kind, name = "", ""
     directives: list[Directive] = []
     purpose = ""
-
-    def close() -> None:
-        if kind or directives:
-            sections.append(Section(kind, name, tuple(directives)))
-
-    physical = iter(enumerate(text.split("\n"), 1))
-    for number, line in physical:
-        while line.endswith("\\") and not line.endswith("\\\\"):
-            line = line[:-1] + " " + next(physical, (0, ""))[1].lstrip()
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
+    gap = True
+    # A carriage return ends a line too (parse_line in HAProxy's tools.c).
+    physical = [line.partition("\r")[0] for line in text.split("\n")]
+    for number, line in enumerate(physical, 1):
+        stripped = line.strip(" \t\v\f")
+        if not stripped or stripped[0] == "#":
             purpose = stripped.lstrip("#").strip()
+            gap = gap or not stripped
             continue
-        try:
-            words = split(stripped, comments=True)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"line {number}: {error}") from None
-        if words[0] in SECTIONS:
-            close()
-            kind, name, directives, purpose = words[0], " ".join(words[1:]), [], ""
+        if _PLAIN(stripped):
+            words = stripped.split()
         else:
-            directives.append(Directive(words[0], tuple(words[1:]), purpose))
-    close()
+            words, rest = _split(stripped)
+            if rest == "\\":
+                words.append(rest)
+            elif rest and rest[0] != "#":
+                raise ConfigurationError(f"line {number}: {_fault(rest)}")
+        first = words[0]
+        if first in SECTIONS or (gap and line[0] == first[0] != "." and _indented(physical, number)):
+            if kind or directives:
+                sections.append(Section(kind, name, tuple(directives)))
+            kind, name, directives, purpose = first, " ".join(words[1:]), [], ""
+        else:
+            directives.append(Directive(first, tuple(words[1:]), purpose))
+        gap = False
+    if kind or directives:
+        sections.append(Section(kind, name, tuple(directives)))
     return Configuration(tuple(sections))
+
+
+def _indented(physical: list[str], number: int) -> bool:
+    """Whether the next line that says something, from index `number` on, is indented."""
+    for line in physical[number:]:
+        stripped = line.strip()
+        if stripped and stripped[0] != "#":
+            return line[0] in " \t" and stripped.split()[0] not in SECTIONS
+        if not stripped:
+            return False
+    return False

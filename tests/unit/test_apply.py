@@ -43,7 +43,9 @@ class FakeEdge:
             return f"{apply.MARKER}={self.serving}" if self.serving else "Variable not found"
         if command == "show proc":
             # The serving worker has seen the refused reloads; another one only drains.
-            return f"#<PID> <type>\n1 master 9 [failed: {self.failed}]\n# old workers\n6 worker 8\n7 worker {self.failed}"
+            return (
+                f"#<PID> <type>\n1 master 9 [failed: {self.failed}]\n# old workers\n6 worker 8\n7 worker {self.failed}"
+            )
         if command != "reload":
             return "3.0.11"
         self.reloads += 1
@@ -63,7 +65,9 @@ class FakeEdge:
 def target(tmp_path):
     binary = tmp_path / "builds" / "haproxy"
     binary.parent.mkdir()
-    binary.write_text("#!/bin/sh\ngrep -q wrong \"$3\" && { echo '[ALERT]    (1) : config : wrong' >&2; exit 1; }\nexit 0\n")
+    binary.write_text(
+        "#!/bin/sh\ngrep -q wrong \"$3\" && { echo '[ALERT]    (1) : config : wrong' >&2; exit 1; }\nexit 0\n"
+    )
     binary.chmod(0o755)
     return apply.Target(
         path=str(tmp_path / "haproxy.cfg"),
@@ -260,7 +264,9 @@ def test_a_port_of_another_process_is_found_before_the_reload(target, edge):
 
 def test_an_address_of_another_host_is_found_before_the_reload(target, edge):
     foreign = sections.from_data({"frontend": {"web": {"bind": "192.0.2.1:80"}}})
-    with pytest.raises(ConfigurationError, match=r"haproxy_sections\.frontend\.web\.bind: this host has no address 192"):
+    with pytest.raises(
+        ConfigurationError, match=r"haproxy_sections\.frontend\.web\.bind: this host has no address 192"
+    ):
         apply.apply(foreign, target)
     assert edge.reloads == 0
 

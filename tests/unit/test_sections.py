@@ -61,7 +61,7 @@ def test_rules_are_written_in_the_order_in_which_haproxy_evaluates_them():
     ("data", "said"),
     [
         ({"fronted": {"x": {}}}, r"haproxy_sections\.fronted: .* did you mean 'frontend'"),
-        ({"frontend": ["x"]}, r"haproxy_sections\.frontend: a mapping is expected here, not a list"),
+        ({"frontend": ["x"]}, r"haproxy_sections\.frontend: a mapping of names is expected here, not a list"),
         ({"frontend": {"x": "bind :80"}}, r"haproxy_sections\.frontend\.x: the keywords of frontend 'x' are expected"),
         ({"backend": {"x": {True: "y"}}}, r"haproxy_sections\.backend\.x\.True: YAML read this key as the boolean true"),
         ({"backend": {"x": {"server": [["a"]]}}}, r"haproxy_sections\.backend\.x\.server\[0\]: .* not a list"),
@@ -78,9 +78,9 @@ def test_a_mistake_is_told_by_its_place(data, said):
 
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(ConfigurationError) as raised:
-        sections.from_data([{"nope": {}}, {"backend": {"x": {"a": "'", "b": [["c"]]}}}])
+        sections.from_data([{"backends": {}}, {"backend": {"x": {"a": "'", "b": [["c"]]}}}])
     assert [problem.split(":")[0] for problem in raised.value.problems] == [
-        "haproxy_sections[0].nope",
+        "haproxy_sections[0].backends",
         "haproxy_sections[1].backend.x.a",
         "haproxy_sections[1].backend.x.b[0]",
     ]

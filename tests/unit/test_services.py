@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import services
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, services, store
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
 
 GROUPS = {
@@ -27,14 +27,14 @@ def edge(version=(3, 2), quic=()):
         certificates="/etc/haproxy/certificates",
         lua="/etc/haproxy/edge.lua",
         runtime_socket="/run/haproxy/admin.sock",
-        groups=GROUPS,
         version=version,
         descriptors=20000,
     )
 
 
 def built(*described, **about_the_edge):
-    configuration = services.sections(services.read(list(described), GROUPS), edge(**about_the_edge))
+    fragment = store.Fragment(store.OWNER, list(described), {}, GROUPS)
+    configuration = fragments.assemble(edge(**about_the_edge), [fragment])
     return {section.header: [line.text for line in section.directives] for section in configuration.sections}
 
 
@@ -53,12 +53,14 @@ def test_sockets_can_have_a_cluster_of_their_own():
 
 
 def test_requests_for_unknown_hosts_are_turned_away_only_if_all_services_have_hosts():
-    assert any("status 421" in line for line in built(CHAT)["frontend https"])
+    sections = built(CHAT)
+    assert "default_backend https:unknown" in sections["frontend https"]
+    assert any("status 421" in line for line in sections["backend https:unknown"])
     everyone = {**CHAT, "name": "rest", "hosts": []}
     lines = built(everyone, CHAT)["frontend https"]
-    assert not any("status 421" in line for line in lines)
+    assert not any(line.startswith("default_backend") for line in lines)
     # The one that takes every host comes last.
-    assert lines[-1] == "use_backend rest_http"
+    assert [line for line in lines if line.startswith("use_backend")][-1] == "use_backend rest_http"
 
 
 @pytest.mark.parametrize(("version", "action", "script"), [((3, 2), "pause 400ms", False), ((3, 0), "lua.wait_for_table", True)])
@@ -153,7 +155,7 @@ def test_an_address_that_is_not_quics_is_told():
 def test_two_services_cannot_have_the_same_part_of_flash(setting):
     second = {**flash(**setting), "name": "game", "hosts": ["game.example.com"]}
     with pytest.raises(ConfigurationError, match=r"haproxy_services\[1\]\.socketio\.flash\..*haproxy_services\[0\] has it"):
-        services.read([flash(**setting), second], GROUPS)
+        services.together(services.read([flash(**setting), second], GROUPS))
 
 
 @pytest.mark.parametrize("described", [CHAT, flash(legacy_tls="movie"), flash(policy_servers=["10.0.0.9:843"])])
@@ -205,7 +207,7 @@ def test_a_mistake_is_told_by_its_place(change, said):
 
 def test_two_services_cannot_share_a_name_or_a_host():
     with pytest.raises(ConfigurationError) as raised:
-        services.read([CHAT, CHAT], GROUPS)
+        services.together(services.read([CHAT, CHAT], GROUPS))
     assert any(problem.startswith("haproxy_services[1].name: 'chat' is already") for problem in raised.value.problems)
     assert any(problem.startswith("haproxy_services[1].hosts: 'chat.example.com'") for problem in raised.value.problems)
 

@@ -80,8 +80,7 @@ defaults web
 
 frontend main from web
   # who may come in
-  acl inside src 10.0.0.0/8 \\
-      192.168.0.0/16
+  acl inside src 10.0.0.0/8 192.168.0.0/16
   use_backend 'app' if inside
 """
     )
