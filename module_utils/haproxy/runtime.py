@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 import os
 import re
 import socket
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 # A reload of a large configuration takes seconds; nothing else takes long.
 _TIMEOUT = 60.0
+
+# Bits of srv_admin_state (management guide, `show servers state`): by command, inherited, from the configuration, ...
+_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
+_DRAIN = 0x08 | 0x10
 
 
 class RuntimeFailure(Exception):
@@ -22,6 +30,45 @@ class Reload(NamedTuple):
 
     taken: bool | None
     log: str
+
+
+class Worker(NamedTuple):
+    """A process of HAProxy as its master knows it.
+
+    `old`: it only serves the sockets that it had before a reload. `reloads`: how many it has seen. `uptime` in seconds.
+    `sessions`: connections of clients, -1 where the worker has not told.
+    """
+
+    pid: int
+    old: bool
+    reloads: int
+    uptime: int
+    version: str
+    sessions: int = -1
+
+
+class Server(NamedTuple):
+    """A server as the serving worker has it.
+
+    `address` and `port` as numbers (a name that the worker has not resolved is an empty address), `weight` as it is now
+    (0 to 256), `maxconn` 0 for no limit, `state` one of ready, drain, maint, `up` as its checks say, `sessions` the
+    streams that it serves at this moment.
+    """
+
+    address: str
+    port: int
+    weight: int
+    maxconn: int
+    state: str
+    up: bool
+    sessions: int
+
+
+class Certificate(NamedTuple):
+    """A certificate as the serving worker has it: SHA-1 of the leaf (lower case), how many follow it as its chain."""
+
+    fingerprint: str
+    chain: int
 
 
 def ask(path: str, command: str, timeout: float = _TIMEOUT) -> str:
@@ -61,18 +108,149 @@ def answers(path: str) -> bool:
     return False
 
 
-def environment(master: str, name: str) -> str:
-    """The value of an environment variable in the worker that serves; empty where it has none.
+def workers(master: str, sessions: bool = False) -> list[Worker]:
+    """All workers, the one that serves first; with `sessions` each is asked how many connections it has.
+
+    After a refused reload the serving worker is listed among the old ones: it is the one with the fewest reloads.
+    Raises `RuntimeFailure` where the master does not answer, or knows of none.
+    """
+    found = []
+    rows = re.findall(
+        r"^(\d+)\s+worker\s+(\d+)\s+(\d+)d(\d+)h(\d+)m(\d+)s\s+(\S+)", ask(master, "show proc", 10), re.MULTILINE
+    )
+    for pid, reloads, days, hours, minutes, seconds, version in rows:
+        uptime = ((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)
+        found.append(Worker(int(pid), True, int(reloads), uptime, version))
+    if not found:
+        raise RuntimeFailure(f"{master} knows of no worker")
+    found.sort(key=lambda worker: worker.reloads)
+    found[0] = found[0]._replace(old=False)
+    return [worker._replace(sessions=_connections(master, worker.pid)) for worker in found] if sessions else found
+
+
+def serving(master: str) -> int:
+    """The process id of the worker that serves."""
+    return workers(master)[0].pid
+
+
+def tell(master: str, pid: int, command: str, payload: str = "", timeout: float = _TIMEOUT) -> str:
+    """The answer of one worker to one command of the Runtime API, without blank lines around it.
 
     Asked through the master: for a moment after a reload, the worker's own socket may still be answered by the old one.
-    After a refused reload the serving worker may be listed among the old ones: it is the one with the fewest reloads.
+    `payload` are lines that follow the command; blank ones are left out, as the first of them would end it.
     """
-    rows = re.findall(r"^(\d+)\s+worker\s+(\d+)", ask(master, "show proc", 10), re.MULTILINE)
-    if not rows:
-        raise RuntimeFailure(f"{master} knows of no worker")
-    worker, _reloads = min(rows, key=lambda row: int(row[1]))
-    found = re.search(rf"^{re.escape(name)}=(.*)$", ask(master, f"@!{worker} show env {name}", 10), re.MULTILINE)
+    if payload:
+        lines = [line for line in payload.splitlines() if line.strip()]
+        command = "\n".join((f"{command} <<", *lines, ""))
+    answer = ask(master, f"@!{pid} {command}", timeout).strip("\n")
+    if answer.startswith("Can't find the target PID"):
+        raise RuntimeFailure(f"{master} has no worker {pid} any more")
+    return answer
+
+
+def environment(master: str, name: str) -> str:
+    """The value of an environment variable in the worker that serves; empty where it has none."""
+    found = re.search(rf"^{re.escape(name)}=(.*)$", tell(master, serving(master), f"show env {name}"), re.MULTILINE)
     return found.group(1).strip() if found else ""
+
+
+def _connections(master: str, pid: int) -> int:
+    try:
+        found = re.search(r"^CurrConns: (\d+)", tell(master, pid, "show info", timeout=10), re.MULTILINE)
+    except RuntimeFailure:
+        return -1  # it has ended between the two questions
+    return int(found.group(1)) if found else -1
+
+
+def servers(master: str, pid: int) -> dict[tuple[str, str], Server]:
+    """(backend, server) → what this worker has; management guide, `show servers state` and `show stat`."""
+    statistics = {
+        (row["pxname"], row["svname"]): row
+        for row in csv.DictReader(io.StringIO(tell(master, pid, "show stat -1 4 -1").lstrip("# ")))
+    }
+    found: dict[tuple[str, str], Server] = {}
+    for row in _table(tell(master, pid, "show servers state")):
+        key = row["be_name"], row["srv_name"]
+        admin = int(row["srv_admin_state"])
+        figures = statistics.get(key, {})
+        found[key] = Server(
+            address="" if row["srv_addr"] == "-" else row["srv_addr"],
+            port=int(row["srv_port"]),
+            weight=int(row["srv_uweight"]),
+            maxconn=int(figures.get("slim") or 0),
+            state="maint" if admin & _MAINTENANCE else "drain" if admin & _DRAIN else "ready",
+            up=row["srv_op_state"] != "0",
+            sessions=int(figures.get("scur") or 0),
+        )
+    return found
+
+
+def _table(answer: str) -> Iterator[dict[str, str]]:
+    """The rows of an answer whose columns are separated by blanks and named in a comment."""
+    names: list[str] = []
+    for line in answer.splitlines():
+        if line.startswith("# "):
+            names = line[2:].split()
+        elif len(fields := line.split()) >= len(names) > 0:
+            yield dict(zip(names, fields))
+
+
+def certificates(master: str, pid: int) -> list[str]:
+    """The paths of the certificates that this worker has loaded. What an interrupted change has left open is ended."""
+    answer = tell(master, pid, "show ssl cert")
+    for path in re.findall(r"^\*(/.*)$", answer, re.MULTILINE):
+        tell(master, pid, f"abort ssl cert {path}")
+    return re.findall(r"^/.*$", answer, re.MULTILINE)
+
+
+def certificate(master: str, pid: int, path: str) -> Certificate | None:
+    """What this worker has loaded from that path, None if nothing."""
+    answer = tell(master, pid, f"show ssl cert {path}")
+    found = re.search(r"^SHA1 FingerPrint: ([0-9A-F]+)", answer, re.MULTILINE)
+    return Certificate(found.group(1).lower(), answer.count("\nChain Subject:")) if found else None
+
+
+def replace_certificate(master: str, pid: int, path: str, pem: str) -> None:
+    """Serve `pem` (certificate, chain, key) under a path that this worker has loaded; connections stay.
+
+    Raises `RuntimeFailure` with HAProxy's words, and then it serves what it has served. The caller writes the file.
+    """
+    certificates(master, pid)
+    try:
+        _expect(
+            tell(master, pid, f"set ssl cert {path}", pem), f"set ssl cert {path}", r"^Transaction (created|updated)"
+        )
+        _expect(tell(master, pid, f"commit ssl cert {path}"), f"commit ssl cert {path}", r"^Success!$")
+    except RuntimeFailure:
+        with contextlib.suppress(RuntimeFailure):
+            tell(master, pid, f"abort ssl cert {path}")
+        raise
+
+
+def add_certificate(master: str, pid: int, path: str, pem: str, listed: str) -> None:
+    """Serve `pem` under a new path, in the crt-list or folder `listed` that a bind names. Raises `RuntimeFailure`."""
+    _expect(tell(master, pid, f"new ssl cert {path}"), f"new ssl cert {path}", r"^New empty|already exists")
+    try:
+        replace_certificate(master, pid, path, pem)
+        command = f"add ssl crt-list {listed} {path}"
+        _expect(tell(master, pid, command), command, r"^Success!$")
+    except RuntimeFailure:
+        with contextlib.suppress(RuntimeFailure):
+            tell(master, pid, f"del ssl cert {path}")
+        raise
+
+
+def remove_certificate(master: str, pid: int, path: str, listed: str) -> None:
+    """Serve this path no longer; `listed` is the crt-list or folder that has it. Raises `RuntimeFailure`."""
+    command = f"del ssl crt-list {listed} {path}"
+    _expect(tell(master, pid, command), command, r"deleted in crtlist|does not exist")
+    _expect(tell(master, pid, f"del ssl cert {path}"), f"del ssl cert {path}", r"deleted!$|doesn't exist")
+
+
+def _expect(answer: str, command: str, pattern: str) -> None:
+    """An answer that is not what success looks like is a refusal, in HAProxy's words."""
+    if not re.search(pattern, answer, re.MULTILINE):
+        raise RuntimeFailure(f"HAProxy refused `{command}`: {' '.join(answer.split()) or 'without a word'}")
 
 
 def failed_reloads(master: str) -> int:

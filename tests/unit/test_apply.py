@@ -43,9 +43,9 @@ class FakeEdge:
             return f"{apply.MARKER}={self.serving}" if self.serving else "Variable not found"
         if command == "show proc":
             # The serving worker has seen the refused reloads; another one only drains.
-            return (
-                f"#<PID> <type>\n1 master 9 [failed: {self.failed}]\n# old workers\n6 worker 8\n7 worker {self.failed}"
-            )
+            rows = [f"1 master 9 [failed: {self.failed}] 0d01h00m00s 3.0.11", "# old workers"]
+            rows += [f"6 worker 8 0d00h59m00s 3.0.11\n7 worker {self.failed} 0d00h00m09s 3.0.11"]
+            return "\n".join(rows)
         if command != "reload":
             return "3.0.11"
         self.reloads += 1

@@ -23,12 +23,23 @@ def lines(body, kind="backend"):
         ({"timeout": {"connect": "5s", "client": "1m"}}, ["timeout connect 5s", "timeout client 1m"]),
         ({"stats socket": "/run/x.sock mode 660"}, ["stats socket /run/x.sock mode 660"]),
         (
-            {"server": ["a 10.0.0.1:80 check", {"name": "b", "address": "10.0.0.2", "port": 80, "check": True, "weight": 5}]},
+            {
+                "server": [
+                    "a 10.0.0.1:80 check",
+                    {"name": "b", "address": "10.0.0.2", "port": 80, "check": True, "weight": 5},
+                ]
+            },
             ["server a 10.0.0.1:80 check", "server b 10.0.0.2:80 check weight 5"],
         ),
         ({"server": {"a": {"address": "::1", "port": 80, "check": False}}}, ["server a [::1]:80 no-check"]),
-        ({"bind": [{"address": ":443", "ssl": True, "crt": ["a.pem", "b.pem"]}]}, ["bind :443 ssl crt a.pem crt b.pem"]),
-        ({"http-request": {"set-header": ["A 1", "B 2"]}}, ["http-request set-header A 1", "http-request set-header B 2"]),
+        (
+            {"bind": [{"address": ":443", "ssl": True, "crt": ["a.pem", "b.pem"]}]},
+            ["bind :443 ssl crt a.pem crt b.pem"],
+        ),
+        (
+            {"http-request": {"set-header": ["A 1", "B 2"]}},
+            ["http-request set-header A 1", "http-request set-header B 2"],
+        ),
     ],
 )
 def test_values(body, expected):
@@ -63,9 +74,15 @@ def test_rules_are_written_in_the_order_in_which_haproxy_evaluates_them():
         ({"fronted": {"x": {}}}, r"haproxy_sections\.fronted: .* did you mean 'frontend'"),
         ({"frontend": ["x"]}, r"haproxy_sections\.frontend: a mapping of names is expected here, not a list"),
         ({"frontend": {"x": "bind :80"}}, r"haproxy_sections\.frontend\.x: the keywords of frontend 'x' are expected"),
-        ({"backend": {"x": {True: "y"}}}, r"haproxy_sections\.backend\.x\.True: YAML read this key as the boolean true"),
+        (
+            {"backend": {"x": {True: "y"}}},
+            r"haproxy_sections\.backend\.x\.True: YAML read this key as the boolean true",
+        ),
         ({"backend": {"x": {"server": [["a"]]}}}, r"haproxy_sections\.backend\.x\.server\[0\]: .* not a list"),
-        ({"backend": {"x": {"server": [{"name": {}}]}}}, r"server\[0\]\.name: one value is expected here, not a mapping"),
+        (
+            {"backend": {"x": {"server": [{"name": {}}]}}},
+            r"server\[0\]\.name: one value is expected here, not a mapping",
+        ),
         ({"backend": {"x": {"balance": "first\n  user root"}}}, r"haproxy_sections\.backend\.x\.balance: a line break"),
         ({"backend": {"x\nglobal": {}}}, r"a line break"),
         ("frontend x", r"haproxy_sections: a mapping of section kinds is expected here, not 'frontend x'"),
@@ -96,7 +113,10 @@ def test_a_default_yields_and_rules_add_up():
         merged(
             {"defaults": {"timeout": {"client": "60s", "server": "60s"}, "option": "httplog"}},
             {"frontend": {"web": {"bind": ":80", "http-request": "deny if a"}}},
-            {"defaults": {"timeout": {"client": "5s"}, "option": {"httplog": False}}, "frontend": {"web": {"bind": ":81"}}},
+            {
+                "defaults": {"timeout": {"client": "5s"}, "option": {"httplog": False}},
+                "frontend": {"web": {"bind": ":81"}},
+            },
         )
         == """defaults
     timeout server 60s

@@ -42,7 +42,10 @@ def test_a_quoted_value_is_one_word_and_means_itself(value):
     ("text", "words"),
     [
         ("server a 10.0.0.1:80 check", ["server", "a", "10.0.0.1:80", "check"]),
-        ("set-header X %[src]\tif  { src 10.0.0.0/8 }", ["set-header", "X", "%[src]", "if", "{", "src", "10.0.0.0/8", "}"]),
+        (
+            "set-header X %[src]\tif  { src 10.0.0.0/8 }",
+            ["set-header", "X", "%[src]", "if", "{", "src", "10.0.0.0/8", "}"],
+        ),
         ('string "a b" c', ["string", '"a b"', "c"]),
         (r"a\ b 'c \' d", [r"a\ b", r"'c \'", "d"]),
         (r'"a \" b"', [r'"a \" b"']),
@@ -84,7 +87,11 @@ frontend main from web
   use_backend 'app' if inside
 """
     )
-    assert [section.header for section in configuration.sections] == ["global", "defaults web", "frontend main from web"]
+    assert [section.header for section in configuration.sections] == [
+        "global",
+        "defaults web",
+        "frontend main from web",
+    ]
     main = configuration.section("frontend", "main")
     assert main.directives[0] == Directive("acl", ("inside", "src", "10.0.0.0/8", "192.168.0.0/16"), "who may come in")
     assert configuration.sections[0].directives[0].text == "maxconn 100"
