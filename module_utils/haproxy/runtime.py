@@ -244,7 +244,7 @@ def remove_certificate(master: str, pid: int, path: str, listed: str) -> None:
     """Serve this path no longer; `listed` is the crt-list or folder that has it. Raises `RuntimeFailure`."""
     command = f"del ssl crt-list {listed} {path}"
     _expect(tell(master, pid, command), command, r"deleted in crtlist|does not exist")
-    _expect(tell(master, pid, f"del ssl cert {path}"), f"del ssl cert {path}", r"deleted!$|doesn't exist")
+    _expect(tell(master, pid, f"del ssl cert {path}"), f"del ssl cert {path}", r"' deleted!|doesn't exist")
 
 
 def _expect(answer: str, command: str, pattern: str) -> None:

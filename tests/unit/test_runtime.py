@@ -140,7 +140,7 @@ def test_a_refused_certificate_is_explained_and_given_up_without_telling_the_key
         set_ssl_cert="Transaction created for certificate /c/chat.pem!\n",
         commit_ssl_cert="inconsistencies between private key and certificate\nCan't commit /c/chat.pem!",
     )
-    with pytest.raises(runtime.RuntimeFailure, match="commit ssl cert /c/chat.pem.*inconsistencies") as raised:
+    with pytest.raises(runtime.RuntimeFailure, match=r"commit ssl cert /c/chat\.pem.*inconsistencies") as raised:
         runtime.replace_certificate(master.path, 103, "/c/chat.pem", PEM)
     assert "SECRET" not in str(raised.value)
     assert master.asked[-1] == "@!103 abort ssl cert /c/chat.pem"
