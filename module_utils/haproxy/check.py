@@ -65,14 +65,7 @@ def check(binary: str, path: str, configuration: Configuration) -> list[Message]
     Raises `ConfigurationError` with every alert when the file is refused, and also when it is valid but listens
     nowhere (exit status 2): a reload to such a file succeeds and takes the service away.
     """
-    try:
-        process = subprocess.run(
-            [binary, "-c", "-f", path], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False
-        )
-    except OSError as error:
-        raise ConfigurationError(f"{binary} cannot be run to check the configuration: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"{binary} -c did not end within {_TIMEOUT} s; does a name not resolve?") from None
+    process = _run(binary, path)
     messages = read(process.stderr + process.stdout, path, configuration)
     if process.returncode == 0:
         return [message for message in messages if message.level == "WARNING"]
@@ -86,8 +79,37 @@ def check(binary: str, path: str, configuration: Configuration) -> list[Message]
     )
 
 
+def remarks(binary: str, path: str) -> tuple[int, list[tuple[str, str, int]]]:
+    """The exit status of `binary -c` for any file, and its messages: level, words, number of the line, 0 for none."""
+    process = _run(binary, path)
+    found = []
+    for level, text in _said(process.stderr + process.stdout):
+        position = _POSITION.search(text)
+        here = bool(position and position.group("file") == path)
+        words = text[: position.start()] + text[position.end() :] if position and here else text
+        found.append((level, words.strip(), int(position.group("line")) if position and here else 0))
+    return process.returncode, found
+
+
+def _run(binary: str, path: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [binary, "-c", "-f", path], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False
+        )
+    except OSError as error:
+        raise ConfigurationError(f"{binary} cannot be run to check the configuration: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise ConfigurationError(f"{binary} -c did not end within {_TIMEOUT} s; does a name not resolve?") from None
+
+
 def read(output: str, path: str, configuration: Configuration) -> list[Message]:
     """The messages in HAProxy's output about the file at `path`, which is `configuration` rendered."""
+    rendered = list(lines(configuration))
+    return [_place(level, text, path, configuration, rendered) for level, text in _said(output)]
+
+
+def _said(output: str) -> list[tuple[str, str]]:
+    """Level and words of each message, those left out that only sum up the ones before."""
     gathered: list[tuple[str, str]] = []
     for raw in output.splitlines():
         found = _LEVEL.match(raw)
@@ -96,12 +118,7 @@ def read(output: str, path: str, configuration: Configuration) -> list[Message]:
         elif raw.strip() and gathered and raw.startswith((" ", "|")):
             level, text = gathered[-1]
             gathered[-1] = level, f"{text} {raw.strip(' |')}"
-    rendered = list(lines(configuration))
-    return [
-        _place(level, text, path, configuration, rendered)
-        for level, text in gathered
-        if not any(summary in text for summary in _SUMMARIES)
-    ]
+    return [(level, text) for level, text in gathered if not any(summary in text for summary in _SUMMARIES)]
 
 
 Line = tuple[str, "Section | None", "Directive | None"]

@@ -23,9 +23,9 @@ _RULES = tuple(
     for pattern in (
         # userlist: `user NAME password HASH`, `insecure-password TEXT`; also as options with other names.
         rf"(?P<before>\s(?:insecure-)?password\s+)(?P<secret>{_WORD})",
-        rf"(?P<before>^\s*stats\s+auth\s+[^\s:]+:)(?P<secret>{_WORD})",
-        rf"(?P<before>^\s*(?:dynamic-cookie-key|cluster-secret|eab-mac-key)\s+)(?P<secret>{_WORD})",
-        rf"(?P<before>^\s*(?:presetenv|setenv)\s+{_NAME}\s+)(?P<secret>\S.*)",
+        rf"(?P<before>^[\s#]*stats\s+auth\s+[^\s:]+:)(?P<secret>{_WORD})",
+        rf"(?P<before>^[\s#]*(?:dynamic-cookie-key|cluster-secret|eab-mac-key)\s+)(?P<secret>{_WORD})",
+        rf"(?P<before>^[\s#]*(?:presetenv|setenv)\s+{_NAME}\s+)(?P<secret>\S.*)",
         # Headers set or compared: `set-header Authorization "Bearer ..."`, `hdr(x-api-key) -m str ...`.
         rf"(?P<before>\b(?:set-header|add-header|replace-header|replace-value|header|hdr)\s+[\"']?{_HEADER}[\"']?\s+)"
         rf"(?P<secret>{_WORD})",

@@ -156,7 +156,7 @@ def base(edge: Edge) -> Configuration:
             "defaults",
             "",
             [
-                ("", "mode http"),
+                ("protocol", "mode http"),
                 ("logging", "log global"),
                 ("logging", "option httplog"),
                 ("logging", "option dontlognull"),
