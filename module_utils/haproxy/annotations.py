@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 # Purpose, as directives carry it → title and text. The order is that of the page.
 GOALS: dict[str, tuple[str, str]] = {
     "http": (
@@ -144,3 +146,11 @@ TRANSPORTS: dict[str, str] = {
     "flashsocket": "Flash socket",
     "flashsocket_legacy": "Flash socket, old TLS",
 }
+
+_BACKEND = re.compile(rf"(.+)_({'|'.join(sorted(TRANSPORTS, key=len, reverse=True))})")
+
+
+def service_of(backend: str) -> tuple[str, str]:
+    """The service and the transport that a backend's name says; the name and nothing where it is not one of ours."""
+    found = _BACKEND.fullmatch(backend)
+    return (found[1], found[2]) if found else (backend, "")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .annotations import GOALS, NOTES, TRANSPORTS
+from .annotations import GOALS, NOTES, TRANSPORTS, service_of
 from .manual import MANUALS
 from .secrets import mask
 from .syntax import SECTIONS, unquote
@@ -27,7 +27,6 @@ _WORD = re.compile(r"""(?P<comment>\#.*)|(?P<word>(?:"(?:\\.|[^"\\])*(?:"|$)|'[^
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:us|ms|s|m|h|d|k|g)?$")
 _NAME = re.compile(r"['\"]?([A-Za-z_][\w.+-]*)")
 _MATCH = re.compile(r"_(?:beg|bin|dir|dom|end|found|int|ip|len|reg|str|sub)$")
-_BACKEND = re.compile(rf"(?P<service>.+)_(?P<transport>{'|'.join(sorted(TRANSPORTS, key=len, reverse=True))})$")
 
 _PROXIES = ("defaults", "frontend", "backend", "listen")
 _RULES = ("http-request", "http-response", "http-after-response", "tcp-request", "tcp-response")
@@ -448,9 +447,8 @@ def _paths(parts: list[Part]) -> Iterator[Path]:
             back = backs.get(name)
             if back is None:
                 continue
-            found = _BACKEND.match(name)
-            group = found["service"] if found else front.name
-            label = TRANSPORTS[found["transport"]] if found else name
+            group, transport = service_of(name)
+            group, label = (group, TRANSPORTS[transport]) if transport else (front.name, name)
             key = name if name not in seen else f"{front.name}/{name}"
             seen.add(key)
             steps = (*before, _listening(front), _deciding(front, line), *_arriving(back))

@@ -13,23 +13,27 @@ import time
 from pathlib import Path
 from typing import Any
 
+from . import status
 from .build import distribution, host_recipe, tls_library
 from .check import binary_version
 
 SERVICE = "haproxy"
 USER = "haproxy"
 UNIT = Path("/etc/systemd/system/haproxy.service")
+MASTER = "/run/haproxy/master.sock"
 
 # Linux' own default of fs.nr_open. Where a container engine or systemd allows a thousand times more, HAProxy would
 # reserve memory for each descriptor it may ever open.
 MOST_FILE_DESCRIPTORS = 1_048_576
 
 
-def gather(build: dict[str, Any] | None = None, binary: str | None = None) -> dict[str, Any]:
+def gather(
+    build: dict[str, Any] | None = None, binary: str | None = None, live: bool = False, master: str = MASTER
+) -> dict[str, Any]:
     """Return everything `haproxy_info` tells, as documented there.
 
-    `build` (version, checksum, options, prefix) or `binary` says what is wanted. Raises BuildError for a build that
-    can't be one.
+    `build` (version, checksum, options, prefix) or `binary` says what is wanted; `live` asks the one that runs, through
+    the socket `master`. Raises BuildError for a build that can't be one.
     """
     facts: dict[str, Any] = {
         "distribution": distribution(),
@@ -47,6 +51,8 @@ def gather(build: dict[str, Any] | None = None, binary: str | None = None) -> di
     if binary:
         version = binary_version(binary)
         facts.update(binary=binary, version=version, installed=bool(version))
+    if live:
+        facts["live"] = status.live(master)
     return facts
 
 

@@ -1,0 +1,237 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How a running HAProxy is doing: asked through its master, told as facts and as a table. Nothing is changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import subprocess
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Any
+
+from .annotations import TRANSPORTS, service_of
+from .runtime import RuntimeFailure, Worker, ask, failed_reloads, tell, workers
+
+PROGRAMS = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
+
+# `show stat` of these kinds: backends and servers (management guide, 9.3 "show stat").
+_BACKENDS, _SERVERS = "1", "2"
+
+Rows = list[dict[str, str]]
+
+
+def live(master: str, now: datetime | None = None) -> dict[str, Any]:
+    """Everything that `haproxy_info` tells with `live`, as documented there; `now` is for the days that are left.
+
+    `answers` is false where no master answers, and `problem` says why.
+    """
+    try:
+        known = workers(master, sessions=True)
+        rows = {worker.pid: _statistics(master, worker.pid) for worker in known}
+        serving = known[0].pid
+        facts: dict[str, Any] = {
+            "answers": True,
+            "version": known[0].version,
+            "uptime": _uptime(master),
+            "failed_reloads": failed_reloads(master),
+            **_build(serving, known[0].version),
+            "workers": [_worker(worker) for worker in known],
+            "certificates": _certificates(master, serving, now or datetime.now(timezone.utc)),
+            "services": _services(rows, serving, _tables(tell(master, serving, "show table"))),
+        }
+    except RuntimeFailure as failure:
+        return {"answers": False, "problem": str(failure)}
+    facts["table"] = table(facts)
+    return facts
+
+
+def _worker(worker: Worker) -> dict[str, Any]:
+    return {
+        "pid": worker.pid,
+        "serving": not worker.old,
+        "uptime": worker.uptime,
+        "reloads": worker.reloads,
+        "version": worker.version,
+        "connections": worker.sessions,
+    }
+
+
+def _uptime(master: str) -> int:
+    """Seconds since the master was started; reloads do not end it."""
+    found = re.search(r"^\d+\s+master\s+.*?(\d+)d(\d+)h(\d+)m(\d+)s", ask(master, "show proc", 10), re.MULTILINE)
+    days, hours, minutes, seconds = (int(part) for part in found.groups()) if found else (0, 0, 0, 0)
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _build(pid: int, version: str) -> dict[str, str]:
+    """The build that runs, in HAProxy's words (`haproxy -vv`): its options and TLS library, empty where nobody knows.
+
+    The program of the worker itself, also when its file is gone; in a container it may be hidden even from root.
+    """
+    for program in (f"/proc/{pid}/exe", *PROGRAMS):
+        try:
+            asked = subprocess.run(
+                [program, "-vv"], capture_output=True, text=True, errors="replace", timeout=10, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if version in asked.stdout.partition("\n")[0]:
+            options = re.search(r"^\s*OPTIONS = (.*)$", asked.stdout, re.MULTILINE)
+            library = re.search(r"^Running on (?:OpenSSL|SSL library) version : (.*)$", asked.stdout, re.MULTILINE)
+            return {"build": options[1] if options else "", "tls_library": library[1] if library else ""}
+    return {"build": "", "tls_library": ""}
+
+
+def _statistics(master: str, pid: int) -> Rows:
+    """Backends and servers as one worker counts them; nothing where it has ended meanwhile."""
+    try:
+        return list(csv.DictReader(io.StringIO(tell(master, pid, "show stat -1 6 -1").lstrip("# "))))
+    except RuntimeFailure:
+        return []
+
+
+def _tables(answer: str) -> dict[str, int]:
+    """Stick table → how many entries it holds."""
+    found = re.findall(r"^# table: (\S+), .*used:(\d+)", answer, re.MULTILINE)
+    return {name: int(used) for name, used in found}
+
+
+def _certificates(master: str, pid: int, now: datetime) -> list[dict[str, Any]]:
+    """The certificates that the worker has loaded, those that end first before the others."""
+    found = []
+    for path in re.findall(r"^\*?(/.*)$", tell(master, pid, "show ssl cert"), re.MULTILINE):
+        answer = tell(master, pid, f"show ssl cert {path}")
+        told = dict(re.findall(r"^([^:\n]+): (.*)$", answer, re.MULTILINE))
+        until = _date(told.get("notAfter", ""))
+        if until is None:  # empty, or of a change that somebody has left open
+            continue
+        names = re.findall(r"(?:DNS|IP Address):([^,\s]+)", told.get("Subject Alternative Name", ""))
+        found.append(
+            {
+                "path": path,
+                "names": names,
+                "subject": told.get("Subject", ""),
+                "algorithm": told.get("Algorithm", ""),
+                "not_after": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "days_left": (until - now).days,
+            }
+        )
+    return sorted(found, key=lambda certificate: certificate["not_after"])
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+
+
+def _services(rows: dict[int, Rows], serving: int, tables: dict[str, int]) -> list[dict[str, Any]]:
+    """The backends of the serving worker by service; what old workers still serve is added to the sessions."""
+    old: dict[tuple[str, str], int] = {}
+    for pid, statistics in rows.items():
+        for row in statistics if pid != serving else ():
+            key = row["pxname"], row["svname"]
+            old[key] = old.get(key, 0) + int(row["scur"] or 0)
+    services: dict[str, dict[str, Any]] = {}
+    for row in rows.get(serving, ()):
+        name = row["pxname"]
+        owner, transport = service_of(name)
+        service = services.setdefault(owner, {"name": owner, "known_sessions": None, "backends": []})
+        backend = next((item for item in service["backends"] if item["name"] == name), None)
+        if backend is None:
+            backend = {"name": name, "transport": transport, "servers": []}
+            service["backends"].append(backend)
+        figures = {
+            "status": row["status"],
+            "sessions": int(row["scur"] or 0),
+            "old_sessions": old.get((name, row["svname"]), 0),
+            "total": int(row["stot"] or 0),
+            "queue": int(row["qcur"] or 0),
+        }
+        if row["type"] == _SERVERS:
+            more = {"name": row["svname"], "address": row["addr"], "weight": int(row["weight"] or 0)}
+            backend["servers"].append({**more, **figures, "check": row["check_status"]})
+        elif row["type"] == _BACKENDS:
+            backend.update(figures)
+    for service in services.values():
+        service["known_sessions"] = tables.get(f"affinity/{service['name']}")
+    return list(services.values())
+
+
+# For people
+
+
+def table(facts: dict[str, Any]) -> list[str]:
+    """The facts as lines of text."""
+    serving = facts["workers"][0]
+    library = facts["tls_library"] or "TLS library unknown"
+    ages = f"up for {duration(facts['uptime'])}, the configuration for {duration(serving['uptime'])}"
+    lines = [f"HAProxy {facts['version']}, {library}; {ages}", ""]
+    rows: list[tuple[str, ...]] = [("worker", "serves", "up", "connections", "version")]
+    rows += [
+        (
+            str(worker["pid"]),
+            "new clients" if worker["serving"] else "its last ones",
+            duration(worker["uptime"]),
+            "?" if worker["connections"] < 0 else str(worker["connections"]),
+            worker["version"],
+        )
+        for worker in facts["workers"]
+    ]
+    lines += [*_aligned(rows), ""]
+    rows = [("service", "transport", "server", "state", "live", "on old workers", "so far", "waiting")]
+    for service in facts["services"]:
+        for backend in service["backends"]:
+            transport = TRANSPORTS.get(backend["transport"], "–")
+            rows.append((service["name"], transport, "", *_figures(backend)))
+            rows += [("", "", server["name"], *_figures(server)) for server in backend["servers"]]
+    lines += [*_aligned(rows), ""]
+    known = [service for service in facts["services"] if service["known_sessions"] is not None]
+    for service in known:
+        lines.append(f"{service['name']}: {service['known_sessions']} Socket.IO sessions in the affinity table")
+    lines += [""] if known else []
+    rows = [("certificate", "names", "key", "until", "days left")]
+    rows += [
+        (
+            certificate["path"].rpartition("/")[2],
+            " ".join(certificate["names"]) or certificate["subject"],
+            certificate["algorithm"],
+            certificate["not_after"][:10],
+            str(certificate["days_left"]),
+        )
+        for certificate in facts["certificates"]
+    ]
+    lines += _aligned(rows) if len(rows) > 1 else ["no certificates are loaded"]
+    return lines
+
+
+def _figures(item: dict[str, Any]) -> tuple[str, ...]:
+    figures = (item.get(name, 0) for name in ("sessions", "old_sessions", "total", "queue"))
+    return (str(item.get("status", "")), *(str(figure) for figure in figures))
+
+
+def duration(seconds: int) -> str:
+    """Two units of a time: `3 d 4 h`, `5 min 12 s`."""
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    for number, (unit, size) in enumerate(units[:-1]):
+        if seconds >= size:
+            smaller, part = units[number + 1]
+            return f"{seconds // size} {unit} {seconds % size // part} {smaller}"
+    return f"{seconds} s"
+
+
+def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Columns of one width; those that hold numbers only are aligned on the right."""
+    listed = list(rows)
+    columns = list(zip(*listed))
+    widths = [max(len(cell) for cell in column) for column in columns]
+    numbers = [len(column) > 1 and all(cell.lstrip("-").isdigit() for cell in column[1:]) for column in columns]
+    return [
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width) for cell, width, number in zip(row, widths, numbers)
+        ).rstrip()
+        for row in listed
+    ]

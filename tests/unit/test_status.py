@@ -1,0 +1,113 @@
+"""How a running HAProxy is doing is told from what its master and its workers say, whichever they are."""
+
+from datetime import datetime, timezone
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import status
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.runtime import RuntimeFailure, Worker
+
+PROC = """\
+#<PID>          <type>          <reloads>       <uptime>        <version>
+446             master          1 [failed: 2]   1d02h03m04s     3.0.11-9e587df
+# workers
+900             worker          0               0d00h05m00s     3.0.11-9e587df
+# old workers
+448             worker          1               0d02h00m00s     3.0.11-9e587df
+"""
+COLUMNS = "# pxname,svname,qcur,scur,stot,status,weight,type,addr,check_status\n"
+ANSWERS = {
+    (900, "show stat -1 6 -1"): COLUMNS
+    + "chat_websocket,app1,0,3,5,UP,1,2,10.0.0.1:3000,L7OK\n"
+    + "chat_websocket,BACKEND,2,3,5,UP,1,1,,\n"
+    + "reports,BACKEND,0,1,9,DOWN,0,1,,\n",
+    (448, "show stat -1 6 -1"): COLUMNS
+    + "chat_websocket,app1,0,40,50,UP,1,2,10.0.0.1:3000,L7OK\n"
+    + "chat_websocket,BACKEND,0,40,50,UP,1,1,,\n",
+    (900, "show table"): "# table: affinity/chat, type: string, size:102400, used:17\n",
+    (900, "show ssl cert"): "# filename\n/c/late.pem\n/c/soon.pem\n*/c/open.pem\n",
+    (900, "show ssl cert /c/late.pem"): "notAfter: Nov 24 06:06:04 2027 GMT\nSubject: /CN=late\n",
+    (900, "show ssl cert /c/soon.pem"): (
+        "notAfter: Dec  1 06:00:00 2026 GMT\nSubject Alternative Name: DNS:a.example.com, DNS:b.example.com\n"
+        "Algorithm: EC256\nSubject: /CN=soon\n"
+    ),
+    (900, "show ssl cert /c/open.pem"): "Status: Empty\n",
+}
+NOW = datetime(2026, 11, 24, 6, 0, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def running(monkeypatch):
+    """Answer in place of a master with a serving and an old worker."""
+    answers = dict(ANSWERS)
+
+    def tell(_master, pid, command):
+        if (pid, command) not in answers:
+            raise RuntimeFailure(f"no worker {pid}")
+        return answers[pid, command]
+
+    known = [Worker(900, False, 0, 300, "3.0.11-9e587df", 7), Worker(448, True, 1, 7200, "3.0.11-9e587df", 40)]
+    monkeypatch.setattr(status, "workers", lambda _master, sessions: known)
+    monkeypatch.setattr(status, "failed_reloads", lambda _master: 2)
+    monkeypatch.setattr(status, "ask", lambda _master, _command, _timeout: PROC)
+    monkeypatch.setattr(status, "tell", tell)
+    return answers
+
+
+def service(facts, name):
+    return next(item for item in facts["services"] if item["name"] == name)
+
+
+def test_uptime_is_that_of_the_master(running):
+    facts = status.live("master", NOW)
+    assert (facts["uptime"], facts["failed_reloads"]) == (26 * 3600 + 184, 2)
+    assert [(worker["pid"], worker["serving"]) for worker in facts["workers"]] == [(900, True), (448, False)]
+
+
+def test_sockets_on_old_workers_count_as_live(running):
+    (backend,) = service(status.live("master", NOW), "chat")["backends"]
+    assert (backend["transport"], backend["sessions"], backend["old_sessions"]) == ("websocket", 3, 40)
+    (server,) = backend["servers"]
+    assert (server["address"], server["old_sessions"], server["check"]) == ("10.0.0.1:3000", 40, "L7OK")
+
+
+def test_a_backend_of_somebody_else_is_a_service_by_itself(running):
+    assert service(status.live("master", NOW), "reports")["backends"][0]["transport"] == ""
+
+
+def test_known_sessions_are_those_of_the_affinity_table(running):
+    facts = status.live("master", NOW)
+    assert service(facts, "chat")["known_sessions"] == 17
+    assert service(facts, "reports")["known_sessions"] is None
+
+
+def test_certificates_that_end_first_come_first_and_open_changes_are_left_alone(running):
+    facts = status.live("master", NOW)
+    found = [(certificate["path"], certificate["days_left"]) for certificate in facts["certificates"]]
+    assert found == [("/c/soon.pem", 7), ("/c/late.pem", 365)]
+    assert facts["certificates"][0]["names"] == ["a.example.com", "b.example.com"]
+
+
+def test_an_old_worker_that_ends_meanwhile_is_no_failure(running):
+    del running[448, "show stat -1 6 -1"]
+    assert service(status.live("master", NOW), "chat")["backends"][0]["old_sessions"] == 0
+
+
+def test_where_nobody_answers_that_is_the_answer(tmp_path):
+    facts = status.live(str(tmp_path / "none.sock"))
+    assert facts["answers"] is False
+    assert "none.sock does not answer" in facts["problem"]
+
+
+def test_the_table_is_aligned(running):
+    lines = status.live("master", NOW)["table"]
+    workers = [line for line in lines if "3.0.11" in line and "up for" not in line]
+    assert len(workers) == 2
+    assert len({line.index("3.0.11") for line in workers}) == 1
+    assert "1 d 2 h" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (59, "59 s"), (312, "5 min 12 s"), (7200, "2 h 0 min"), (273600, "3 d 4 h")]
+)
+def test_durations(seconds, said):
+    assert status.duration(seconds) == said
