@@ -122,6 +122,11 @@ options:
       - Whether the edge's own settings (logging, limits, timeouts, TLS, statistics) lie under what contributors ask
         for; V(true) by itself. Without them the file holds what contributors wrote, and the marker of this module.
     type: bool
+  comments:
+    description:
+      - Whether the file says what each line is for; V(true) by itself. M(realtime.edge.haproxy_explain) reads these
+        comments, and has nothing to explain without them.
+    type: bool
   tls_profile:
     description: Which of Mozilla's recommendations binds follow; V(intermediate) by itself.
     type: str
@@ -323,6 +328,7 @@ problems:
   returned: failure
 """
 
+import dataclasses
 import grp
 import os
 from typing import Any
@@ -338,6 +344,7 @@ SETTINGS: dict[str, Any] = {
     "listen": {"http": [":80"], "https": [":443"], "quic": [], "policy": [":843", ":10843"]},
     "statistics": "127.0.0.1:8404",
     "defaults": True,
+    "comments": True,
     "tls_profile": "intermediate",
     "certificates": "/etc/haproxy/certificates",
     "binary": "/usr/sbin/haproxy",
@@ -361,7 +368,7 @@ class Module(AnsibleModule):
         """The configuration; from here on, no secret of it leaves the module, whatever is said of it."""
         configuration = fragments.assemble(edge(settings, self.params["path"]), contributions, settings["defaults"])
         self.no_log_values.update(secrecy.all_secrets(configuration))
-        return configuration
+        return dataclasses.replace(configuration, comments=settings["comments"])
 
 
 def edge(settings: dict[str, Any], path: str) -> services.Edge:
@@ -494,6 +501,7 @@ def main() -> None:
             },
             "statistics": {"type": "str"},
             "defaults": {"type": "bool"},
+            "comments": {"type": "bool"},
             "tls_profile": {"type": "str"},
             "certificates": {"type": "path"},
             "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},

@@ -121,10 +121,24 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import check, explain, page
+from ..module_utils.haproxy import check, explain, page, store
 from ..module_utils.haproxy.model import ConfigurationError
 
 BINARIES = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
+
+
+def owners(path: str) -> dict[str, str]:
+    """Service → contributor, of what others than the owner have described; none where their files cannot be read."""
+    try:
+        fragments = store.others(path, store.OWNER)
+    except ConfigurationError:
+        return {}
+    return {
+        str(service.get("name")): fragment.name
+        for fragment in fragments
+        for service in fragment.services
+        if isinstance(service, dict)
+    }
 
 
 def main() -> None:
@@ -150,7 +164,7 @@ def main() -> None:
     except ConfigurationError as error:
         module.fail_json(msg=f"binary: {error}")
     version = check.binary_version(binary) if binary else ""
-    explanation = explain.explain(text, module.params["version"] or version, messages)
+    explanation = explain.explain(text, module.params["version"] or version, messages, owners(path))
     about = [f"HAProxy {version}" if version else "no HAProxy here", path]
     html = page.render(explanation, module.params["title"] or platform.node(), about, status == 1)
     result = {

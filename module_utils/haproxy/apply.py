@@ -17,6 +17,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from . import check, runtime
@@ -97,7 +98,7 @@ def mark(configuration: Configuration, binary: str) -> tuple[Configuration, str]
         head, rest = rest[0], rest[1:]
     # First: the section may end inside a condition (`.if`).
     marked = Section(head.kind, head.name, (marker, *head.directives), head.origin)
-    return Configuration((marked, *rest), _BANNER, configuration.files), value
+    return replace(configuration, sections=(marked, *rest), banner=_BANNER), value
 
 
 def _files(configuration: Configuration) -> list[str]:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from .annotations import GOALS, NOTES, TRANSPORTS, service_of
 from .manual import MANUALS
-from .secrets import mask
+from .model import Directive
+from .secrecy import replacements
 from .syntax import SECTIONS, unquote
 
 _MANUAL_URL = "https://docs.haproxy.org/{}/configuration.html#{}"
@@ -24,6 +25,9 @@ _OURS = re.compile(r"#+ *Managed by Ansible \(realtime\.edge\)")
 
 # A word with its quotes and escapes, or a comment; an open quote runs to the end of the line.
 _WORD = re.compile(r"""(?P<comment>\#.*)|(?P<word>(?:"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|\\.?|[^\s"'\\#])+)""")
+# What the comment above a contributor's lines begins with.
+_CONTRIBUTOR = "fragment "
+
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:us|ms|s|m|h|d|k|g)?$")
 _NAME = re.compile(r"['\"]?([A-Za-z_][\w.+-]*)")
 _MATCH = re.compile(r"_(?:beg|bin|dir|dom|end|found|int|ip|len|reg|str|sub)$")
@@ -187,15 +191,16 @@ def explain(
     text: str,
     version: str = "",
     messages: Iterable[tuple[str, str, int]] = (),
-    owners: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
+    owners: Mapping[str, str] | None = None,
 ) -> Explanation:
     """Explain the text of a configuration file for HAProxy `version`.
 
-    `messages` are HAProxy's: level, words, number of the line (0 for none). `owners` names the contributors: section →
-    text of a line → who asked for it. Secrets are masked. Never fails: what can't be read is shown as it is.
+    `messages` are HAProxy's: level, words, number of the line (0 for none). `owners`: service → the contributor who
+    described it; lines that contributors wrote themselves say so in their comment. Secrets are masked. Never fails:
+    what can't be read is shown as it is.
     """
     manual = Manual(version)
-    lines = mask(text).split("\n")
+    lines = [_without_secrets(line) for line in text.split("\n")]
     if lines and not lines[-1]:
         lines.pop()
     parts = _parts(lines)
@@ -205,16 +210,18 @@ def explain(
     for part in parts:
         named = [line for line in part.lines if line.words[:1] == ["acl"] and len(line.words) > 1]
         acls = {line.words[1]: line.number for line in reversed(named)}
-        owned = (owners or {}).get((part.kind, part.name), {})
         purpose = ""
+        served = (owners or {}).get(service_of(part.name)[0], "") if part.kind == "backend" else ""
         for line in part.lines:
             stripped = line.text.strip()
             if ours and not line.words:
                 purpose = stripped.lstrip("# ") if part.kind else ""
-            line.purpose = purpose if stripped else ""
+            if stripped and purpose.startswith(_CONTRIBUTOR):
+                line.owner = purpose[len(_CONTRIBUTOR) :]
+            elif stripped:
+                line.owner, line.purpose = served, purpose
             line.marks = _marks(line, part, manual, names, acls)
-            line.owner = owned.get(" ".join(line.words), "")
-            if ours and line.words:
+            if ours and line.words and not line.owner:
                 line.note = _note(line.words, notes)
     numbered = {line.number: line for part in parts for line in part.lines}
     general = []
@@ -224,6 +231,18 @@ def explain(
         else:
             general.append((level, words))
     return Explanation(manual.version, ours, parts, list(_paths(parts)), general)
+
+
+def _without_secrets(text: str) -> str:
+    """A line with its secrets masked; also where a directive is put out of use by `#`."""
+    begin = len(text) - len(text.lstrip(" \t#"))
+    spans = [found.span("word") for found in _WORD.finditer(text, begin) if found["word"]]
+    if spans:
+        words = [text[start:end] for start, end in spans]
+        for position, masked in sorted(replacements(Directive(words[0], tuple(words[1:]))), reverse=True):
+            start, end = spans[position]
+            text = text[:start] + masked + text[end:]
+    return text
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -65,12 +65,14 @@ class Section:
 class Configuration:
     """All sections, in the order of the file.
 
-    `banner` is a comment at its head, one line. `files` (path, text) are named by the text and belong to it.
+    `banner` is a comment at its head, one line. `files` (path, text) are named by the text and belong to it. `comments`
+    says whether the text names the purposes.
     """
 
     sections: tuple[Section, ...] = ()
     banner: str = field(default="", compare=False)
     files: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    comments: bool = field(default=True, compare=False)
 
     def section(self, kind: str, name: str = "") -> Section | None:
         """The first section of this kind and name, or None."""

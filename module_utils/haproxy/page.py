@@ -184,10 +184,10 @@ def _part(part: Part, goals: Goals | None, told: set[str]) -> Iterator[str]:
 
 
 def _blocks(lines: list[Line]) -> Iterator[list[Line]]:
-    """Lines that stand together: of one purpose, and not too many."""
+    """Lines that stand together: of one purpose and one contributor, and not too many."""
     block: list[Line] = []
     for line in lines:
-        if block and (line.purpose != block[0].purpose or len(block) >= _CHUNK):
+        if block and ((line.purpose, line.owner) != (block[0].purpose, block[0].owner) or len(block) >= _CHUNK):
             yield block
             block = []
         block.append(line)
@@ -207,8 +207,8 @@ def _block(block: list[Line], goals: Goals | None, told: set[str]) -> Iterator[s
 def _note(block: list[Line], goal: str, goals: Goals, told: set[str]) -> Iterator[str]:
     """What is beside a block: its goal, explained where it comes first, and notes on single lines."""
     notes = [line for line in block if line.note]
-    owners = sorted({line.owner for line in block if line.owner})
-    if not goal and not notes and not owners:
+    owner = block[0].owner
+    if not goal and not notes and not owner:
         return
     yield '<div class="note">'
     if goal:
@@ -220,7 +220,7 @@ def _note(block: list[Line], goal: str, goals: Goals, told: set[str]) -> Iterato
             yield f"<p>{escape(text)}</p>"
     for line in notes:
         yield f"<p><code>{escape(' '.join(line.words[:2]))[:60]}</code> {escape(line.note)}</p>"
-    for owner in owners:
+    if owner:
         yield f'<p><span class="own">from {escape(owner)}</span></p>'
     yield "</div>"
 

@@ -25,13 +25,15 @@ _NO_VALUE = frozenset("if unless { } || or ! -m -i -f -M -u -n len table".split(
 
 _REFERENCE = re.compile(r"""["']?(?:/|\$\{?\w+\}?["']?$|%\[[^\]]*\]["']?$)""").match
 _IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^/@\s:]*:)[^/@\s]+(?=@)")
+_IN_QUERY = re.compile(rf"(?i)([?&][a-z0-9_.-]*(?:{_SOUNDS})=)[^&\s\"']+")
 _IN_HEADER = re.compile(
     r"(?i)((?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:key|token|secret))(\\?:)(?:\\? )*.+?(?=\\r\\n|[\"']?$)"
 )
 # Converters that take a key: hmac(sha256,key), aes_gcm_dec(bits,nonce,key,tag), jwt_verify(alg,key), digest, ...
 _CONVERTER = re.compile(r"\b(hmac|aes_(?:gcm|cbc)_(?:enc|dec)|jwt_verify|jwt_decrypt_secret)\(([^()]*)\)")
 # A sample of a secret that is compared with what it has to be: { req.hdr(authorization) -m str "Basic ..." }
-_SAMPLE = re.compile(r"(?i)!?[a-z0-9_.]+\(([^(),]+)[^()]*\)\S*")
+_SAMPLE = re.compile(r"(?i)!?[a-z0-9_.-]+\(([^(),]+)[^()]*\)\S*")
+_CREDENTIALS = re.compile(r"!?http_auth_(?:bearer|pass)\b.*")
 _VARIABLE = re.compile(r"(?:proc|sess|txn|req|res|check)\.\w+").fullmatch
 _FLAGS_WITH_VALUE = frozenset(("-m", "-f", "-M"))
 
@@ -39,7 +41,7 @@ _FLAGS_WITH_VALUE = frozenset(("-m", "-f", "-M"))
 def mask(directive: Directive) -> str:
     """The directive's line with its secrets masked."""
     words = [directive.keyword, *directive.arguments]
-    for position, masked in _masked(directive):
+    for position, masked in replacements(directive):
         words[position] = masked
     return " ".join(words)
 
@@ -48,7 +50,7 @@ def secrets(directive: Directive) -> list[str]:
     """The secrets of the line as HAProxy understands them, longest first; parts of four characters and more."""
     words = (directive.keyword, *directive.arguments)
     found: set[str] = set()
-    for position, masked in _masked(directive):
+    for position, masked in replacements(directive):
         plain = unquote(words[position])
         before, _mask, after = unquote(masked).partition(MASK)
         secret = plain[len(before) : len(plain) - len(after)]
@@ -61,7 +63,7 @@ def all_secrets(configuration: Configuration) -> set[str]:
     return {secret for section in configuration.sections for line in section.directives for secret in secrets(line)}
 
 
-def _masked(directive: Directive) -> Iterator[tuple[int, str]]:
+def replacements(directive: Directive) -> Iterator[tuple[int, str]]:
     """Position and replacement of each word that is or holds a secret."""
     words = (directive.keyword, *directive.arguments)
     if not _MAYBE(directive.text):
@@ -76,6 +78,7 @@ def _masked(directive: Directive) -> Iterator[tuple[int, str]]:
         if position in seen:
             continue
         masked = _IN_URL.sub(rf"\g<1>{MASK}", word)
+        masked = _IN_QUERY.sub(rf"\g<1>{MASK}", masked)
         masked = _IN_HEADER.sub(rf"\g<1>\g<2>{MASK}", masked)
         masked = _CONVERTER.sub(_without_key, masked)
         if masked != word:
@@ -96,7 +99,7 @@ def _values(words: tuple[str, ...]) -> Iterator[int]:
         if word.startswith("set-var") and sample:
             if _NAMES_SECRET(sample[1]) and (word.startswith("set-var-fmt") or words[position + 1].startswith("str(")):
                 yield position + 1
-        elif sample and _NAMES_SECRET(unquote(sample[1])):
+        elif (sample and _NAMES_SECRET(unquote(sample[1]))) or _CREDENTIALS.fullmatch(word):
             yield from _patterns(words, position + 1)
         elif (
             _NAMES_SECRET(unquote(word))

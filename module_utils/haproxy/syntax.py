@@ -127,7 +127,7 @@ def lines(configuration: Configuration) -> Iterator[tuple[str, Section | None, D
         indent = INDENT if section.kind else ""
         purpose = ""
         for directive in section.directives:
-            if directive.purpose != purpose:
+            if directive.purpose != purpose and configuration.comments:
                 purpose = directive.purpose
                 yield f"{indent}# {purpose}".rstrip(" #"), None, None
             yield indent + directive.text, section, directive

@@ -4,9 +4,10 @@ import base64
 import hashlib
 import html.parser
 import re
+from dataclasses import replace
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import explain, fragments, page, services
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import explain, fragments, page, services, store
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.annotations import GOALS, NOTES
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.manual import MANUALS
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration
@@ -29,22 +30,24 @@ DESCRIBED = [
 ]
 
 
-def assembled(version, described=DESCRIBED, native=None):
-    edge = services.Edge(
-        http=(":80",),
-        https=(":443",),
-        quic=("quic4@:443",) if version > (2, 6) else (),
-        policy=(":843",),
-        statistics="127.0.0.1:8404",
-        profile="intermediate",
-        certificates="/etc/haproxy/certificates",
-        lua="/etc/haproxy/edge.lua",
-        runtime_socket="/run/haproxy/admin.sock",
-        groups={},
-        version=version,
-        descriptors=20000,
-    )
-    return fragments.assemble(edge, described, native or {})
+EDGE = services.Edge(
+    http=(":80",),
+    https=(":443",),
+    quic=(),
+    policy=(":843",),
+    statistics="127.0.0.1:8404",
+    profile="intermediate",
+    certificates="/etc/haproxy/certificates",
+    lua="/etc/haproxy/edge.lua",
+    runtime_socket="/run/haproxy/admin.sock",
+    version=(3, 0),
+    descriptors=20000,
+)
+
+
+def assembled(version, described=DESCRIBED):
+    edge = EDGE._replace(version=version, quic=("quic4@:443",) if version > (2, 6) else ())
+    return fragments.assemble(edge, [store.Fragment(store.OWNER, described, {})])
 
 
 def text_of(configuration):
@@ -212,7 +215,7 @@ def test_what_looks_like_html_is_shown_and_never_run():
         f'backend "><script>alert(2)</script>\n    server {evil} 10.0.0.1:80\n'
     )
     made = page.render(
-        explain.explain(text, messages=[("ALERT", evil, 3), ("WARNING", evil, 0)], owners={("x", "y"): {"z": evil}}),
+        explain.explain(text, messages=[("ALERT", evil, 3), ("WARNING", evil, 0)], owners={evil.split()[0]: evil}),
         evil,
         [evil],
         refused=True,
@@ -246,17 +249,58 @@ def test_messages_of_haproxy_stand_at_their_lines():
     assert 'href="#L2"' in made
 
 
-def test_secrets_are_masked():
-    made = shown("frontend a\n    stats auth admin:SECRET\n    # stats auth old:SECRET\n")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    user admin password $6$SECRET/hash",
+        '    user admin insecure-password "SECRET with blanks" groups ops',
+        "    stats auth admin:SECRET",
+        "    setenv API_TOKEN SECRET",
+        "    presetenv DB_PASSWORD 'SECRET text'",
+        "    dynamic-cookie-key SECRET",
+        "    cluster-secret SECRET",
+        '    http-request set-header Authorization "Basic SECRET" if { path /a }',
+        "    http-request set-header X-Api-Key SECRET",
+        "    http-check send meth GET uri / hdr Authorization Basic\\ SECRET",
+        "    option httpchk GET http://user:SECRET@host/",
+        "    acl known req.hdr(authorization) -m str SECRET SECRET2",
+        '    http-request deny unless { req.hdr(X-Api-Key) -m str "SECRET" }',
+        "    http-request deny unless { http_auth_bearer -m str SECRET }",
+        "    http-request set-var(txn.ok) req.hdr(x),hmac(sha256,SECRET),hex",
+        '    http-request deny unless { var(txn.t),jwt_verify(txn.alg,"SECRET") 1 }',
+        "    http-request set-var(txn.secret) str(SECRET)",
+        "    http-request redirect location /x?token=SECRET&a=b",
+        "    set-var proc.token str(SECRET)",
+        "    # stats auth old:SECRET",
+    ],
+)
+def test_secrets_are_masked(line):
+    made = shown(f"frontend a\n{line}\n")
     assert "SECRET" not in made
-    assert "admin:********" in made
+    assert "********" in made
 
 
-def test_what_contributors_own_is_marked():
-    owners = {("frontend", "web"): {"bind :81": "shop"}}
-    made = page.render(explain.explain(f"# {BANNER}\n\nfrontend web\n    bind :80\n    bind :81\n", owners=owners), "e")
-    assert re.findall(r'id="L(\d+)" data-n="\d+" data-owner="shop"', made) == ["5"]
-    assert 'value="owner:shop"' in made
+def test_what_contributors_wrote_is_marked():
+    written = store.Fragment("shop", [], {"frontend": {"https": {"http-request": "deny if { path /x }"}}})
+    described = store.Fragment("blog", [{"name": "blog", "hosts": ["b.example.com"], "servers": NODES}], {})
+    owner = store.Fragment(store.OWNER, DESCRIBED[:1], {})
+    configuration = fragments.assemble(EDGE, [owner, written, described])
+    explained = explain.explain(text_of(configuration), owners={"blog": "blog"})
+    owned = {line.owner: line.text.strip() for line in explained.lines if line.owner and line.words}
+    assert owned["shop"] == "http-request deny if { path /x }"
+    assert {part.name for part in explained.parts if any(line.owner == "blog" for line in part.lines)} == {
+        "blog_http",
+        "blog_polling",
+        "blog_websocket",
+    }
+    assert "fragment shop" not in explained.goals
+    assert 'value="owner:shop"' in page.render(explained, "edge1")
+
+
+def test_without_comments_nothing_says_what_a_line_is_for():
+    bare = render(replace(assembled((3, 0)), banner=BANNER, comments=False))
+    assert not [line for line in bare.split("\n")[1:] if "#" in line]
+    assert explain.explain(bare).goals == {}
 
 
 @pytest.mark.parametrize(
