@@ -21,7 +21,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from . import check, runtime
+from .fragments import merge
 from .model import Configuration, ConfigurationError, Directive, Section
+from .sections import from_data, to_data
 from .syntax import parse, quote, render, unquote
 
 # The environment variable that tells which configuration a worker has loaded (`show env`).
@@ -147,7 +149,7 @@ def apply(
     text = render(marked)
     before = existing(target.path)
     running = runtime.answers(target.master)
-    reasons = _reasons(text, marker, before, running, target)
+    reasons = _reasons(text, marker, before, running, target) if not _adopted(before, configuration) else []
     reasons += [f"{path} is not as it should be" for path, content in marked.files if existing(path) != content]
     if not reasons:
         return Outcome("unchanged", record(records, check_mode), before, text, [], True)
@@ -198,6 +200,21 @@ def _reasons(text: str, marker: str, before: str, running: bool, target: Target)
             if serving != marker:
                 reasons.append("the file is right, but the serving worker has loaded another configuration")
     return reasons
+
+
+def _adopted(before: str, wanted: Configuration) -> bool:
+    """Whether a file that people wrote, which has no marker, says the same in other words: it is left as it is."""
+    if not before or MARKER in before:
+        return False
+    try:
+        written = merge(Configuration(), from_data(to_data(parse(before))))
+    except ConfigurationError:
+        return False
+    said, asked = (
+        [(section.header, [line.text for line in section.directives]) for section in configuration.sections]
+        for configuration in (written, wanted)
+    )
+    return said == asked
 
 
 def _parsed(text: str) -> Configuration:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from . import sections, services
 from .model import Configuration, ConfigurationError, Directive, Section
@@ -32,8 +33,13 @@ _KEYED = frozenset(
 # The same of `stats`, which means many things (in `global`, a socket is told by its path).
 _STATS_ADDING = frozenset(("admin", "auth", "http-request", "scope"))
 
-# Sections that HAProxy reads once, or of which one without a name is meant.
-_FIRST = ("global", "defaults")
+_PROXIES = frozenset(("frontend", "backend", "listen"))
+
+# The rank of a section whose place is where it was written.
+_LAST = 3
+
+# Kind and name; a `defaults` that comes again has more to it.
+Key = tuple[Any, ...]
 
 
 def identity(directive: Directive, kind: str = "") -> tuple[str, ...] | None:
@@ -85,46 +91,60 @@ def merge(defaults: Configuration, *contributions: Configuration) -> Configurati
     Sections of the same kind and name become one. Raises `ConfigurationError` naming both places and the keyword.
     """
     problems: list[str] = []
-    merged: dict[tuple[str, str], Section] = {}
-    for contribution in contributions:
-        own: dict[tuple[str, str], Section] = {}
-        for key, section in _keyed(contribution):
+    merged: dict[Key, Section] = {}
+    ranks: dict[Key, int] = {}
+    for number, contribution in enumerate(contributions):
+        own: dict[Key, Section] = {}
+        for key, rank, section in _placed(contribution, number):
             # Whoever says something twice has a reason.
             own[key] = _extend(own[key], section.directives, section.name) if key in own else section
+            ranks.setdefault(key, rank)
         for key, section in own.items():
             merged[key] = _join(merged[key], section, problems) if key in merged else section
+    for section in merged.values():
+        if not sections.complete(section) and [part for part in (defaults, *contributions) if part.sections][1:]:
+            problems.append(
+                f"{section.origin}: a condition (.if) that begins in one section and ends in another leaves no place "
+                "for anything but this configuration: no other fragments, services or defaults"
+            )
     if problems:
         raise ConfigurationError(problems)
-    # Values in force must be read before the sections that inherit them (manual, 4 "defaults").
-    ranks = {key: _FIRST.index(key[0]) if key[0] in _FIRST else 2 for key in merged}
-    if any(_layered(contribution) for contribution in contributions):
-        ranks = dict.fromkeys(merged, 2)
-    for section in defaults.sections:
-        stated = merged.get(section.key)
-        merged[section.key] = _underlay(section, stated) if stated else section
-        ranks.setdefault(section.key, _FIRST.index(section.kind) if section.kind in _FIRST else 2)
+    for key, rank, section in _placed(defaults, -1):
+        stated = merged.get(key)
+        merged[key] = _underlay(section, stated) if stated else section
+        ranks.setdefault(key, rank)
     ordered = sorted(merged, key=ranks.__getitem__)
     files = tuple(file for contribution in contributions for file in contribution.files)
     return Configuration(tuple(sections.arrange(merged[key]) for key in ordered), files=files)
 
 
-def _keyed(configuration: Configuration) -> Iterator[tuple[tuple[str, str], Section]]:
-    """Each section with what makes it the same one as another's: of unnamed `defaults`, also how many came before."""
-    unnamed = 0
-    for section in configuration.sections:
-        key = section.key
-        if key == ("defaults", ""):
-            key = ("defaults", f"#{unnamed}" if unnamed else "")
-            unnamed += 1
-        yield key, section
+def _placed(configuration: Configuration, number: int) -> Iterator[tuple[Key, int, Section]]:
+    """Each section with what makes it the same as another's, and the rank of its place in the file.
 
-
-def _layered(configuration: Configuration) -> bool:
-    """Whether sections must stay where they are: several unnamed `defaults`, or conditions around sections."""
-    kinds = [section.kind for section in configuration.sections if section.key != ("global", "")]
-    unnamed = [section.key for section in configuration.sections].count(("defaults", ""))
-    late = unnamed == 1 and kinds[0] != "defaults"
-    return unnamed > 1 or late or not all(sections.complete(section) for section in configuration.sections)
+    A proxy takes its values from the last `defaults` before it (manual, 4), so that these come first, and the ones
+    without a name last. Where some stand between proxies, as in files that people wrote, they stay there.
+    """
+    kinds = [section.kind for section in configuration.sections]
+    first = next((place for place, kind in enumerate(kinds) if kind in _PROXIES), len(kinds))
+    nameless = [not section.name for section in configuration.sections if section.kind == "defaults"]
+    layered = "defaults" in kinds[first:] or nameless != sorted(nameless)
+    complete = all(sections.complete(section) for section in configuration.sections)
+    # One that comes late is not the one that everything else begins with.
+    seen = {"": int(("defaults", "") not in [section.key for section in configuration.sections[:first]])}
+    for place, section in enumerate(configuration.sections):
+        key: Key = section.key
+        rank = _LAST
+        if section.kind == "defaults":
+            rank = 2 if layered or not section.name else 1
+            again = seen.get(key[1], 0)
+            seen[key[1]] = again + 1
+            if again:
+                key = (*key, number, again)
+            if place > first:
+                rank = _LAST
+        elif section.kind == "global":
+            rank = 0
+        yield key, rank if complete else _LAST, section
 
 
 def _extend(section: Section, directives: tuple[Directive, ...], name: str) -> Section:
@@ -133,11 +153,6 @@ def _extend(section: Section, directives: tuple[Directive, ...], name: str) -> S
 
 
 def _join(known: Section, more: Section, problems: list[str]) -> Section:
-    if not (sections.complete(known) and sections.complete(more)):
-        problems.append(
-            f"{more.origin}: nothing can be added to {known.header} of {known.origin}: "
-            "a condition (.if) begins in one section and ends in another"
-        )
     settings: dict[tuple[str, ...], Directive] = {}
     for directive in known.directives:
         if key := identity(directive, known.kind):

@@ -19,7 +19,7 @@ from itertools import groupby
 from typing import Any
 
 from .model import Configuration, ConfigurationError, Directive, Section, meant
-from .syntax import SECTIONS, UNNAMED, split
+from .syntax import SECTIONS, UNNAMED, one_line, split
 
 # HAProxy evaluates a proxy's rules family by family, whatever the order in the file, and warns when the file
 # says otherwise ("... will still be processed before ...", warnif_misplaced_* in its sources).
@@ -89,7 +89,7 @@ def complete(section: Section) -> bool:
 
 
 def from_data(data: Any, origin: str = "haproxy_sections", purpose: str = "") -> Configuration:
-    """The model of a mapping (or of a list of mappings, where the same kind is needed twice).
+    """The model of a mapping of kinds, or of a list of them, which keeps its order as a file does.
 
     `purpose` is that of all directives without a comment of their own. Raises `ConfigurationError` with every place
     that cannot be read.
@@ -108,6 +108,10 @@ def from_data(data: Any, origin: str = "haproxy_sections", purpose: str = "") ->
             sections.extend(_kind(kind, content, f"{place}.{kind}", purpose, problems))
     if problems:
         raise ConfigurationError(problems)
+    if isinstance(data, dict):
+        # A mapping has no order that means anything: a proxy takes the values of the last `defaults` before it.
+        sections.sort(key=lambda section: section.kind == "defaults" and not section.name)
+        sections.sort(key=lambda section: section.kind != "defaults")
     return Configuration(tuple(sections))
 
 
@@ -206,7 +210,7 @@ def _section(
             problems.append(f"{place}: a line or a mapping of keywords is expected here, not {_shape(item)}")
         elif not item.lstrip().startswith("#"):
             _lines("", item, place, said, directives, problems)
-        elif item.isprintable():
+        elif one_line(item):
             said = item.strip().lstrip("#").strip() or purpose
         else:
             problems.append(f"{place}: a line break or another control character stands inside the comment")

@@ -26,7 +26,7 @@ _NEEDS_QUOTES = frozenset(" \t\"'\\#$")
 
 # Neither quotes, escapes, comments nor anything that Python takes for a blank and HAProxy does not.
 _PLAIN = re.compile(r"[ !$-&(-\[\]-~]*").fullmatch
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]").search
 _BLANKS = re.compile(r"[ \t\v\f]*")
 _WORD = re.compile(r"""(?:[^ \t\v\f"'\\#]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""", re.DOTALL)
 
@@ -42,7 +42,7 @@ def split(text: str) -> list[str]:
     """
     if _PLAIN(text):
         return text.split()
-    if _CONTROL(text):
+    if not one_line(text):
         raise ConfigurationError("a line break or another control character stands inside the value")
     words, rest = _split(text)
     if rest.startswith("#"):
@@ -50,6 +50,11 @@ def split(text: str) -> list[str]:
     if rest:
         raise ConfigurationError(_fault(rest))
     return words
+
+
+def one_line(text: str) -> bool:
+    """Whether the text can stand in a line: no control characters but tabs, nothing that UTF-8 cannot say."""
+    return not _CONTROL(text)
 
 
 def _split(text: str) -> tuple[list[str], str]:
