@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from . import keywords
 from .model import Configuration, ConfigurationError, Directive, Section
-from .syntax import lines
+from .secrecy import MASK, all_secrets, mask
+from .syntax import lines, unquote
 
 _LEVEL = re.compile(r"^\[(ALERT|WARNING|NOTICE|DIAG)\]\s*\(\d+\) : (.*)$")
 _POSITION = re.compile(r"(?:(?:config : )?parsing )?\[(?P<file>[^\]]+):(?P<line>\d+)\](?:\s*:)?\s*")
@@ -22,7 +25,11 @@ _SUMMARIES = (
     "haproxy version is",
     "path to executable is",
     "Some protocols failed to start their listeners",
+    "Failed to initialize server(s) addr",
 )
+
+# What HAProxy quotes: a name or a path that it looked for.
+_NAMED = re.compile(r"'([^']+)'|<([^>]+)>|(?<= )(/[^\s'>]+?)(?=[.:]?(?:\s|$))")
 
 # `haproxy -c` of 50,000 servers takes half a second; a name that does not resolve takes the resolver's time.
 _TIMEOUT = 120
@@ -35,9 +42,10 @@ class Message(NamedTuple):
     text: str
     origin: str
     line: str
+    directive: Directive | None = None
 
     def __str__(self) -> str:
-        """For people: place, words, line."""
+        """For people: place, words, the user's own line."""
         place = f"{self.origin}: " if self.origin else ""
         line = f" (in the line `{self.line}`)" if self.line else ""
         return f"{place}{self.text}{line}"
@@ -66,7 +74,10 @@ def check(binary: str, path: str, configuration: Configuration) -> list[Message]
     nowhere (exit status 2): a reload to such a file succeeds and takes the service away.
     """
     process = _run(binary, path)
-    messages = read(process.stderr + process.stdout, path, configuration)
+    messages = [
+        message._replace(text=keywords.explain(message.text, message.directive, binary))
+        for message in read(process.stderr + process.stdout, path, configuration)
+    ]
     if process.returncode == 0:
         return [message for message in messages if message.level == "WARNING"]
     alerts = [str(message) for message in messages if message.level == "ALERT"]
@@ -104,8 +115,11 @@ def _run(binary: str, path: str) -> subprocess.CompletedProcess[str]:
 
 def read(output: str, path: str, configuration: Configuration) -> list[Message]:
     """The messages in HAProxy's output about the file at `path`, which is `configuration` rendered."""
-    rendered = list(lines(configuration))
-    return [_place(level, text, path, configuration, rendered) for level, text in _said(output)]
+    said = _said(output)
+    if not said:
+        return []
+    file = _File(path, configuration, list(lines(configuration)), all_secrets(configuration))
+    return [file.message(level, text) for level, text in said]
 
 
 def _said(output: str) -> list[tuple[str, str]]:
@@ -121,33 +135,78 @@ def _said(output: str) -> list[tuple[str, str]]:
     return [(level, text) for level, text in gathered if not any(summary in text for summary in _SUMMARIES)]
 
 
-Line = tuple[str, "Section | None", "Directive | None"]
+class _File(NamedTuple):
+    """What HAProxy has read: the path, the configuration, its lines, its secrets."""
+
+    path: str
+    configuration: Configuration
+    lines: list[tuple[str, Section | None, Directive | None]]
+    secrets: set[str]
+
+    def message(self, level: str, text: str) -> Message:
+        """HAProxy's words with their place."""
+        section: Section | None = None
+        directive: Directive | None = None
+        found = _POSITION.search(text)
+        if found:
+            section, directive = self.line(found["file"], found["line"])
+            text = text[: found.start()] + text[found.end() :]
+        text = re.sub(r"^config ?: ", "", text.strip()).replace(f" in file '{self.path}'", "")
+        # A second place in the text: `(at FILE:9)`, `already defined at line 11`.
+        text = re.sub(rf"(?:\bline |{re.escape(self.path)}:)(\d+)", self.other, text)
+        server = _SERVER.search(text)
+        proxy = _PROXY.search(text)
+        if section is None and (server or proxy):
+            section = self.proxy(server["backend"] if server else proxy["name"] if proxy else "")
+        if directive is None and server and section:
+            directive = _server(section, server["server"])
+        if directive is None:
+            within = [section] if section else self.configuration.sections
+            section, directive = _user(text, within) or (section, None)
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, MASK)
+        text = "".join(char if char.isprintable() else "?" for char in text)
+        origin = (directive.origin if directive else "") or (section.origin if section else "")
+        return Message(level, text, origin, mask(directive) if directive else "", directive)
+
+    def line(self, path: str, number: str) -> tuple[Section | None, Directive | None]:
+        """What stands at this place."""
+        if path != self.path or int(number) > len(self.lines):
+            return None, None
+        return self.lines[int(number) - 1][1:]
+
+    def other(self, place: re.Match[str]) -> str:
+        """Another place that a message speaks of."""
+        section, directive = self.line(self.path, place[1])
+        return (directive.origin if directive else "") or (section.origin if section else "") or place[0]
+
+    def proxy(self, name: str) -> Section | None:
+        """The proxy of this name."""
+        found = (self.configuration.section(kind, name) for kind in ("frontend", "backend", "listen"))
+        return next((section for section in found if section), None)
 
 
-def _place(level: str, text: str, path: str, configuration: Configuration, rendered: list[Line]) -> Message:
-    section: Section | None = None
-    directive: Directive | None = None
-    found = _POSITION.search(text)
-    if found:
-        number = int(found.group("line")) - 1
-        if found.group("file") == path and number < len(rendered):
-            _text, section, directive = rendered[number]
-        text = text[: found.start()] + text[found.end() :]
-    server = _SERVER.search(text)
-    if directive is None and server:
-        section = section or _proxy(configuration, server.group("backend"))
-        directive = _server(section, server.group("server")) if section else None
-    proxy = _PROXY.search(text)
-    if section is None and proxy:
-        section = _proxy(configuration, proxy.group("name"))
-    text = re.sub(r"^config : ", "", text.strip()).replace(f" in file '{path}'", "")
-    origin = (directive.origin if directive else "") or (section.origin if section else "")
-    return Message(level, text, origin, directive.text if directive else (section.header if section else ""))
+def _user(text: str, within: Iterable[Section]) -> tuple[Section, Directive] | None:
+    """The line that uses the name or file that a message without a position is about."""
+    quoted = {next(filter(None, groups)) for groups in _NAMED.findall(text)}
+    words = set(re.findall(r"[a-z][a-z_-]+", text))
+    files = {name for name in quoted if name.startswith("/")}
+    best: tuple[int, Section, Directive] | None = None
+    for section in within:
+        for line in section.directives:
+            if line.keyword == "server" and not files and "server" not in words:
+                continue  # tens of thousands, of which none is meant
+            hits = sum(_mentions(line, name) for name in quoted if name != section.key[1])
+            score = 4 * hits + 2 * (line.keyword in words) + (bool(line.arguments) and line.arguments[0] in words)
+            if hits and (best is None or score > best[0]):
+                best = score, section, line
+    return best[1:] if best else None
 
 
-def _proxy(configuration: Configuration, name: str) -> Section | None:
-    kinds = ("frontend", "backend", "listen")
-    return next((section for kind in kinds if (section := configuration.section(kind, name))), None)
+def _mentions(line: Directive, name: str) -> bool:
+    if name not in line.text:
+        return False
+    return any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", unquote(word)) for word in line.arguments)
 
 
 def _server(section: Section, name: str) -> Directive | None:

@@ -35,7 +35,7 @@ PATH = "/tmp/new.cfg"
         ),
         (
             "[ALERT]    (42) : config : Proxy 'web': unable to find required default_backend: 'nope'.",
-            "haproxy_sections.frontend.web",
+            "haproxy_sections.frontend.web.default_backend",
             "Proxy 'web': unable to find required default_backend: 'nope'.",
         ),
         (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 testinfra_hosts = ["ansible://by_hand"]
 
 FILE = "/etc/haproxy/haproxy.cfg"
@@ -27,18 +29,26 @@ def test_adopted_the_file_is_what_it_was(host):
     assert page(host, "/") == 'good morning, "intranet"'
 
 
-def test_a_contributor_changes_it_and_leaves(host):
+@pytest.fixture
+def afterwards(host):
+    """Leave the server as it was found."""
+    yield
+    host.check_output("printf %%s %s > %s && systemctl reload haproxy", WRITTEN.read_text(), FILE)
+
+
+def test_a_contributor_changes_it_and_leaves(host, afterwards):
     data = run(host, state="gathered")["gathered"]
-    extra = {"frontend": {"intranet": {"use_backend": "lunch if { path /lunch }"}}, "backend": {"lunch": {"http-request": "return status 200 content-type text/plain string soup"}}}
-    result = run(host, fragment="lunch", sections=extra)
+    lunch = {
+        "frontend": {"intranet": {"use_backend": "lunch if { path /lunch }"}},
+        "backend": {"lunch": {"http-request": "return status 200 content-type text/plain string soup"}},
+    }
+    result = run(host, fragment="lunch", sections=lunch)
     assert result["action"] == "reload", result
     assert page(host, "/lunch") == "soup"
     assert page(host, "/") == 'good morning, "intranet"'
     result = run(host, fragment="lunch", state="absent")
     assert result["action"] == "reload", result
-    # The same as it was, and now in our manner.
-    again = run(host, state="gathered")["gathered"]
-    assert [list(section) for section in again] != []
-    assert json.dumps(again).count("server") == json.dumps(data).count("server")
+    assert page(host, "/") == 'good morning, "intranet"'
+    assert "lunch" not in host.file(FILE).content_string
+    # Written in our manner now, it is still what was adopted.
     assert run(host, sections=data, **MASTER)["changed"] is False
-    host.check_output(f"cp {FILE} /tmp/managed.cfg")

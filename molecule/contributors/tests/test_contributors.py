@@ -88,23 +88,22 @@ def test_contributors_at_once_take_turns_and_leave_without_a_trace(host, edge, c
     assert contribute("one", state="absent")["changed"] is False
 
 
-@pytest.mark.parametrize(
-    ("sections", "said"),
-    [
-        ({"backend": {"shop": {"balance": "source"}}}, ["fragment shop: sections.backend.shop.balance", "'balance leastconn'"]),
-        ({"backend": {"shop": {"server": "contributors-shop1 10.0.0.9:80"}}}, ["fragment shop", "10.213.8.31:3000"]),
-        ({"frontend": {"https": {"maxconn": 5}, "statistics": {"maxcon": 5}}}, ["sections.frontend.statistics.maxcon", "did you"]),
-        ({"frontend": {"https": {"use_backend": "nowhere if { path /x }"}}}, ["frontend.https.use_backend", "'nowhere'"]),
-        ({"backend": {"blog": {"balance": "first\n    server x 127.0.0.1:1"}}}, ["backend.blog.balance", "a line break"]),
-    ],
-    ids=["two values", "two servers", "unknown keyword", "unknown backend", "line break"],
-)
-def test_what_is_wrong_names_both_and_changes_nothing(host, contribute, sections, said):
+WRONG = {
+    "two values": ({"backend": {"shop": {"balance": "source"}}}, ["shop.balance", "'balance leastconn'", "shop"]),
+    "two servers": ({"backend": {"shop": {"server": "contributors-shop1 10.0.0.9:80"}}}, ["10.213.8.31:3000", "shop"]),
+    "unknown keyword": ({"frontend": {"statistics": {"maxcon": 5}}}, ["frontend.statistics.maxcon", "did you mean"]),
+    "unknown backend": ({"frontend": {"https": {"use_backend": "no if TRUE"}}}, ["frontend.https.use_backend", "'no'"]),
+    "line break": ({"backend": {"blog": {"balance": "first\n  server x 127.0.0.1:1"}}}, ["blog.balance", "line break"]),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_wrong_names_its_place_and_changes_nothing(host, contribute, wrong):
+    sections, said = WRONG[wrong]
     before = state(host)
     result = contribute("blog", sections)
-    assert result["failed"]
     for words in ("fragment blog: sections.", *said):
-        assert words in result["msg"]
+        assert words in "\n".join(result["problems"])
     assert "Traceback" not in json.dumps(result)
     assert state(host) == before
 
@@ -116,7 +115,7 @@ def test_a_fragment_cut_in_half_stops_all_but_its_owner(host, contribute):
     try:
         cut = state(host)
         result = contribute("blog", part("blog"))
-        assert result["failed"]
+        assert "problems" in result
         assert f"{path} is damaged" in result["msg"]
         assert state(host) == cut
     finally:
@@ -134,11 +133,10 @@ def test_secrets_are_not_shown(host, contribute):
         become=True,
         verbose=3,
     )
-    assert shown["changed"]
-    assert "+    user ute insecure-password ********" in str(shown["diff"]) or "********" in str(shown["diff"])
+    assert "user ute insecure-password ********" in json.dumps(shown)
     assert "hunter2hunter2" not in json.dumps(shown)
     sections["userlist"]["people"]["user"] += " nonsense"
     refused = contribute("blog", {**sections, "frontend": {"https": {"maxcon": "hunter2hunter2"}}})
-    assert refused["failed"]
+    assert "problems" in refused
     assert "hunter2hunter2" not in json.dumps(refused)
     assert host.run("journalctl --no-pager | grep -c hunter2hunter2").stdout.strip() == "0"

@@ -40,8 +40,8 @@ ls original/* text/* data/* | xargs -P 2 -I F sh -c 'o=out/$(echo F | tr / @); s
 for file in original/* text/* data/*; do
     out=out/$(echo $file | tr / @)
     echo "$file $(tail -n 1 $out)"
-    sed '$d' $out | tr '\\000' ' ' | sed 's/^/s /'
-    tr '\\000' ' ' <$out.read | sed 's/^/r /'
+    sed '$d' $out | tr -c '\\11\\12\\40-\\176' '?' | sed 's/^/s /'
+    tr -c '\\11\\12\\40-\\176' '?' <$out.read | sed 's/^/r /'
 done
 """
 
