@@ -393,7 +393,7 @@ def target(settings: dict[str, Any], path: str) -> apply.Target:
     """Where the configuration goes."""
     try:
         group = grp.getgrnam(settings["group"]).gr_gid
-    except KeyError:
+    except (KeyError, ValueError):
         group = -1  # it does not exist yet
     return apply.Target(
         path=path,

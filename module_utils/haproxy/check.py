@@ -189,7 +189,7 @@ class _File(NamedTuple):
 def _user(text: str, within: Iterable[Section]) -> tuple[Section, Directive] | None:
     """The line that uses the name or file that a message without a position is about."""
     quoted = {next(filter(None, groups)) for groups in _NAMED.findall(text)}
-    words = set(re.findall(r"[a-z][a-z_-]+", text))
+    words = {part for word in re.findall(r"[a-z][a-z_-]+", text) for part in (word, *word.split("-"))}
     files = {name for name in quoted if name.startswith("/")}
     best: tuple[int, Section, Directive] | None = None
     for section in within:

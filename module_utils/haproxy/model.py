@@ -53,7 +53,7 @@ class Section:
     @property
     def header(self) -> str:
         """The section's first line."""
-        return f"{self.kind} {self.name}".rstrip()
+        return f"{self.kind} {self.name}" if self.name else self.kind
 
     @property
     def key(self) -> tuple[str, str]:

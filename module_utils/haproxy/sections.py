@@ -209,7 +209,7 @@ def _section(
         elif not isinstance(item, str):
             problems.append(f"{place}: a line or a mapping of keywords is expected here, not {_shape(item)}")
         elif not item.lstrip().startswith("#"):
-            _lines("", item, place, said, directives, problems)
+            _lines([], item, place, said, directives, problems)
         elif one_line(item):
             said = item.strip().lstrip("#").strip() or purpose
         else:
@@ -217,45 +217,74 @@ def _section(
     return arrange(Section(kind, name, tuple(directives), origin))
 
 
-def _mapping(body: dict[Any, Any], origin: str, purpose: str, directives: list[Directive], problems: list[str]) -> None:
+def _mapping(
+    body: dict[Any, Any], origin: str, purpose: str, directives: list[Directive], problems: list[str]
+) -> None:
     for keyword, value in body.items():
-        place = f"{origin}.{keyword}"
-        if isinstance(keyword, str):
-            _lines(keyword, value, place, purpose, directives, problems)
-        else:
-            problems.append(f"{place}: YAML read this key as {_shape(keyword)}; put it in quotes")
+        _keyword([], keyword, value, f"{origin}.{keyword}", purpose, directives, problems, 0)
+
+
+def _keyword(
+    prefix: list[str],
+    keyword: Any,
+    value: Any,
+    origin: str,
+    purpose: str,
+    directives: list[Directive],
+    problems: list[str],
+    depth: int,
+) -> None:
+    """Add the lines of one keyword."""
+    if not isinstance(keyword, str):
+        problems.append(f"{origin}: YAML read this key as {_shape(keyword)}; put it in quotes")
+        return
+    try:
+        words = prefix + split(keyword)
+    except ConfigurationError as error:
+        problems.append(f"{origin}: {error}")
+        return
+    if words and words[0] in SECTIONS:
+        problems.append(f"{origin}: '{words[0]}' begins a section and cannot stand inside one")
+        return
+    _lines(words, value, origin, purpose, directives, problems, depth)
 
 
 def _lines(
-    prefix: str, value: Any, origin: str, purpose: str, directives: list[Directive], problems: list[str], depth: int = 0
+    prefix: list[str],
+    value: Any,
+    origin: str,
+    purpose: str,
+    directives: list[Directive],
+    problems: list[str],
+    depth: int = 0,
 ) -> None:
-    """Add the lines of one keyword; `depth` counts the mappings and lists around it."""
-    if value is None:
-        return
+    """Add the lines that begin with these words; `depth` counts the mappings and lists around the value."""
     if isinstance(value, list) and depth < 2:
         for number, item in enumerate(value):
             _lines(prefix, item, f"{origin}[{number}]", purpose, directives, problems, 2)
         return
     if isinstance(value, dict) and depth == 0:
         for key, item in value.items():
-            place = f"{origin}.{key}"
-            if isinstance(key, str):
-                _lines(f"{prefix} {key}", item, place, purpose, directives, problems, 1)
-            else:
-                problems.append(f"{place}: YAML read this key as {_shape(key)}; put it in quotes")
+            _keyword(prefix, key, item, f"{origin}.{key}", purpose, directives, problems, 1)
+        return
+    words = prefix
+    if value is None:
         return
     try:
-        words = split(prefix)
         if value is False:
-            words.insert(0, "no")
+            words = ["no", *prefix]
         elif isinstance(value, dict):
-            words += _options(value, origin)
+            words = prefix + _options(value, origin)
         elif value is not True:
-            words += _words(value, origin)
+            words = prefix + _words(value, origin)
     except ConfigurationError as error:
         problems.extend(problem if problem.startswith(origin) else f"{origin}: {problem}" for problem in error.problems)
         return
-    if words:
+    if not words:
+        return
+    if not prefix and words[0] in SECTIONS:
+        problems.append(f"{origin}: '{words[0]}' begins a section and cannot stand inside one")
+    else:
         directives.append(Directive(words[0], tuple(words[1:]), purpose, origin))
 
 

@@ -603,23 +603,25 @@ def _servers(
     if not isinstance(data, list):
         problems.append(f"{origin}: a list is expected, or `{{group: NAME, port: 3000}}`")
         return ()
-    servers: list[Server] = []
+    servers: dict[str, Server] = {}
     for number, item in enumerate(data):
         server = _server(item, f"{origin}[{number}]", problems)
-        if server is None:
-            continue
-        if server.name in (known.name for known in servers):
+        if server and server.name in servers:
             problems.append(f"{server.origin}: there is already a server '{server.name}' in this list")
-        servers.append(server)
-    return tuple(servers)
+        elif server:
+            servers[server.name] = server
+    return tuple(servers.values())
 
 
 def _group(
     data: dict[str, Any], groups: dict[str, list[dict[str, Any]]], origin: str, problems: list[str]
 ) -> tuple[Server, ...]:
     group, port = data["group"], data.get("port")
-    if group not in groups:
+    if not isinstance(group, str) or group not in groups:
         problems.append(f"{origin}.group: the inventory has no group '{group}'{meant(str(group), groups)}")
+        return ()
+    if not isinstance(groups[group], list) or not all(isinstance(member, dict) for member in groups[group]):
+        problems.append(f"{origin}.group: the members of '{group}' are expected as a list of mappings (name, address)")
         return ()
     if not groups[group]:
         problems.append(f"{origin}.group: the group '{group}' of the inventory has no hosts")
@@ -649,6 +651,9 @@ def _server(item: Any, origin: str, problems: list[str]) -> Server | None:
     options: list[str] = []
     for key, value in item.items():
         if key in ("name", "address", "port") or value is None:
+            continue
+        if isinstance(value, (dict, list)):
+            problems.append(f"{origin}.{key}: one value is expected here")
             continue
         try:
             words = split(str(key)) if value is not False else split(f"no-{key}")

@@ -101,3 +101,41 @@ def test_a_refusal_is_an_error_with_its_words(binary, status, said, expected):
 def test_a_binary_that_is_not_there_is_named():
     with pytest.raises(ConfigurationError, match="/no/such/haproxy cannot be run"):
         check.check("/no/such/haproxy", PATH, CONFIGURATION)
+
+
+def placed(text, data):
+    (message,) = check.read(f"[ALERT]    (42) : config : {text}", PATH, sections.from_data(data))
+    return message
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "place"),
+    [
+        ("Proxy 'w': unable to find required use_backend: 'no'.", {"frontend": {"w": {"acl": "no path /", "use_backend": ["a", "no if x"]}}}, "frontend.w.use_backend[1]"),
+        ("Proxy 'b': unable to find stick-table 'no'.", {"backend": {"b": {"balance": "no", "stick": "on src table no"}}}, "backend.b.stick"),
+        ("Proxy 'b': unable to find sync peers 'no'.", {"backend": {"b": {"stick-table": "type ip peers no"}}}, "backend.b.stick-table"),
+        ("backend 'b' : unable to find server 'z' referenced in a 'use-server' rule.", {"backend": {"b": {"server": "z1 ::1:1", "use-server": "z if x"}}}, "backend.b.use-server"),
+        ("backend 'b', server 's': unable to find required resolvers 'no'", {"backend": {"b": {"server": ["r no:1", "s no:2 resolvers no"]}}}, "backend.b.server[1]"),
+        ("'ca-file' : unable to load /no.pem.", {"backend": {"b": {"server": "s ::1:1 ssl ca-file /no.pem"}}}, "backend.b.server"),
+        (f"proxy 'w': unknown http-errors section 'no' (at {PATH}:2).", {"frontend": {"w": {"errorfiles": "no"}}}, "frontend.w.errorfiles"),
+        ("frontend 'w': unable to find the cache 'no' referenced by the filter 'cache'.", {"frontend": {"w": {"http-request": "cache-use no"}}}, "frontend.w.http-request"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_told_at_its_place_of_use(text, data, place):
+    message = placed(text, data)
+    assert message.origin == f"haproxy_sections.{place}"
+    assert message.line
+    assert PATH not in message.text
+
+
+def test_another_line_that_a_message_speaks_of_is_a_place_too():
+    text = f"parsing [{PATH}:3] : another server named 's' was already defined at line 2, please use distinct names."
+    message = placed(text, {"backend": {"b": {"server": ["s ::1:1", "s ::1:2"]}}})
+    assert "already defined at haproxy_sections.backend.b.server[0]," in message.text
+
+
+def test_a_message_tells_no_secret():
+    data = {"userlist": {"l": {"user": "a insecure-password hunter2 oops"}}, "backend": {"b": {"server": "hunter2 ::1:1"}}}
+    message = placed(f"parsing [{PATH}:2] : 'user' : hunter2 is followed by oops", data)
+    assert "hunter2" not in str(message)
+    assert str(message).endswith("(in the line `user a insecure-password ******** oops`)")

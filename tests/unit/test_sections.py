@@ -68,6 +68,52 @@ def test_rules_are_written_in_the_order_in_which_haproxy_evaluates_them():
     ]
 
 
+def test_a_list_keeps_the_order_of_different_keywords():
+    assert lines(
+        [
+            "# slow",
+            {"default-server": "weight 1", "server": ["a 10.0.0.1:80", {"name": "b", "address": "10.0.0.2", "port": 80}]},
+            "# fast",
+            "default-server weight 9",
+            {"server": "c 10.0.0.3:80"},
+        ]
+    ) == ["default-server weight 1", "server a 10.0.0.1:80", "server b 10.0.0.2:80", "default-server weight 9", "server c 10.0.0.3:80"]
+
+
+def test_a_comment_is_the_purpose_of_what_follows():
+    (section,) = sections.from_data({"backend": {"x": ["# why", "retries 3", {"balance": "first"}, "#", "maxconn 5"]}}).sections
+    assert [line.purpose for line in section.directives] == ["why", "why", ""]
+    assert "    # why\n    retries 3\n    balance first\n\n    maxconn 5\n" in syntax.render(Configuration((section,)))
+
+
+def test_a_condition_moves_as_one():
+    body = ["use_backend a if x", ".if feature(QUIC)", "http-request deny if x", ".else", "http-request allow", ".endif", "acl x src ::1"]
+    assert lines(body, "frontend") == [*body[6:], *body[1:6], body[0]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ["use_backend a", ".if feature(QUIC)", "http-request deny", "use_backend b", ".endif"],
+        ["use_backend a", ".if feature(QUIC)", "http-request deny"],
+        ["use_backend a", ".endif", "http-request deny"],
+    ],
+    ids=["mixed families", "no end", "no begin"],
+)
+def test_where_a_condition_does_not_say_where_it_may_go_all_stay(body):
+    assert lines(body, "frontend") == body
+
+
+@pytest.mark.parametrize("kind", sorted(syntax.SECTIONS | {"novelty", "spaceship"}))
+def test_every_kind_can_be_written(kind):
+    nameless = kind in syntax.UNNAMED or kind == "defaults"
+    body = {"some-keyword": ["a", "b"]}
+    (section,) = sections.from_data({kind: body if nameless else {"x": body}}).sections
+    assert (section.kind, section.name) == (kind, "" if nameless else "x")
+    assert [line.text for line in section.directives] == ["some-keyword a", "some-keyword b"]
+    assert sections.from_data(sections.to_data(Configuration((section,)))) == Configuration((section,))
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -85,6 +131,11 @@ def test_rules_are_written_in_the_order_in_which_haproxy_evaluates_them():
         ),
         ({"backend": {"x": {"balance": "first\n  user root"}}}, r"haproxy_sections\.backend\.x\.balance: a line break"),
         ({"backend": {"x\nglobal": {}}}, r"a line break"),
+        ({"backend": {"x": {"frontend": "y"}}}, r"haproxy_sections\.backend\.x\.frontend: 'frontend' begins a section"),
+        ({"backend": {"x": ["frontend y"]}}, r"haproxy_sections\.backend\.x\[0\]: 'frontend' begins a section"),
+        ({"backend": {"x": ["# a\nuser root"]}}, r"haproxy_sections\.backend\.x\[0\]: a line break"),
+        ({"backend": {"x": [5]}}, r"haproxy_sections\.backend\.x\[0\]: a line or a mapping of keywords"),
+        ({"backend": {"x": {"server": "a\ud800"}}}, r"haproxy_sections\.backend\.x\.server: a line break or another control"),
         ("frontend x", r"haproxy_sections: a mapping of section kinds is expected here, not 'frontend x'"),
     ],
 )

@@ -102,6 +102,42 @@ def test_a_broken_file_is_told_by_its_line():
         syntax.parse("global\n  maxconn 5\n  log 'a b\n")
 
 
+@pytest.mark.parametrize(
+    ("word", "meaning"),
+    [
+        (r"a\ b", "a b"),
+        (r"\\1\1", r"\1\1"),
+        (r"\t\x41\x4g", "\tA\\x4g"),
+        (r"'a\b $x'", r"a\b $x"),
+        (r'"a\"b\$c\\d"', r'a"b$c\d'),
+        (r"\$a", r"\$a"),
+        ("a'b'\"c\"", "abc"),
+        (r"\#\'\"", "#'\""),
+    ],
+)
+def test_a_word_means_what_haproxy_makes_of_it(word, meaning):
+    assert syntax.unquote(word) == meaning
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2028", "\u0085", "\u3000"])
+def test_only_haproxys_blanks_are_blanks(blank):
+    assert syntax.split(f"a b{blank}c") == ["a", f"b{blank}c"]
+    assert syntax.parse(f"global\n log {blank}a\n").sections[0].directives[0].arguments == (f"{blank}a",)
+
+
+def test_what_haproxy_reads_is_read_the_same():
+    # There is no continuation of lines; a carriage return ends one; a form feed is a blank.
+    text = "global\r\n  log a \\\r\n\tlog\fb # c\n  log 'x # y'z\\ w\n"
+    assert [line.text for line in syntax.parse(text).sections[0].directives] == ["log a \\", "log b", "log 'x # y'z\\ w"]
+
+
+def test_a_section_that_is_not_known_yet_is_told_by_its_looks():
+    configuration = Configuration((Section("global"), Section("novelty", "x", (Directive("deep", ("blue",)),))))
+    assert syntax.parse(syntax.render(configuration)) == configuration
+    (found,) = syntax.parse("backend a\nserver b 10.0.0.1:80\n\nbalance first\nretries 3\n").sections
+    assert [line.keyword for line in found.directives] == ["server", "balance", "retries"]
+
+
 def test_data_and_back():
     data = {
         "global": {"maxconn": 5000},

@@ -130,7 +130,8 @@ def rewritten(text: str) -> tuple[str, str]:
 def said(lines: list[str]) -> list[str]:
     """Messages without process ids, places, and what only sums up."""
     text = "\n".join(line for line in lines if not re.match(r"\[NOTICE\]|.*(Fatal|Error\(s\)) (errors )?found", line))
-    return re.sub(r"\(\d+\)|at line \d+|\[?(original|text|data)/[^ :\]]+(:\d+)?\]?|:\d+\b", "", text).split("\n")
+    places = r"\(\d+\)|at (line|position) \d+|\[?(original|text|data)/[^ :\]]+(:\d+)?\]?|:\d+\b"
+    return re.sub(places, "", text).split("\n")
 
 
 def words_of(lines: list[str]) -> list[str]:

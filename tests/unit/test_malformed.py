@@ -1,0 +1,203 @@
+"""Whatever is put in, the answer is one clear error or a sound text: never a traceback, never a line more than asked for.
+
+The module itself is run, on data of every shape at every place. Its HAProxy refuses everything, so that a live file can
+only change by mistake.
+"""
+
+import io
+import json
+from contextlib import redirect_stdout
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, sections, services, store, syntax
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration, ConfigurationError
+from ansible_collections.realtime.edge.plugins.modules import haproxy_config
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+# A hostile word, and words that mean something to HAProxy or to YAML.
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        [
+            "a\nuser root", "a\rb", "a\x00b", "\x1b[2J", "#", "a # b", "\\", "a\\", "'", '"', '"a', "${", '"$', '"${A', "%[", "{", "}",
+            "\u00a0", "a\u2028b", "\u0085", "\ud800", "é", "🐟", ".if", ".endif", "global", "frontend x", "no", "{{ x }}", "a" * 5000,
+            "../../etc/passwd", "/", "-", "--", ":", "@", "http-request", "server", "bind", "true", "", " ", "\t", "a\tb",
+        ]
+    ),
+)
+SCALARS = st.one_of(WORDS, st.none(), st.booleans(), st.integers(), st.floats(), st.integers(10**30, 10**40))
+KEYS = st.one_of(WORDS, st.sampled_from(["name", "address", "port", "option", "timeout", "server", "acl", "stats", "use_backend"]))
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(KEYS, inner, max_size=4)), max_leaves=12
+)
+KINDS = st.one_of(st.sampled_from(sorted(syntax.SECTIONS)), st.sampled_from(["defaults x", "frontend y from x", "newkind"]), WORDS)
+SECTIONS = st.one_of(
+    st.dictionaries(KINDS, st.one_of(VALUES, st.dictionaries(KEYS, st.one_of(VALUES, st.dictionaries(KEYS, VALUES, max_size=4)), max_size=3)), max_size=3),
+    st.lists(st.dictionaries(KINDS, st.dictionaries(KEYS, VALUES, max_size=3), max_size=2), max_size=3),
+    VALUES,
+)
+SERVICE = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.one_of(st.just("chat"), VALUES),
+        "hosts": st.one_of(st.just(["a.example.com"]), VALUES),
+        "servers": st.one_of(st.just(["10.0.0.1:80"]), st.just({"group": "nodes", "port": 80}), VALUES),
+        "certificate": VALUES,
+        "health": st.one_of(st.just("/x"), VALUES),
+        "socketio": st.one_of(st.just({}), VALUES, st.dictionaries(st.sampled_from(["path", "transports", "affinity", "servers", "flash"]), VALUES, max_size=3)),
+    },
+)
+EDGE = services.Edge((":80",), (":443",), (), (":843",), "", "intermediate", "/c", "/l", "/r", (3, 0), 20000)
+MANY = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def attempt(function, *arguments):
+    """What the function returns and no problems, or nothing and at least one."""
+    try:
+        return function(*arguments), []
+    except ConfigurationError as error:
+        return None, error.problems
+
+
+def sound(configuration):
+    """The text has these directives and no others, each in a line of its own."""
+    if configuration is None:
+        return
+    text = syntax.render(configuration)
+    assert not [char for char in text if (ord(char) < 32 and char not in "\n\t") or ord(char) == 127]
+    text.encode()
+    shown = [line for line in text.split("\n") if line.strip(" \t") and not line.strip(" \t").startswith("#")]
+    wanted = [line for section in configuration.sections for line in (section.header, *(d.text for d in section.directives))]
+    assert [line.strip(" \t") for line in shown] == [line.strip(" \t") for line in wanted]
+    read = syntax.parse(text)
+    known = [section for section in configuration.sections if section.kind in syntax.SECTIONS]
+    if len(known) == len(configuration.sections):
+        assert read == configuration
+
+
+@given(SECTIONS)
+@MANY
+def test_sections_are_sound_or_an_error(data):
+    configuration, problems = attempt(fragments.assemble, EDGE, [store.Fragment(store.OWNER, [], data)])
+    assert all(problem.startswith("haproxy_sections") for problem in problems), problems
+    sound(configuration)
+
+
+@given(st.one_of(st.lists(st.one_of(SERVICE, VALUES), max_size=3), VALUES), st.dictionaries(st.one_of(WORDS, st.just("nodes")), VALUES, max_size=2))
+@MANY
+def test_services_are_sound_or_an_error(described, groups):
+    configuration, _problems = attempt(fragments.assemble, EDGE, [store.Fragment("shop", described, {}, groups)])
+    sound(configuration)
+
+
+@given(st.binary(max_size=300) | st.lists(WORDS, max_size=30).map(lambda words: "\n".join(words).encode(errors="surrogatepass")))
+@MANY
+def test_any_file_can_be_read_or_is_told_by_its_line(content):
+    text = content.decode(errors="surrogateescape")
+    configuration, problems = attempt(syntax.parse, text)
+    assert all(problem.startswith("line ") for problem in problems)
+    data, _problems = attempt(sections.to_data, configuration or Configuration())
+    again, _problems = attempt(sections.from_data, data or {})
+    if again:
+        assert sections.from_data(sections.to_data(again)) == again
+
+
+def test_a_mapping_within_itself_is_an_error():
+    endless = {}
+    endless["server"] = endless
+    for data in ({"backend": {"x": endless}}, {"backend": endless}, endless):
+        with pytest.raises(ConfigurationError):
+            sections.from_data(data)
+    with pytest.raises(ConfigurationError, match="no data of YAML"):
+        store.text(store.Fragment("x", [], endless))
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A live configuration, and a HAProxy that refuses all others."""
+    binary = tmp_path / "haproxy"
+    binary.write_text("#!/bin/sh\n[ \"$1\" = -v ] && { echo HAProxy version 3.0.11; exit; }\necho '[ALERT] (1) : config : no.' >&2; exit 1\n")
+    binary.chmod(0o755)
+    (tmp_path / "haproxy.cfg").write_text("# live\n")
+    folder = tmp_path / "fragments.d"
+    folder.mkdir()
+    return tmp_path
+
+
+def run(**arguments):
+    """Run the module: what it answers, and whether it failed."""
+    said = io.StringIO()
+    with patch_module_args(arguments), redirect_stdout(said), pytest.raises(SystemExit) as ended:
+        haproxy_config.main()
+    answer = json.loads(said.getvalue())
+    assert bool(ended.value.code) is bool(answer.get("failed"))
+    assert "Traceback" not in said.getvalue()
+    assert "exception" not in answer
+    return answer
+
+
+def live(place):
+    return {str(path): path.read_bytes() for path in (place / "haproxy.cfg", *(place / "fragments.d").iterdir())}
+
+
+JSONABLE = st.fixed_dictionaries({}, optional={"sections": SECTIONS, "services": st.lists(st.one_of(SERVICE, VALUES), max_size=2), "groups": st.dictionaries(WORDS, VALUES, max_size=2), "fragment": WORDS})
+
+
+@given(options=JSONABLE)
+@settings(MANY, max_examples=200)
+def test_the_module_answers_and_leaves_the_live_file(place, options):
+    before = live(place)
+    base = {"path": str(place / "haproxy.cfg"), "state_directory": str(place), "master_socket": str(place / "m.sock")}
+    owner = {"binary": str(place / "haproxy"), "certificates": str(place)} if options.get("fragment", "edge") == "edge" else {}
+    answer = run(**base, **owner, **options)
+    if answer.get("failed"):
+        assert answer["msg"]
+        assert live(place) == before
+    else:  # waits for an owner
+        assert answer["action"] == "unchanged"
+        for path in (place / "fragments.d").iterdir():
+            path.unlink()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b'{"services": [', b"null", b"[]", b"5", b'"x"', b"\xff\xfe", b"{}", b'{"services": 5, "sections": 1, "groups": 2, "settings": 3}',
+     b"[" * 100000, b'{"a":' * 50000, b"\x00" * 100, b'{"services": [], "groups": {}, "settings": []}'],
+)
+def test_a_damaged_fragment_is_told_and_stops_everybody_else(place, content):
+    damaged = place / "fragments.d" / "shop.json"
+    damaged.write_bytes(content)
+    before = live(place)
+    answer = run(path=str(place / "haproxy.cfg"), binary=str(place / "haproxy"), sections={})
+    assert f"{damaged} is damaged" in answer["msg"]
+    assert "state: absent" in answer["msg"]
+    assert live(place) == before
+    assert run(path=str(place / "haproxy.cfg"), fragment="shop", sections={})["changed"]
+
+
+@pytest.mark.parametrize("cut", range(0, 110, 7))
+def test_a_fragment_cut_anywhere_is_damaged(place, cut):
+    whole = store.text(store.Fragment("shop", [], {"backend": {"x": {"server": "a 10.0.0.1:80"}}}))
+    (place / "fragments.d" / "shop.json").write_text(whole[: min(cut, len(whole) - 3)])
+    assert "is damaged" in run(path=str(place / "haproxy.cfg"), binary=str(place / "haproxy"))["msg"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"global\n  log 'a\n", b"\xe4\xf6\n", b"\x00", b"frontend a\n bind :80\n\xff\n", b"global\n\tstats \\xzz\n"])
+@pytest.mark.parametrize("state", ["gathered", "present"])
+def test_a_live_file_that_is_none(place, content, state):
+    (place / "haproxy.cfg").write_bytes(content)
+    before = live(place)
+    answer = run(path=str(place / "haproxy.cfg"), state=state, **({"binary": str(place / "haproxy")} if state == "present" else {}))
+    assert answer.get("msg") or "gathered" in answer
+    assert live(place) == before
+
+
+@pytest.mark.parametrize("options", [{"listen": {"http": [""]}}, {"listen": {"http": []}}, {"listen": {"https": ["x\ny"]}}, {"statistics": "a\nb"}, {"statistics": "#"}, {"tls_profile": "x"}, {"file_descriptors": -5}, {"certificates": "/a\nb"}, {"runtime_socket": "x"}, {"runtime_socket": ""}, {"version": "x"}, {"group": "\x00"}, {"path": ""}, {"path": "/nowhere/x"}, {"path": "/"}, {"listen": {"quic": ["x"]}}])  # fmt: skip
+def test_settings_of_the_edge_that_are_none(place, options):
+    base = {"path": str(place / "haproxy.cfg"), "binary": str(place / "haproxy"), "certificates": str(place)}
+    before = live(place)
+    chat = {"name": "chat", "servers": ["10.0.0.1:80"]}
+    assert run(**{**base, "services": [chat], **options})["failed"]
+    assert live(place) == before
