@@ -24,10 +24,13 @@ from . import check, runtime
 from .fragments import merge
 from .model import Configuration, ConfigurationError, Directive, Section
 from .sections import from_data, to_data
-from .syntax import parse, quote, render, unquote
+from .syntax import INDENT, parse, quote, render, unquote
 
 # The environment variable that tells which configuration a worker has loaded (`show env`).
 MARKER = "REALTIME_EDGE_CONFIGURATION"
+
+# The line above it, where the file has comments.
+_COMMENT = f"{INDENT}# marker\n"
 
 _BANNER = "Managed by Ansible (realtime.edge). Changes made here are replaced by the next run."
 
@@ -226,8 +229,13 @@ def _parsed(text: str) -> Configuration:
 
 
 def unmarked(text: str) -> str:
-    """The text as its contributors want it: without the marker and its comment."""
-    return re.sub(rf"(?m)^( *# marker\n)?.*\b{MARKER}\b.*\n", "", text)
+    """The text as its contributors want it: without the line of the marker and the comment above it."""
+    found = text.find(MARKER)
+    if found < 0:
+        return text
+    begin, end = text.rfind("\n", 0, found) + 1, text.find("\n", found) + 1
+    before = text[:begin]
+    return before[: -len(_COMMENT)] + text[end:] if before.endswith(_COMMENT) else before + text[end:]
 
 
 def _examine(wanted: Configuration, text: str, binary: str) -> list[str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .model import Configuration, ConfigurationError, Section
+from .model import Configuration, ConfigurationError, Directive, Section
 from .secrecy import mask
 from .syntax import INDENT, parse
 
@@ -14,25 +14,24 @@ def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, 
     `ignored` is a word whose directives don't count: the marker changes with everything. A secret that changes is
     shown as one, masked.
     """
+    if before == after:
+        return []
     try:
         old = _sections(parse(before), ignored)
     except ConfigurationError as error:
         # Written by nobody who knew HAProxy: neither can it be shown without the secrets in it.
-        old = {"": ([f"(cannot be read: {error})"], [""])}
+        old = {"": Section("", "", (Directive(f"({error})"),))}
     new = _sections(parse(after), ignored)
     differences = []
     for header in dict.fromkeys((*old, *new)):
-        masked_before, raw_before = old.get(header, ([], []))
-        masked_after, raw_after = new.get(header, ([], []))
-        if raw_before == raw_after:
+        if old.get(header) == new.get(header):
             continue
-        known = set(raw_before)
-        known_masked = set(masked_before)
+        masked_before, raw_before = _lines(old.get(header))
+        masked_after, raw_after = _lines(new.get(header))
+        known, known_masked = set(raw_before), set(masked_before)
         # What looks the same and is not: the secret itself has changed.
         shown = [
-            f"{line}  # another secret"
-            if raw not in known and line in known_masked and raw.strip() != line.strip()
-            else line
+            f"{line}  # another secret" if line != raw and raw not in known and line in known_masked else line
             for line, raw in zip(masked_after, raw_after)
         ]
         title = f"{path}: {header}" if header else path
@@ -49,30 +48,34 @@ def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, 
 
 def masked(text: str, ignored: str = "") -> str:
     """A whole file without its secrets."""
-    parts = ("".join(f"{line}\n" for line in lines) for lines, _raw in _sections(parse(text), ignored).values())
-    return "\n".join(parts)
+    parts = (_lines(section)[0] for section in _sections(parse(text), ignored).values())
+    return "\n".join("".join(f"{line}\n" for line in lines) for lines in parts)
 
 
-def _sections(configuration: Configuration, ignored: str) -> dict[str, tuple[list[str], list[str]]]:
-    """Header → its lines, masked and as they are. A header that comes again is numbered."""
-    found: dict[str, tuple[list[str], list[str]]] = {}
+def _sections(configuration: Configuration, ignored: str) -> dict[str, Section]:
+    """Header → its section without what is ignored. A header that comes again is numbered."""
+    found: dict[str, Section] = {}
     for section in configuration.sections:
         header = section.header
         number = 1
         while header in found:
             number += 1
             header = f"{section.header} ({number})"
-        found[header] = _lines(section, ignored)
+        if ignored and section.kind == "global":
+            lines = tuple(line for line in section.directives if ignored not in line.arguments)
+            section = Section(section.kind, section.name, lines)
+        found[header] = section
     return found
 
 
-def _lines(section: Section, ignored: str) -> tuple[list[str], list[str]]:
+def _lines(section: Section | None) -> tuple[list[str], list[str]]:
+    """The section's lines, masked and as they are."""
+    if section is None:
+        return [], []
     shown = [section.header] if section.kind else []
     raw = list(shown)
     purpose = ""
     for directive in section.directives:
-        if ignored and ignored in directive.arguments:
-            continue
         if directive.purpose != purpose:
             purpose = directive.purpose
             comment = f"{INDENT}# {purpose}".rstrip(" #")

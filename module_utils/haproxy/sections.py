@@ -55,7 +55,7 @@ def arrange(section: Section) -> Section:
     Within a family nothing moves. A conditional block (`.if` to `.endif`) moves as one; where one mixes families, or
     is not complete, the place matters and all stay.
     """
-    if all(line.keyword not in _RANKED for line in section.directives):
+    if _RANKED.isdisjoint({line.keyword for line in section.directives}):
         return section
     units: list[tuple[int, list[Directive]]] = []
     block: list[Directive] = []
@@ -80,6 +80,8 @@ def arrange(section: Section) -> Section:
 
 def complete(section: Section) -> bool:
     """Whether each condition (`.if`) that begins in the section ends there too."""
+    if {".if", ".endif"}.isdisjoint({line.keyword for line in section.directives}):
+        return True
     depth = 0
     for line in section.directives:
         depth += {".if": 1, ".endif": -1}.get(line.keyword, 0)
