@@ -383,6 +383,8 @@ def edge(settings: dict[str, Any], path: str) -> services.Edge:
         profile=settings["tls_profile"],
         certificates=settings["certificates"],
         lua=os.path.join(os.path.dirname(path), "edge.lua"),
+        metrics=os.path.join(os.path.dirname(path), "metrics.lua"),
+        master_socket=settings["master_socket"],
         runtime_socket=settings["runtime_socket"],
         version=check.version(settings["binary"], settings["version"]),
         descriptors=settings["file_descriptors"],

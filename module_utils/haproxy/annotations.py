@@ -129,9 +129,17 @@ NOTES: dict[str, str] = {
     ),
     "http-request pause": "After a reload the table arrives some milliseconds late: a known session waits for it.",
     "http-request deny deny_status 400": "Without a Host header there is nowhere to redirect to.",
-    "stick store-response": (
+    "stick store-response": "The table keeps the id together with the node that gave it.",
+    "tcp-response content set-var(txn.sid)": (
         "The id is in the body of the handshake's answer. The second line reads that of Socket.IO 0.9."
     ),
+    "log-format": (
+        "HAProxy's own format with the TLS version and the first characters of the session id, and without the query, "
+        "which holds all of it."
+    ),
+    "http-request set-var(txn.path)": "Socket.IO 0.9 has the session's id in its path: the beginning is logged.",
+    "http-request track-sc2": "Counts requests of sessions that the affinity table does not know.",
+    "lua-load": "Adds what HAProxy's own metrics lack: old workers, certificates, affinity misses.",
     "stick match": "The table names the server, so that one table serves all transports.",
     "tcp-response inspect-delay": "The body of a handshake is waited for; every other answer passes at once.",
     "http-check expect": "An answer that is not an error of the server counts as alive.",

@@ -81,7 +81,9 @@ def assemble(edge: services.Edge, contributions: list[Fragment], defaults: bool 
     if problems:
         raise ConfigurationError(problems)
     services.together(served)
-    base = merge(services.unknown(served), services.base(edge)) if defaults else Configuration()
+    base = Configuration()
+    if defaults:
+        base = merge(services.unknown(served), services.logs(served), services.base(edge))
     return merge(base, services.sections(served, edge), *native, services.routes(served, edge))
 
 
@@ -114,7 +116,7 @@ def merge(defaults: Configuration, *contributions: Configuration) -> Configurati
         merged[key] = _underlay(section, stated) if stated else section
         ranks.setdefault(key, rank)
     ordered = sorted(merged, key=ranks.__getitem__)
-    files = tuple(file for contribution in contributions for file in contribution.files)
+    files = tuple(file for part in (*contributions, defaults) for file in part.files)
     return Configuration(tuple(sections.arrange(merged[key]) for key in ordered), files=files)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from . import socketio, tls
+from . import observe, socketio, tls
 from .model import Configuration, ConfigurationError, Directive, Section, meant
 from .sections import endpoint
 from .syntax import quote, split
@@ -73,7 +73,7 @@ class Edge(NamedTuple):
     `http`, `https`: bind addresses of the two frontends. `quic`: those of HTTP/3. `policy`: those where nothing but the
     Flash player's policy is answered, used with flash sockets only. `statistics`: bind address of the statistics, empty
     for none. `certificates`: their folder. `lua`: where a script of ours goes. `version`: of the HAProxy that will run.
-    `descriptors`: how many file descriptors it may have.
+    `descriptors`: how many file descriptors it may have. `metrics`: where the script goes that asks `master_socket`.
     """
 
     http: tuple[str, ...]
@@ -87,6 +87,8 @@ class Edge(NamedTuple):
     runtime_socket: str
     version: Version
     descriptors: int
+    master_socket: str = "/run/haproxy/master.sock"
+    metrics: str = "/etc/haproxy/metrics.lua"
 
 
 def read(data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "haproxy_services") -> list[Service]:
@@ -177,23 +179,25 @@ def base(edge: Edge) -> Configuration:
             ],
         ),
     ]
+    files: tuple[tuple[str, str], ...] = ()
     if edge.statistics:
-        sections.append(
-            _section(
-                "frontend",
-                "statistics",
-                [
-                    ("statistics", f"bind {edge.statistics}"),
-                    ("statistics", "option dontlog-normal"),
-                    ("statistics", "http-request use-service prometheus-exporter if { path /metrics }"),
-                    ("statistics", "stats enable"),
-                    ("statistics", "stats uri /"),
-                    ("statistics", "stats refresh 5s"),
-                ],
-                "haproxy_statistics",
-            )
+        sections.append(_section("global", "", observe.load(edge.metrics)))
+        sections.append(_section("frontend", "statistics", observe.statistics(edge.statistics), "haproxy_statistics"))
+        files = ((edge.metrics, observe.script(edge.master_socket, edge.runtime_socket)),)
+    return Configuration(tuple(sections), files=files)
+
+
+def logs(services: list[Service]) -> Configuration:
+    """What the frontends of the services log, if a contributor wants nothing else."""
+    if not services:
+        return Configuration()
+    requests = [("logging", observe.LOG), ("logging", observe.LOG_ERRORS)]
+    return Configuration(
+        (
+            _section("frontend", "http", [("logging", observe.LOG_PLAIN)]),
+            _section("frontend", "https", requests),
         )
-    return Configuration(tuple(sections))
+    )
 
 
 def unknown(services: list[Service]) -> Configuration:
@@ -260,6 +264,7 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
             ("affinity", f"table {service.name} type string len {socketio.SESSION_ID_LENGTH} size 100k expire 10m")
             for service in tables
         ]
+        lines.append(observe.misses())
         result.append(_section("peers", "affinity", lines))
     if flash:
         result.extend(_flash(flash, edge))
@@ -415,6 +420,7 @@ def _https(services: list[Service], edge: Edge, flash: bool) -> Section:
         offer = f'h3=\\":{_port(edge.quic[0])}\\"; ma=86400'
         lines.append(_line("http/3", f'http-after-response set-header Alt-Svc "{offer}"', "haproxy_listen.quic"))
     lines += [
+        _line("logging", observe.PATH),
         _line("tls", f'http-after-response set-header Strict-Transport-Security "{tls.STRICT_TRANSPORT_SECURITY}"'),
         # What a client says about itself is not believed.
         _line("forwarding", "http-request set-header X-Forwarded-For %[src]"),
@@ -440,6 +446,7 @@ def _routes(service: Service, edge: Edge) -> list[Directive]:
         lines += socketio.recognise(names, "flashsocket" in service.transports, session)
         if session:
             lines.append(socketio.wait_for_table(names, edge.version < _PAUSE))
+            lines.append(observe.missed(service.name, socketio.unknown(names)))
     for transport in socketio.TRANSPORTS:
         if transport in service.transports:
             condition = socketio.route(names, transport)

@@ -97,11 +97,13 @@ core.register_action("wait_for_table", {"http-req"}, function() core.msleep(400)
 
 def wait_for_table(names: Names, lua: bool) -> Directive:
     """Frontend line: after a reload the table reaches the new worker some milliseconds late; `lua` where 3.2 is not."""
-    return _line(
-        "affinity",
-        f"http-request {'lua.wait_for_table' if lua else 'pause 400ms'} if {names.condition}{names.acl('socketio')} "
-        f"{{ var(txn.sid) -m found }} !{{ var(txn.sid),in_table({names.table}) }}",
-    )
+    return _line("affinity", f"http-request {'lua.wait_for_table' if lua else 'pause 400ms'} if {unknown(names)}")
+
+
+def unknown(names: Names) -> str:
+    """The condition, without `if`, under which the affinity table does not know the session of a request."""
+    session = f"{names.condition}{names.acl('socketio')} {{ var(txn.sid) -m found }}"
+    return f"{session} !{{ var(txn.sid),in_table({names.table}) }}"
 
 
 def route(names: Names, transport: str) -> str:
@@ -136,21 +138,23 @@ end)
 def learn(names: Names) -> list[Directive]:
     """Backend lines: the session id is read from the handshake's answer, and remembered with the node that gave it.
 
-    `stick store-response` runs before `http-response` rules, so the body has to be waited for on the TCP level.
+    `stick store-response` runs before `http-response` rules, so the body has to be waited for on the TCP level. From
+    there on the handshake has the id in the variable in which every other request has it, for the log too.
     Bodies: `0{"sid":"ID",...}` (Engine.IO 3 and 4, JSONP with \\" around), `ID:60:60:transports` (0.9, with
     `io.j[0]("ID:...` for JSONP). Browsers with Socket.IO 1 get binary framing: a zero byte, the digits of the
     length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three.
     """
     handshake = "{ var(txn.handshake) -m bool }"
-    table = f"table {names.table} if {handshake}"
     engine = r"""res.body,bytes(3),'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
     version_09 = r"""res.body,'regsub("^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):.*$","\2")' """.strip()
+    arrived, sid = "{ res.body,bytes(3) -m sub : }", "{ res.body,bytes(3) -m sub sid }"
     return [
         _line("affinity", "tcp-response inspect-delay 2s"),
-        _line("affinity", "tcp-response content accept if !" + handshake),
-        _line("affinity", "tcp-response content accept if { res.body,bytes(3) -m sub : }"),
-        _line("affinity", f"stick store-response {engine} {table} {{ res.body,bytes(3) -m sub sid }}"),
-        _line("affinity", f"stick store-response {version_09} {table} !{{ res.body,bytes(3) -m sub sid }}"),
+        _line("affinity", f"tcp-response content accept if !{handshake}"),
+        _line("affinity", f"tcp-response content set-var(txn.sid) {engine} if {arrived} {sid}"),
+        _line("affinity", f"tcp-response content set-var(txn.sid) {version_09} if {arrived} !{sid}"),
+        _line("affinity", f"tcp-response content accept if {arrived}"),
+        _line("affinity", f"stick store-response var(txn.sid) table {names.table} if {handshake}"),
     ]
 
 

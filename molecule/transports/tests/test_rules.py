@@ -33,6 +33,7 @@ QUICKLY = ["--quick", "--sessions", "12", "--timeout", "8"]
 SHOWN_ELSEWHERE = {
     "wait_for_table": "test_a_reload_loses_no_polling_session, in the scenario default",
     "http-request pause": "test_a_reload_loses_no_polling_session, in the scenario default",
+    "set-var(txn.path)": "test_a_session_can_be_followed_in_the_log, in the scenario observed",
     "accept if !": "none: it spares the answers of polls the wait for a body that only handshakes need",
 }
 
