@@ -23,6 +23,10 @@ options:
     description: The master CLI, which O(live) asks.
     type: path
     default: /run/haproxy/master.sock
+  path:
+    description: The configuration file, beside which O(live) looks for contributors.
+    type: path
+    default: /etc/haproxy/haproxy.cfg
   build:
     description:
       - The build from source that is wanted. Its fingerprint on this host and the path of its binary are returned.
@@ -191,6 +195,12 @@ live:
         - A server has these figures and C(name), C(address), C(weight) and C(check).
       type: list
       elements: dict
+    contributors:
+      description:
+        - Who contributes to the configuration, in the order in which it is merged.
+        - Each has C(name), C(services) (their names) and C(sections) (their first lines).
+      type: list
+      elements: dict
     table:
       description: The same for people, in lines of text.
       type: list
@@ -200,7 +210,7 @@ live:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.haproxy.build import BuildError
-from ..module_utils.haproxy.info import MASTER, gather
+from ..module_utils.haproxy.info import CONFIGURATION, MASTER, gather
 
 
 def main() -> None:
@@ -219,13 +229,14 @@ def main() -> None:
             "binary": {"type": "path"},
             "live": {"type": "bool", "default": False},
             "master_socket": {"type": "path", "default": MASTER},
+            "path": {"type": "path", "default": CONFIGURATION},
         },
         mutually_exclusive=[("build", "binary")],
         supports_check_mode=True,
     )
     wanted = module.params
     try:
-        facts = gather(wanted["build"], wanted["binary"], wanted["live"], wanted["master_socket"])
+        facts = gather(wanted["build"], wanted["binary"], wanted["live"], wanted["master_socket"], wanted["path"])
         module.exit_json(changed=False, **facts)
     except BuildError as error:
         module.fail_json(msg=str(error))

@@ -20,6 +20,7 @@ from .check import binary_version
 SERVICE = "haproxy"
 USER = "haproxy"
 UNIT = Path("/etc/systemd/system/haproxy.service")
+CONFIGURATION = "/etc/haproxy/haproxy.cfg"
 MASTER = "/run/haproxy/master.sock"
 
 # Linux' own default of fs.nr_open. Where a container engine or systemd allows a thousand times more, HAProxy would
@@ -28,12 +29,16 @@ MOST_FILE_DESCRIPTORS = 1_048_576
 
 
 def gather(
-    build: dict[str, Any] | None = None, binary: str | None = None, live: bool = False, master: str = MASTER
+    build: dict[str, Any] | None = None,
+    binary: str | None = None,
+    live: bool = False,
+    master: str = MASTER,
+    path: str = CONFIGURATION,
 ) -> dict[str, Any]:
     """Return everything `haproxy_info` tells, as documented there.
 
     `build` (version, checksum, options, prefix) or `binary` says what is wanted; `live` asks the one that runs, through
-    the socket `master`. Raises BuildError for a build that can't be one.
+    the socket `master`, and looks beside its configuration file `path`. Raises BuildError for a build that can't be one.
     """
     facts: dict[str, Any] = {
         "distribution": distribution(),
@@ -52,7 +57,7 @@ def gather(
         version = binary_version(binary)
         facts.update(binary=binary, version=version, installed=bool(version))
     if live:
-        facts["live"] = status.live(master)
+        facts["live"] = status.live(master, path)
     return facts
 
 

@@ -139,7 +139,11 @@ pre { margin: 0; font: .84rem/1.62 var(--mono); min-width: 0 }
   .line::before { content: attr(data-n)/"" }
 }
 h2.line { margin: 0 0 .35rem; font: 600 1rem/1.62 var(--mono) }
-.k, .o, .f, .r { text-decoration: none }
+.k, .o, .f, .r {
+  text-decoration: underline dotted 1px; text-underline-offset: .22em;
+  text-decoration-color: color-mix(in srgb, currentColor 45%, transparent);
+}
+span.k, span.o, span.f, span.r { text-decoration: none }
 .k { color: var(--k); font-weight: 600 }
 .o { color: var(--o) }
 .f { color: var(--f) }
@@ -147,7 +151,7 @@ h2.line { margin: 0 0 .35rem; font: 600 1rem/1.62 var(--mono) }
 .s { color: var(--s) }
 .n { color: var(--n) }
 .c { color: var(--c); font-style: italic }
-a.k:hover, a.o:hover, a.f:hover, a.r:hover { text-decoration: underline; text-underline-offset: 3px }
+a.k:hover, a.o:hover, a.f:hover, a.r:hover { text-decoration: underline solid 1px }
 :target:not(.part) { background: var(--tint) }
 .note { font: .92rem/1.48 var(--serif); color: var(--soft); padding: .1rem 0 .3rem }
 .note h3 { font: 600 .8rem/1.5 var(--sans); margin: 0 0 .15rem; color: var(--accent) }
@@ -170,6 +174,7 @@ a.k:hover, a.o:hover, a.f:hover, a.r:hover { text-decoration: underline; text-un
   --c: var(--soft); color: var(--soft);
 }
 .focus .block.on { border-left-color: var(--accent) }
+.focus .block.on pre { background: var(--tint) }
 .focus .on .line, .focus .line.on { background: var(--tint) }
 footer { padding: 2rem 2.5rem; border-top: 1px solid var(--rule); color: var(--soft); font-size: .84rem }
 :root:not(.js) .js { display: none }

@@ -153,7 +153,6 @@ def learn(names: Names) -> list[Directive]:
         _line("affinity", f"tcp-response content accept if !{handshake}"),
         _line("affinity", f"tcp-response content set-var(txn.sid) {engine} if {arrived} {sid}"),
         _line("affinity", f"tcp-response content set-var(txn.sid) {version_09} if {arrived} !{sid}"),
-        _line("affinity", f"tcp-response content accept if {arrived}"),
         _line("affinity", f"stick store-response var(txn.sid) table {names.table} if {handshake}"),
     ]
 

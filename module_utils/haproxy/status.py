@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
+from . import sections, store
 from .annotations import TRANSPORTS, service_of
+from .model import ConfigurationError
 from .runtime import RuntimeFailure, Worker, ask, failed_reloads, tell, workers
 
 PROGRAMS = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
@@ -22,8 +24,10 @@ _BACKENDS, _SERVERS = "1", "2"
 Rows = list[dict[str, str]]
 
 
-def live(master: str, now: datetime | None = None) -> dict[str, Any]:
-    """Everything that `haproxy_info` tells with `live`, as documented there; `now` is for the days that are left.
+def live(master: str, path: str, now: datetime | None = None) -> dict[str, Any]:
+    """Everything that `haproxy_info` tells with `live`, as documented there.
+
+    `path` is the configuration file, beside which contributors are; `now` is for the days that are left.
 
     `answers` is false where no master answers, and `problem` says why.
     """
@@ -40,6 +44,7 @@ def live(master: str, now: datetime | None = None) -> dict[str, Any]:
             "workers": [_worker(worker) for worker in known],
             "certificates": _certificates(master, serving, now or datetime.now(timezone.utc)),
             "services": _services(rows, serving, _tables(tell(master, serving, "show table"))),
+            "contributors": _contributors(path),
         }
     except RuntimeFailure as failure:
         return {"answers": False, "problem": str(failure)}
@@ -89,6 +94,21 @@ def _statistics(master: str, pid: int) -> Rows:
     try:
         return list(csv.DictReader(io.StringIO(tell(master, pid, "show stat -1 6 -1").lstrip("# "))))
     except RuntimeFailure:
+        return []
+
+
+def _contributors(path: str) -> list[dict[str, Any]]:
+    """Who has a fragment here, in the order in which they are merged; nobody where one of them cannot be read."""
+    try:
+        return [
+            {
+                "name": fragment.name,
+                "services": [str(service.get("name")) for service in fragment.services if isinstance(service, dict)],
+                "sections": [section.header for section in sections.from_data(fragment.sections).sections],
+            }
+            for fragment in store.ordered(store.others(path, ""))
+        ]
+    except ConfigurationError:
         return []
 
 
@@ -205,7 +225,12 @@ def table(facts: dict[str, Any]) -> list[str]:
         for certificate in facts["certificates"]
     ]
     lines += _aligned(rows) if len(rows) > 1 else ["no certificates are loaded"]
-    return lines
+    rows = [("contributor", "services", "sections")]
+    rows += [
+        (part["name"], " ".join(part["services"]) or "–", ", ".join(part["sections"]) or "–")
+        for part in facts["contributors"]
+    ]
+    return [*lines, "", *_aligned(rows)] if len(rows) > 1 else lines
 
 
 def _figures(item: dict[str, Any]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import status
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import status, store
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.runtime import RuntimeFailure, Worker
 
 PROC = """\
@@ -58,30 +58,30 @@ def service(facts, name):
 
 
 def test_uptime_is_that_of_the_master(running):
-    facts = status.live("master", NOW)
+    facts = status.live("master", "/none/haproxy.cfg", NOW)
     assert (facts["uptime"], facts["failed_reloads"]) == (26 * 3600 + 184, 2)
     assert [(worker["pid"], worker["serving"]) for worker in facts["workers"]] == [(900, True), (448, False)]
 
 
 def test_sockets_on_old_workers_count_as_live(running):
-    (backend,) = service(status.live("master", NOW), "chat")["backends"]
+    (backend,) = service(status.live("master", "/none/haproxy.cfg", NOW), "chat")["backends"]
     assert (backend["transport"], backend["sessions"], backend["old_sessions"]) == ("websocket", 3, 40)
     (server,) = backend["servers"]
     assert (server["address"], server["old_sessions"], server["check"]) == ("10.0.0.1:3000", 40, "L7OK")
 
 
 def test_a_backend_of_somebody_else_is_a_service_by_itself(running):
-    assert service(status.live("master", NOW), "reports")["backends"][0]["transport"] == ""
+    assert service(status.live("master", "/none/haproxy.cfg", NOW), "reports")["backends"][0]["transport"] == ""
 
 
 def test_known_sessions_are_those_of_the_affinity_table(running):
-    facts = status.live("master", NOW)
+    facts = status.live("master", "/none/haproxy.cfg", NOW)
     assert service(facts, "chat")["known_sessions"] == 17
     assert service(facts, "reports")["known_sessions"] is None
 
 
 def test_certificates_that_end_first_come_first_and_open_changes_are_left_alone(running):
-    facts = status.live("master", NOW)
+    facts = status.live("master", "/none/haproxy.cfg", NOW)
     found = [(certificate["path"], certificate["days_left"]) for certificate in facts["certificates"]]
     assert found == [("/c/soon.pem", 7), ("/c/late.pem", 365)]
     assert facts["certificates"][0]["names"] == ["a.example.com", "b.example.com"]
@@ -89,17 +89,34 @@ def test_certificates_that_end_first_come_first_and_open_changes_are_left_alone(
 
 def test_an_old_worker_that_ends_meanwhile_is_no_failure(running):
     del running[448, "show stat -1 6 -1"]
-    assert service(status.live("master", NOW), "chat")["backends"][0]["old_sessions"] == 0
+    assert service(status.live("master", "/none/haproxy.cfg", NOW), "chat")["backends"][0]["old_sessions"] == 0
 
 
 def test_where_nobody_answers_that_is_the_answer(tmp_path):
-    facts = status.live(str(tmp_path / "none.sock"))
+    facts = status.live(str(tmp_path / "none.sock"), "/none/haproxy.cfg")
     assert facts["answers"] is False
     assert "none.sock does not answer" in facts["problem"]
 
 
+def test_contributors_are_told_with_what_they_contribute(running, tmp_path):
+    path = str(tmp_path / "haproxy.cfg")
+    (tmp_path / "fragments.d").mkdir()
+    parts = (
+        store.Fragment("shop", [], {"backend": {"shop": {"server": "s1 10.0.0.9:80"}}}),
+        store.Fragment(store.OWNER, [{"name": "chat"}], {}),
+    )
+    for part in parts:
+        (tmp_path / "fragments.d" / f"{part.name}.json").write_text(store.text(part))
+    facts = status.live("master", path, NOW)
+    assert facts["contributors"] == [
+        {"name": "edge", "services": ["chat"], "sections": []},
+        {"name": "shop", "services": [], "sections": ["backend shop"]},
+    ]
+    assert "shop         –         backend shop" in facts["table"]
+
+
 def test_the_table_is_aligned(running):
-    lines = status.live("master", NOW)["table"]
+    lines = status.live("master", "/none/haproxy.cfg", NOW)["table"]
     workers = [line for line in lines if "3.0.11" in line and "up for" not in line]
     assert len(workers) == 2
     assert len({line.index("3.0.11") for line in workers}) == 1

@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+'use strict';
+// Look at the application's page with a real browser, and tell what a person would see of it, as one JSON object.
+//
+//   --url URL            the page, with ?transports=... where its default is not wanted
+//   --address ADDRESS    where its host is
+//   --key SHA256         of the public key to trust, in base64
+//   --http VERSION       1, 2 or 3: what the browser may use
+//   --screenshot FILE    where a picture of it goes
+
+const { parseArgs } = require('node:util');
+const { chromium } = require('playwright-core');
+
+const { values } = parseArgs({
+  options: Object.fromEntries(['url', 'address', 'key', 'http', 'screenshot'].map((name) => [name, { type: 'string' }])),
+});
+const { hostname, port } = new URL(values.url);
+
+const HTTP = {
+  1: ['--disable-http2', '--disable-quic'],
+  2: ['--disable-quic'],
+  3: ['--enable-quic', `--origin-to-force-quic-on=${hostname}:${port || 443}`],
+};
+
+/** What the page says when its session runs; waits for a measured round trip, which is an acknowledged event. */
+async function session(page) {
+  await page.waitForSelector('#state.connected');
+  await page.waitForFunction(() => /ms$/.test(document.getElementById('trip').textContent));
+  return page.evaluate(() => ({
+    node: document.getElementById('node').textContent,
+    transport: socket.io.engine.transport.name, // eslint-disable-line no-undef
+    shown: document.getElementById('state').textContent,
+    trip: document.getElementById('trip').textContent,
+    upgraded: document.getElementById('rail').classList.contains('run'),
+    protocols: [...new Set(performance.getEntriesByType('resource').map(({ nextHopProtocol }) => nextHopProtocol))],
+  }));
+}
+
+async function main() {
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium-headless-shell',
+    args: [
+      '--no-sandbox', // the container is one
+      `--host-resolver-rules=MAP ${hostname} ${values.address}`,
+      `--ignore-certificate-errors-spki-list=${values.key}`,
+      ...HTTP[values.http],
+    ],
+  });
+  const troubles = [];
+  const pages = [];
+  try {
+    // Each in a context of its own, like a person of its own. Of three, two are on the same node of two.
+    for (const _person of 'abc') {
+      const page = await (await browser.newContext({ viewport: { width: 1000, height: 900 } })).newPage();
+      page.on('pageerror', (error) => troubles.push(error.message));
+      page.on('console', (message) => message.type() === 'error' && troubles.push(message.text()));
+      await page.goto(values.url);
+      pages.push({ page, ...await session(page) });
+    }
+    const [first] = pages;
+    const expected = new URL(values.url).searchParams.get('transports') ?? 'polling,websocket';
+    if (expected === 'polling,websocket') {
+      for (const { page } of pages) await page.waitForSelector('#rail.run');
+    }
+    const friends = pages.filter(({ node }) => node === first.node);
+    const pair = friends.length > 1 ? friends : pages.filter(({ node }) => node !== first.node);
+    const text = `Is anybody there? (${process.pid})`;
+    await pair[0].page.fill('#text', text);
+    await pair[0].page.click('#say button');
+    const heard = [];
+    for (const { page, node } of pair) {
+      await page.locator('#said li', { hasText: text }).waitFor();
+      heard.push(node);
+    }
+    const sessions = [];
+    for (const { page } of pages) sessions.push(await session(page));
+    if (values.screenshot) await pair[0].page.screenshot({ path: values.screenshot });
+    console.log(JSON.stringify({ sessions, heard, troubles, browser: browser.version() }));
+  } catch (error) {
+    const seen = await Promise.all(pages.map(({ page }) => page.innerText('#history').catch(String)));
+    console.log(JSON.stringify({ error: error.message, troubles, seen }));
+    process.exitCode = 1;
+  } finally {
+    await browser.close();
+  }
+}
+
+main();
