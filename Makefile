@@ -1,13 +1,13 @@
 # `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
 # but for a container engine and mmdebstrap, which come from apt-get where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help tools demo demo-down test matrix bench lint unit sanity molecule collection clean
+.PHONY: help tools demo demo-down test matrix bench screenshots lint unit sanity molecule collection clean
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
 
 SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/images)
-NODE_PACKAGES = molecule/apps/chat $(addprefix molecule/apps/generations/,0.9 1 2 3 4) \
+NODE_PACKAGES = molecule/apps/chat molecule/apps/browser $(addprefix molecule/apps/generations/,0.9 1 2 3 4) \
 	molecule/clients molecule/clients/generations
 SCENARIO ?= default
 
@@ -28,6 +28,9 @@ matrix: tools ## Every transport of every Socket.IO generation through an edge, 
 
 bench: tools ## Measure, as ratios of one run; some of it: make bench BENCH="NAME ..."
 	@tools/bench $(BENCH)
+
+screenshots: tools ## Pictures for the README, of the running demo
+	@tools/screenshots
 
 lint: tools ## Static checks of everything
 	ruff check . tools/release tools/matrix

@@ -38,7 +38,7 @@ def gather(
     """Return everything `haproxy_info` tells, as documented there.
 
     `build` (version, checksum, options, prefix) or `binary` says what is wanted; `live` asks the one that runs, through
-    the socket `master`, and looks beside its configuration file `path`. Raises BuildError for a build that can't be one.
+    the socket `master`, and looks beside its configuration file `path`. Raises BuildError for a build that can't be.
     """
     facts: dict[str, Any] = {
         "distribution": distribution(),

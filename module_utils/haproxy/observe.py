@@ -79,7 +79,7 @@ local function ask(socket, command)
   local connection = core.tcp()
   connection:settimeout(5)
   if not connection:connect(socket) then return "" end
-  connection:send(command .. "\n")
+  connection:send(command .. "\nquit\n") -- the master would wait for more
   local answer = connection:receive("*a")
   connection:close()
   return answer or ""

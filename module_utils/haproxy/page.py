@@ -158,14 +158,12 @@ def _choice(value: str, name: str, lines: Iterable[Line] = (), text: str = "", w
 def _way(number: int, path: Path) -> Iterator[str]:
     yield f'<ol class="way" id="way-{number}" hidden>\n'
     for step in path.steps:
-        lines = " ".join(str(line) for line in step.lines)
+        lines = f' data-lines="{" ".join(str(line) for line in step.lines)}"' if step.lines else ""
         details = "".join(f"<span>{escape(detail)}</span>" for detail in step.details[:6])
         more = f"<span>and {len(step.details) - 6} more</span>" if len(step.details) > 6 else ""
-        first = step.lines[0] if step.lines else 0
-        yield (
-            f'<li data-lines="{lines}"><b>{_STEPS[step.kind]}</b><a href="#L{first}">{escape(step.title)}</a>'
-            f"{details}{more}</li>\n"
-        )
+        title = escape(step.title)
+        title = f'<a href="#L{step.lines[0]}">{title}</a>' if step.lines else f"<span>{title}</span>"
+        yield f"<li{lines}><b>{_STEPS[step.kind]}</b>{title}{details}{more}</li>\n"
     yield "</ol>\n"
 
 

@@ -236,7 +236,7 @@ SCRIPT = """
   function way(number) {
     const list = document.getElementById("way-" + number);
     list.hidden = false;
-    for (const step of list.children) {
+    for (const step of list.querySelectorAll("[data-lines]")) {
       const lines = step.dataset.lines.split(" ").map((line) => document.getElementById("L" + line));
       on.push(...lines);
       stops.push(lines[0]);
@@ -250,7 +250,7 @@ SCRIPT = """
     on = [];
     stops = [];
     at = -1;
-    const input = [...form.elements.view].find((choice) => choice.value === value);
+    const input = [...form.querySelectorAll("input")].find((choice) => choice.value === value);
     if (!input) return;
     input.checked = true;
     const [kind] = value.split(":", 1);

@@ -33,7 +33,7 @@ const inView = () =>
 const state = () => {
   const on = [...document.querySelectorAll('.on')];
   return {
-    chosen: document.forms.view.elements.view.value,
+    chosen: document.querySelector('input:checked').value,
     address: location.hash,
     on: on.length,
     shown: window.inView(),
@@ -46,7 +46,7 @@ const state = () => {
 /** Milliseconds until a choice is on the screen. */
 const choose = (value) =>
   new Promise((resolve) => {
-    const input = [...document.forms.view.elements.view].find((choice) => choice.value === value);
+    const input = [...document.querySelectorAll('input')].find((choice) => choice.value === value);
     const begin = performance.now();
     input.click();
     requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - begin)));
@@ -54,7 +54,7 @@ const choose = (value) =>
 
 async function times(page) {
   const [opened] = await page.evaluate(() => performance.getEntriesByType('navigation').map((entry) => entry.loadEventEnd));
-  const choices = await page.evaluate(() => [...document.forms.view.elements.view].map((choice) => choice.value));
+  const choices = await page.evaluate(() => [...document.querySelectorAll('input')].map((choice) => choice.value));
   const goals = choices.filter((choice) => choice.startsWith('goal:'));
   const ways = choices.filter((choice) => choice.startsWith('path:'));
   const highlighted = {};
@@ -100,14 +100,14 @@ async function main() {
         [...document.querySelectorAll('.line a[href^="https:"]')].map((link) => [link.textContent, link.href]));
       report.begin = await page.evaluate(state);
       report.goals = {};
-      const choices = await page.evaluate(() => [...document.forms.view.elements.view].map((choice) => choice.value));
+      const choices = await page.evaluate(() => [...document.querySelectorAll('input')].map((choice) => choice.value));
       for (const choice of choices) {
         await page.locator(`input[value="${choice}"]`).check();
         if (choice.startsWith('goal:')) await page.waitForFunction(inView, null, { timeout: 5000 }).catch(() => {});
         report.goals[choice] = await page.evaluate(state);
       }
       // By keyboard: into the choices, down, on with the buttons, and out.
-      await page.evaluate(() => { document.forms.view.elements.view[0].click(); scrollTo(0, 0); });
+      await page.evaluate(() => { document.querySelector('input').click(); scrollTo(0, 0); });
       await page.locator('input[value="all:"]').focus();
       report.keyboard = [];
       for (const key of ['ArrowDown', 'ArrowDown', 'Escape']) {

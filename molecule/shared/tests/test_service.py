@@ -56,4 +56,7 @@ def test_metrics_answer_on_the_private_bind(host):
     private = next(s.removeprefix("tcp://") for s in listening if s.endswith(":8404"))
     ask = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=10).read().decode())"
     assert "haproxy_backend_status{" in host.check_output("python3 -c %s http://%s/metrics", ask, private)
+    assert 'realtime_edge_workers{state="serving"} 1' in host.check_output(
+        "python3 -c %s http://%s/metrics/edge", ask, private
+    )
     assert "chat_websocket,BACKEND" in host.check_output("python3 -c %s %s", ask, f"http://{private}/;csv")
