@@ -174,7 +174,6 @@ a.k:hover, a.o:hover, a.f:hover, a.r:hover { text-decoration: underline solid 1p
   --c: var(--soft); color: var(--soft);
 }
 .focus .block.on { border-left-color: var(--accent) }
-.focus .block.on pre { background: var(--tint) }
 .focus .on .line, .focus .line.on { background: var(--tint) }
 footer { padding: 2rem 2.5rem; border-top: 1px solid var(--rule); color: var(--soft); font-size: .84rem }
 :root:not(.js) .js { display: none }
