@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from html import escape
 
@@ -20,6 +21,9 @@ _CHUNK = 100
 
 # From so many lines on it pays to lay out only what is near the window.
 _LONG = 1500
+
+# So much is said of a station on a request's way.
+_DETAILS = 6
 
 # Purpose → title and text.
 Goals = dict[str, tuple[str, str]]
@@ -77,8 +81,7 @@ def _page(explanation: Explanation, title: str, about: list[str], refused: bool)
         '<button type="button" value="-1">Previous</button><button type="button" value="1">Next</button>'
         '<button type="button" value="all">Show all</button></div>\n<p class="text" id="text" hidden></p>\n'
     )
-    for number, path in enumerate(explanation.paths):
-        yield from _way(number, path)
+    yield f'<ol class="way" id="way" hidden></ol>\n{_ways(explanation.paths)}'
     goals = explanation.goals if explanation.ours else None
     told: set[str] = set()
     for part in explanation.parts:
@@ -121,12 +124,12 @@ def _rail(explanation: Explanation) -> Iterator[str]:
             yield _choice(f"goal:{goal}", name, [line for line in explanation.lines if line.purpose == goal], text)
         yield "</fieldset>\n"
     if explanation.paths:
-        numbered = {line.number: line for line in explanation.lines}
         yield "<fieldset><legend>The way of a request</legend>\n"
         for number, path in enumerate(explanation.paths):
-            name = path.label if path.label.lower() == path.group.lower() else f"{path.group}: {path.label}"
-            lines = [numbered[line] for step in path.steps for line in step.lines]
-            yield _choice(f"path:{path.key}", name, lines, way=number)
+            yield (
+                f'<label><input type="radio" name="view" value="path:{escape(path.key)}" data-way="{number}">'
+                f"<span>{escape(_name(path))}</span></label>\n"
+            )
         yield "</fieldset>\n"
     owners = sorted({line.owner for line in explanation.lines if line.owner})
     if owners:
@@ -141,30 +144,47 @@ def _rail(explanation: Explanation) -> Iterator[str]:
     yield "</ul></nav>\n</div></div>\n"
 
 
-def _choice(value: str, name: str, lines: Iterable[Line] = (), text: str = "", way: int | None = None) -> str:
+def _choice(value: str, name: str, lines: Iterable[Line] = (), text: str = "") -> str:
     """One thing to highlight. Comments are lines of it, but do not count."""
     count = sum(1 for line in lines if line.words)
-    title = f"The way of a request – {name}" if way is not None else name
-    data = f' data-title="{escape(title)}" data-text="{escape(text)}" data-count="{count} line{"s" * (count != 1)}"'
-    data += "" if way is None else f' data-way="{way}"'
+    data = f' data-title="{escape(name)}" data-text="{escape(text)}" data-count="{_counted(count)}"'
     data += "" if count else " checked"
-    shown = f'<span aria-hidden="true">{count}</span>' if count and way is None else ""
+    shown = f'<span aria-hidden="true">{count}</span>' if count else ""
     return (
         f'<label><input type="radio" name="view" value="{escape(value)}"{data}><span>{escape(name)}</span>'
         f"{shown}</label>\n"
     )
 
 
-def _way(number: int, path: Path) -> Iterator[str]:
-    yield f'<ol class="way" id="way-{number}" hidden>\n'
-    for step in path.steps:
-        lines = f' data-lines="{" ".join(str(line) for line in step.lines)}"' if step.lines else ""
-        details = "".join(f"<span>{escape(detail)}</span>" for detail in step.details[:6])
-        more = f"<span>and {len(step.details) - 6} more</span>" if len(step.details) > 6 else ""
-        title = escape(step.title)
-        title = f'<a href="#L{step.lines[0]}">{title}</a>' if step.lines else f"<span>{title}</span>"
-        yield f"<li{lines}><b>{_STEPS[step.kind]}</b>{title}{details}{more}</li>\n"
-    yield "</ol>\n"
+def _counted(count: int) -> str:
+    return f"{count} line{'s' * (count != 1)}"
+
+
+def _name(path: Path) -> str:
+    return path.label if path.label.lower() == path.group.lower() else f"{path.group}: {path.label}"
+
+
+def _shown(details: tuple[str, ...]) -> list[str]:
+    """As many of the details of a station as it has room for."""
+    more = len(details) - _DETAILS
+    return [*details[:_DETAILS], *([f"and {more} more"] if more > 0 else [])]
+
+
+def _ways(paths: list[Path]) -> str:
+    """The ways as data, which the script draws when one is chosen: a long file has a thousand of them.
+
+    A block of data is no script, and no `<` in it can end it.
+    """
+    ways = [
+        {
+            "title": f"The way of a request – {_name(path)}",
+            "count": _counted(sum(len(step.lines) for step in path.steps)),
+            "steps": [[_STEPS[step.kind], step.title, _shown(step.details), step.lines] for step in path.steps],
+        }
+        for path in paths
+    ]
+    data = json.dumps(ways, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="ways">{data}</script>\n'
 
 
 def _part(part: Part, goals: Goals | None, told: set[str]) -> Iterator[str]:

@@ -224,6 +224,8 @@ SCRIPT = """
   const form = document.forms.view;
   const bar = document.getElementById("bar");
   const text = document.getElementById("text");
+  const list = document.getElementById("way");
+  const ways = JSON.parse(document.getElementById("ways").textContent);
   const [name, count] = bar.querySelector("output").children;
   let on = []; // what is highlighted
   let stops = []; // where "next" and "previous" go
@@ -231,21 +233,31 @@ SCRIPT = """
   const behavior = root.classList.contains("long") ? "instant" : "auto";
   root.classList.add("js");
 
-  // The lines of a way, step by step; a stop is the first line of each.
-  function way(number) {
-    const list = document.getElementById("way-" + number);
-    list.hidden = false;
-    for (const step of list.querySelectorAll("[data-lines]")) {
-      const lines = step.dataset.lines.split(" ").map((line) => document.getElementById("L" + line));
-      on.push(...lines);
-      stops.push(lines[0]);
-    }
+  function element(kind, text, href) {
+    const made = document.createElement(kind);
+    made.textContent = text;
+    if (href) made.href = href;
+    return made;
+  }
+
+  // The stations of a way are drawn, their lines highlighted; a stop is the first line of each.
+  function draw(way) {
+    list.replaceChildren(...way.steps.map(([what, title, details, lines]) => {
+      const station = document.createElement("li");
+      station.append(
+        element("b", what),
+        lines.length ? element("a", title, "#L" + lines[0]) : element("span", title),
+        ...details.map((detail) => element("span", detail)),
+      );
+      on.push(...lines.map((line) => document.getElementById("L" + line)));
+      stops.push(...lines.slice(0, 1).map((line) => document.getElementById("L" + line)));
+      return station;
+    }));
   }
 
   // `value`: goal:NAME, path:NAME, owner:NAME, or all:
   function choose(value, move) {
     on.forEach((element) => element.classList.remove("on"));
-    document.querySelectorAll(".way").forEach((list) => { list.hidden = true; });
     on = [];
     stops = [];
     at = -1;
@@ -254,15 +266,17 @@ SCRIPT = """
     input.checked = true;
     const [kind] = value.split(":", 1);
     const what = value.slice(kind.length + 1);
-    if (kind === "path") way(input.dataset.way);
+    const told = kind === "path" ? ways[input.dataset.way] : input.dataset;
+    if (kind === "path") draw(told);
     else if (kind !== "all") stops = on = [...document.querySelectorAll(`[data-${kind}="${CSS.escape(what)}"]`)];
     on.forEach((element) => element.classList.add("on"));
     root.classList.toggle("focus", kind !== "all");
     bar.hidden = kind === "all";
-    name.textContent = input.dataset.title;
-    count.textContent = input.dataset.count;
-    text.textContent = input.dataset.text;
-    text.hidden = !input.dataset.text;
+    list.hidden = kind !== "path";
+    name.textContent = told.title;
+    count.textContent = told.count;
+    text.textContent = told.text || "";
+    text.hidden = !told.text;
     const address = kind === "all" ? location.pathname + location.search : "#" + kind + "=" + encodeURIComponent(what);
     history.replaceState(null, "", address);
     root.style.scrollPaddingTop = bar.offsetHeight + 16 + "px";
