@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
 
 SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/images)
-NODE_PACKAGES = molecule/apps/chat molecule/apps/browser $(addprefix molecule/apps/generations/,0.9 1 2 3 4) \
+NODE_PACKAGES = molecule/apps/chat molecule/apps/browser $(addprefix molecule/apps/generations/,0.9 1 2 3 4 echo) \
 	molecule/clients molecule/clients/generations
 SCENARIO ?= default
 

@@ -11,6 +11,7 @@ import re
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -124,20 +125,22 @@ class Edge:
         finally:
             connection.close()
 
-    def _client(self, script: str, *arguments: str) -> list[str]:
+    def command(self, script: str, *arguments: str) -> list[str]:
+        """How to run a script of molecule/clients at this edge."""
         url = f"https://{self.address}:{self.port}"
-        return ["node", str(CLIENTS / script), "--url", url, "--host", self.name, "--ca", str(self.ca), *arguments]
+        interpreter = "node" if script.endswith(".js") else sys.executable
+        return [interpreter, str(CLIENTS / script), "--url", url, "--host", self.name, "--ca", str(self.ca), *arguments]
 
     def client(self, script: str, *arguments: str) -> dict[str, Any]:
         """What a script of molecule/clients answers with --json, whatever its exit status."""
-        command = self._client(script, "--json", *arguments)
+        command = self.command(script, "--json", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
     def hold(self, clients: int, transport: str) -> Held:
         """Connect this many clients and wait until every one has its node."""
-        command = self._client("hold.js", "--clients", str(clients), "--transport", transport)
+        command = self.command("hold.js", "--clients", str(clients), "--transport", transport)
         held = Held(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         wait_until(f"{clients} clients are connected", lambda: len(held.nodes()) == clients)
         return held

@@ -25,20 +25,26 @@ class Http1 {
         if (response.statusCode === 200) resolve(response);
         else refuse(response, response.statusCode, reject);
       })
-        .on('upgrade', (response, socket, head) => resolve({ socket, head }))
+        .on('upgrade', ({ headers: agreed }, socket, head) => resolve({ socket, head, headers: agreed }))
         .on('error', reject)
         .end(body);
     });
   }
 
-  /** Open a WebSocket: {send, close}; see frames.js for the callbacks. */
-  async websocket(path, message, closed) {
-    const { socket, head } = await this.start('GET', path, undefined, {
+  /** Ask for a WebSocket: {socket, head, headers}. */
+  upgrade(path, headers = {}) {
+    return this.start('GET', path, undefined, {
       Connection: 'Upgrade',
       Upgrade: 'websocket',
       'Sec-WebSocket-Version': '13',
       'Sec-WebSocket-Key': crypto.randomBytes(16).toString('base64'),
+      ...headers,
     });
+  }
+
+  /** Open a WebSocket: {send, close}; see frames.js for the callbacks. */
+  async websocket(path, message, closed) {
+    const { socket, head } = await this.upgrade(path);
     return frames(socket, head, message, closed);
   }
 }
@@ -69,8 +75,9 @@ class Http2 {
       const stream = connection.request(headers, { endStream: false });
       stream.on('close', () => connection.destroy());
       stream.on('error', reject);
-      stream.on('response', ({ ':status': status, 'content-type': type }) => {
-        stream.headers = { 'content-type': type };
+      stream.on('response', (answered) => {
+        const status = answered[':status'];
+        stream.headers = answered;
         if (status === 200) resolve(stream);
         else refuse(stream, status, reject);
       });
@@ -78,10 +85,14 @@ class Http2 {
     });
   }
 
+  /** Ask for a WebSocket: its stream. */
+  upgrade(path, headers = {}) {
+    const connect = { ':method': 'CONNECT', ':protocol': 'websocket', ':path': path, 'sec-websocket-version': '13' };
+    return this.open({ ...connect, ...headers }, () => {});
+  }
+
   async websocket(path, message, closed) {
-    const stream = await this.open({
-      ':method': 'CONNECT', ':protocol': 'websocket', ':path': path, 'sec-websocket-version': '13',
-    }, () => {});
+    const stream = await this.upgrade(path);
     return frames(stream, Buffer.alloc(0), message, closed);
   }
 }

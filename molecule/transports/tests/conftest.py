@@ -15,8 +15,9 @@ def attempt():
         service = f"g{generation.replace('.', '')}{'cookie' if 'cookie' in transport else ''}"
         edge = copy.copy(edge)
         edge.name = f"{service}.test"
+        script = "http3.py" if transport.endswith("HTTP/3") else "try.js"
         before = edge.served()
-        result = edge.client("generations/try.js", "--generation", generation, "--transport", transport, *options)
+        result = edge.client(f"generations/{script}", "--generation", generation, "--transport", transport, *options)
         after = edge.served()
         # The edge's own parts, such as those that tell Flash from TLS, are no backends of a service.
         names = tuple(f"{service['name']}_" for service in edge.variables["haproxy_services"])

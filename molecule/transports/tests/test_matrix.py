@@ -13,7 +13,13 @@ testinfra_hosts = ["ansible://edges"]
 POLLING, WEBSOCKET, UPGRADE = {"polling"}, {"websocket"}, {"polling", "websocket"}
 MODERN = {"jsonp": POLLING, "websocket": WEBSOCKET, "upgrade": UPGRADE, "permessage-deflate": WEBSOCKET}
 EARLY = {"polling": POLLING, "polling, base64": POLLING, **MODERN}
-LATE = {"polling": POLLING, **MODERN, "websocket over HTTP/2": WEBSOCKET, "polling over HTTP/2": POLLING}
+LATE = {
+    "polling": POLLING,
+    **MODERN,
+    "websocket over HTTP/2": WEBSOCKET,
+    "polling over HTTP/2": POLLING,
+    "polling over HTTP/3": POLLING,
+}
 
 # Generation → transport → the backends that serve it. In 0.9 each session begins with a handshake by polling.
 CELLS = {
@@ -52,3 +58,11 @@ def test_goes_through(edge, attempt, matrix, generation, transport):
         result.update(works=False, error=f"served by {result['backends']} instead of {wanted}")
     assert result["works"], result["error"]
     assert set(result["nodes"]) == set(edge.variables["groups"]["generations"]), "only one node was asked"
+
+
+def test_what_cannot_work_over_http3_is_not_offered(attempt, edge):
+    # Browsers then open WebSockets by TCP, and clients that try WebTransport first fall back ("webtransport first").
+    settings = attempt(edge, "4", "polling over HTTP/3", "--quick")["settings"]
+    extended_connect, datagrams = "8", "51"  # RFC 9220 5, RFC 9297 2.1.1
+    offered = {number for number, value in settings.items() if value}
+    assert not offered & {extended_connect, datagrams}, "HAProxy has it now: take it into the table"
