@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import csv
 import http.client
@@ -81,6 +82,22 @@ class Held:
         self.process.communicate(timeout=30)
 
 
+def answer(connection: socket.socket, *parts: bytes) -> bytes:
+    """What comes back until the other side closes; each part is sent as a segment of its own."""
+    connection.settimeout(60)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    received = b""
+    # A reset is a close: what has not been read is thrown away with it.
+    with connection, contextlib.suppress(ConnectionResetError, BrokenPipeError, ssl.SSLError):
+        for number, part in enumerate(parts):
+            if number:
+                time.sleep(0.2)  # so that the edge has looked at what came before
+            connection.sendall(part)
+        while more := connection.recv(65536):
+            received += more
+    return received
+
+
 class Edge:
     """An edge under test."""
 
@@ -109,13 +126,15 @@ class Edge:
         with self._connect(context) as connection:
             return connection.getpeercert(binary_form=True)
 
+    def connect(self) -> ssl.SSLSocket:
+        """A connection of a client that trusts the edge."""
+        return self._connect(ssl.create_default_context(cafile=str(self.ca)))
+
     def get(self, path: str, secure: bool = True, **headers: str) -> http.client.HTTPResponse:
         """GET a path: the response, its body in attribute `text`."""
         connection = http.client.HTTPConnection(self.name)
         connection.sock = (
-            self._connect(ssl.create_default_context(cafile=str(self.ca)))
-            if secure
-            else socket.create_connection((self.address, 80), 10)
+            self.connect() if secure else socket.create_connection((self.address, 80), 10)
         )
         try:
             connection.request("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
@@ -169,6 +188,12 @@ class Edge:
 def _wait_until() -> Callable[..., Any]:
     """Lend the function to the tests."""
     return wait_until
+
+
+@pytest.fixture(scope="session", name="answer")
+def _answer() -> Callable[..., bytes]:
+    """Lend the function to the tests."""
+    return answer
 
 
 @pytest.fixture(scope="module")

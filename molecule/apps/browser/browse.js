@@ -2,7 +2,7 @@
 'use strict';
 // Look at the application's page with a real browser, and tell what a person would see of it, as one JSON object.
 //
-//   --url URL            the page, with ?transports=... where its default is not wanted
+//   --url URL            the page, with ?transports=...
 //   --address ADDRESS    where its host is
 //   --key SHA256         of the public key to trust, in base64
 //   --http VERSION       1, 2 or 3: what the browser may use
@@ -50,16 +50,16 @@ async function main() {
   const pages = [];
   try {
     // Each in a context of its own, like a person of its own. Of three, two are on the same node of two.
-    for (const _person of 'abc') {
+    const visit = async () => {
       const page = await (await browser.newContext({ viewport: { width: 1000, height: 900 } })).newPage();
       page.on('pageerror', (error) => troubles.push(error.message));
       page.on('console', (message) => message.type() === 'error' && troubles.push(message.text()));
       await page.goto(values.url);
       pages.push({ page, ...await session(page) });
-    }
+    };
+    await Promise.all([visit(), visit(), visit()]);
     const [first] = pages;
-    const expected = new URL(values.url).searchParams.get('transports') ?? 'polling,websocket';
-    if (expected === 'polling,websocket') {
+    if (new URL(values.url).searchParams.get('transports') === 'polling,websocket') {
       for (const { page } of pages) await page.waitForSelector('#rail.run');
     }
     const friends = pages.filter(({ node }) => node === first.node);
@@ -72,8 +72,7 @@ async function main() {
       await page.locator('#said li', { hasText: text }).waitFor();
       heard.push(node);
     }
-    const sessions = [];
-    for (const { page } of pages) sessions.push(await session(page));
+    const sessions = await Promise.all(pages.map(({ page }) => session(page)));
     if (values.screenshot) await pair[0].page.screenshot({ path: values.screenshot });
     console.log(JSON.stringify({ sessions, heard, troubles, browser: browser.version() }));
   } catch (error) {

@@ -17,7 +17,6 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Coroutine
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -92,7 +91,7 @@ class Session:
         self.path = PATH
         self.numbers = itertools.count()
         self.waiting: dict[str, asyncio.Future[Any]] = {name: self._future() for name in ("hello", "said", "ping")}
-        self.incomplete = ("", [])
+        self.incomplete = ""
         self.polling: asyncio.Task[None] | None = None
 
     def _future(self) -> asyncio.Future[Any]:
@@ -145,9 +144,7 @@ class Session:
             await self._request("POST", "3")
             self._deliver("ping", None)
         elif packet.startswith("b"):
-            number, values = self.incomplete
-            data = base64.b64decode(packet[1:])
-            self._deliver(number, [data if isinstance(value, dict) else value for value in values][0])
+            self._deliver(self.incomplete, base64.b64decode(packet[1:]))
         elif found := re.match(r"4([2356])(?:\d+-)?(\d*)(\[.*)$", packet, re.DOTALL):
             kind, number, values = found[1], found[2], json.loads(found[3])
             if kind == "2":
@@ -155,7 +152,7 @@ class Session:
             elif kind == "3":
                 self._deliver(number, values[0])
             else:
-                self.incomplete = (number, values)
+                self.incomplete = number  # its value is the next packet
         elif not packet.startswith(("40{", "6")):
             raise ConnectionError(f"the node said {packet[:60]!r}")
 

@@ -1,9 +1,12 @@
-"""What the tests of this scenario share: a node, to be asked without the edge."""
+"""What the tests of this scenario share: a node, to be asked without the edge, and both ways to it."""
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 import testinfra
+from engineio import WAYS, wire
 
 
 @pytest.fixture(scope="module")
@@ -13,3 +16,23 @@ def node(edge, request):
     name = edge.variables["groups"]["nodes"][0]
     host = testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory)
     return host.ansible.get_variables()["haproxy_address"]
+
+
+@pytest.fixture(scope="module")
+def places(edge, node):
+    """Where a generation of Socket.IO is, by one of the ways."""
+
+    def place(generation, way):
+        name = f"g{generation}.test"
+        if way == "directly":
+            return wire.place(f"http://{name}/", f"{node}:300{generation}", timeout=60)
+        context = ssl.create_default_context(cafile=str(edge.ca))
+        return wire.place(f"https://{name}/", edge.address, timeout=60, context=context)
+
+    return place
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def reach(request, places):
+    """Where a generation is, by each of the ways."""
+    return lambda generation: places(generation, request.param)
