@@ -38,6 +38,10 @@ HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 
 
+# The identifier rsaEncryption in DER (RFC 8017, appendix C).
+_RSA_KEY = bytes.fromhex("06092a864886f70d010101")
+
+
 class CertificateError(Exception):
     """What is wrong, one line a mistake, in words for the person who wrote the variables."""
 
@@ -55,6 +59,7 @@ class Certificate:
     not_before: datetime.datetime
     not_after: datetime.datetime
     fingerprint: str
+    rsa: bool = False
 
     @property
     def stand_in(self) -> bool:
@@ -104,6 +109,7 @@ def describe(der: bytes) -> Certificate:
         not_before=not_before,
         not_after=not_after,
         fingerprint=hashlib.sha256(der).hexdigest(),
+        rsa=_RSA_KEY in fields[5][1],
     )
 
 
@@ -239,12 +245,16 @@ def _fault(certificate: bytes, key: tuple[str, bytes]) -> str:
 
 @dataclass
 class Wanted:
-    """A certificate file that should be there. `bundle` is what it should hold, None to leave it or make a stand-in."""
+    """A certificate file that should be there. `bundle` is what it should hold, None to leave it or make a stand-in.
+
+    `rsa`: the setting that needs its key to be RSA, empty where any will do.
+    """
 
     place: str
     name: str
     hosts: list[str]
     bundle: Bundle | None = None
+    rsa: str = ""
 
 
 def wanted(certificates: Sequence[Mapping[str, Any]], services: Sequence[Any]) -> list[Wanted]:
@@ -280,9 +290,21 @@ def wanted(certificates: Sequence[Mapping[str, Any]], services: Sequence[Any]) -
                 continue
             known = found.setdefault(name, Wanted(place, name, []))
             known.hosts += [host for host in _list(service.get("hosts")) if host not in known.hosts]
+        legacy = _legacy_tls(service)
+        if NAME.match(legacy):  # what is no name, the services' room tells
+            place = f"haproxy_services[{number}].socketio.flash.legacy_tls"
+            found.setdefault(legacy, Wanted(place, legacy, _list(service.get("hosts")))).rsa = place
     if errors:
         raise CertificateError("\n".join(errors))
     return list(found.values())
+
+
+def _legacy_tls(service: Mapping[str, Any]) -> str:
+    """Return the name of the certificate for the Flash movie's own TLS, which knows no other keys than RSA."""
+    part: Any = service
+    for key in ("socketio", "flash", "legacy_tls"):
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part if isinstance(part, str) else ""
 
 
 def _list(value: Any) -> list[str]:
@@ -343,10 +365,10 @@ def is_path(text: str) -> bool:
 # --- Stand-ins -------------------------------------------------------------------------------------------
 
 
-def stand_in(hosts: Sequence[str]) -> Bundle:
+def stand_in(hosts: Sequence[str], rsa: bool = False) -> Bundle:
     """Make a self-signed certificate for `hosts` (at least one, all valid) with its key.
 
-    ECDSA P-256, valid for a year. The key comes through a pipe: it is in no file and no process list. Raises
+    ECDSA P-256 or RSA 2048, valid for a year. The key comes through a pipe, and is in no file or process list. Raises
     CertificateError where the command openssl (1.1.1 or later) is missing or fails.
     """
     settings = f"""
@@ -360,11 +382,12 @@ def stand_in(hosts: Sequence[str]) -> Bundle:
         [extensions]
         subjectAltName = {",".join(("IP:" if _is_address(host) else "DNS:") + host for host in hosts)}
         basicConstraints = critical,CA:FALSE
-        keyUsage = critical,digitalSignature
+        keyUsage = critical,digitalSignature{",keyEncipherment" if rsa else ""}
         extendedKeyUsage = serverAuth
         """
     command = ["openssl", "req", "-x509", "-config", "/dev/stdin", "-days", str(STAND_IN_DAYS)]
-    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "-", "-out", "-"]
+    command += ["-newkey", "rsa:2048"] if rsa else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-nodes", "-keyout", "-", "-out", "-"]
     try:
         done = subprocess.run(command, input=settings, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
@@ -462,6 +485,9 @@ def install(
             except CertificateError as error:
                 errors.append(f"{wish.place}: {path}: {error}" if present else f"{wish.place}: {error}")
                 continue
+            if wish.rsa and content.text and not content.own.rsa:
+                errors.append(f"{wish.rsa}: Flash movies know RSA keys only, and that of {path} is none")
+                continue
             want(path, present, 0o640, content)
             changed = bool(changes) and changes[-1][0] == path
             results.append({"name": wish.name, "path": str(path), "changed": changed, **_result(content.own)})
@@ -529,7 +555,7 @@ def _made(wish: Wanted, self_signed: bool, check_mode: bool) -> Bundle:
     for host in hosts:
         if not HOST.match(host) and not _is_address(host):
             raise CertificateError(f"{host!r} is no host name or address that a self-signed certificate could be for")
-    return _foreseen(hosts) if check_mode else stand_in(hosts)
+    return _foreseen(hosts) if check_mode else stand_in(hosts, bool(wish.rsa))
 
 
 def _result(certificate: Certificate) -> dict[str, Any]:

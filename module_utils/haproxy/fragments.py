@@ -81,6 +81,7 @@ def assemble(edge: services.Edge, contributions: list[Fragment], defaults: bool 
     if problems:
         raise ConfigurationError(problems)
     services.together(served)
+    edge = edge._replace(maxconn=services.maxconn(native))
     base = Configuration()
     if defaults:
         base = merge(services.unknown(served), services.logs(served), services.base(edge))

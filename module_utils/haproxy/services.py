@@ -74,6 +74,7 @@ class Edge(NamedTuple):
     Flash player's policy is answered, used with flash sockets only. `statistics`: bind address of the statistics, empty
     for none. `certificates`: their folder. `lua`: where a script of ours goes. `version`: of the HAProxy that will run.
     `descriptors`: how many file descriptors it may have. `metrics`: where the script goes that asks `master_socket`.
+    `maxconn`: the connections that a contributor allows the process, 0 where they follow from the descriptors.
     """
 
     http: tuple[str, ...]
@@ -89,6 +90,7 @@ class Edge(NamedTuple):
     descriptors: int
     master_socket: str = "/run/haproxy/master.sock"
     metrics: str = "/etc/haproxy/metrics.lua"
+    maxconn: int = 0
 
 
 def read(data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "haproxy_services") -> list[Service]:
@@ -284,8 +286,20 @@ def _line(purpose: str, text: str, origin: str = "") -> Directive:
     return Directive(keyword, tuple(arguments), purpose, origin)
 
 
+def maxconn(contributions: list[Configuration]) -> int:
+    """The connections that a contributor allows the process, 0 where nobody says."""
+    stated = (
+        directive.arguments[0]
+        for contribution in contributions
+        for section in contribution.sections
+        for directive in section.directives
+        if section.kind == "global" and directive.keyword == "maxconn" and directive.arguments
+    )
+    return next((int(number) for number in stated if number.isdigit()), 0)
+
+
 def _connections(edge: Edge) -> int:
-    return max(1, min(_MOST_CONNECTIONS, (edge.descriptors - _SPARE_DESCRIPTORS) // 2))
+    return edge.maxconn or max(1, min(_MOST_CONNECTIONS, (edge.descriptors - _SPARE_DESCRIPTORS) // 2))
 
 
 def _port(address: str) -> str:

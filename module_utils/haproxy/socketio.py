@@ -147,12 +147,13 @@ def learn(names: Names) -> list[Directive]:
     handshake = "{ var(txn.handshake) -m bool }"
     engine = r"""res.body,bytes(3),'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
     version_09 = r"""res.body,'regsub("^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):.*$","\2")' """.strip()
-    arrived, sid = "{ res.body,bytes(3) -m sub : }", "{ res.body,bytes(3) -m sub sid }"
+    sid = "{ res.body,bytes(3) -m sub sid }"
+    # The first condition spares all other answers the wait for their body.
+    arrived = f"if {handshake} {{ res.body,bytes(3) -m sub : }}"
     return [
         _line("affinity", "tcp-response inspect-delay 2s"),
-        _line("affinity", f"tcp-response content accept if !{handshake}"),
-        _line("affinity", f"tcp-response content set-var(txn.sid) {engine} if {arrived} {sid}"),
-        _line("affinity", f"tcp-response content set-var(txn.sid) {version_09} if {arrived} !{sid}"),
+        _line("affinity", f"tcp-response content set-var(txn.sid) {engine} {arrived} {sid}"),
+        _line("affinity", f"tcp-response content set-var(txn.sid) {version_09} {arrived} !{sid}"),
         _line("affinity", f"stick store-response var(txn.sid) table {names.table} if {handshake}"),
     ]
 

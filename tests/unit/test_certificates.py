@@ -218,6 +218,29 @@ def test_a_service_without_a_certificate_gets_a_stand_in_for_its_hosts(run):
     assert "BEGIN PRIVATE KEY" in (run.directory / "chat.pem").read_text()
 
 
+FLASH = {"name": "game", "hosts": ["game.example"], "socketio": {"flash": {"legacy_tls": "movie"}}}
+
+
+def test_the_stand_in_for_flash_movies_has_an_rsa_key(run):
+    result = run(services=[FLASH])
+    assert [found["name"] for found in result["certificates"]] == ["game", "movie"]
+    shown = {
+        name: openssl("x509", "-noout", "-text", text=(run.directory / f"{name}.pem").read_text())
+        for name in ("game", "movie")
+    }
+    assert "id-ecPublicKey" in shown["game"]
+    assert "Public Key Algorithm: rsaEncryption" in shown["movie"]
+    assert "Key Encipherment" in shown["movie"]
+    assert "DNS:game.example" in shown["movie"]
+    assert not run(services=[FLASH])["changed"]
+
+
+def test_a_certificate_for_flash_movies_with_another_key_is_refused(run, made):
+    said = complaint(run, {"name": "movie", "pem": made.chat.pem}, services=[FLASH])
+    assert "haproxy_services[0].socketio.flash.legacy_tls: Flash movies know RSA keys only" in said
+    assert not (run.directory / "movie.pem").exists()
+
+
 def test_a_stand_in_is_made_once(run):
     run(services=[{"name": "chat"}])
     first = (run.directory / "chat.pem").read_text()

@@ -107,8 +107,15 @@ def test_the_entrance_for_flash_has_all_ports_and_the_frontends_stand_behind_it(
         (bind,) = [line for line in sections[f"frontend {name}"] if line.startswith("bind ")]
         assert bind.startswith(f"bind unix@/run/haproxy/{name}.sock mode 600 accept-proxy")
         assert f"server {name} unix@/run/haproxy/{name}.sock send-proxy-v2" in sections[f"backend flash:{name}"]
+
+
+@pytest.mark.parametrize(("written", "most"), [({}, 4950), ({"global": {"maxconn": 600}}, 300)])
+def test_the_entrance_for_flash_takes_half_of_what_the_process_may(written, most):
     # One connection of a client counts twice.
-    assert "maxconn 4950" in sections["frontend flash"]
+    fragment = store.Fragment(store.OWNER, [FLASH], written, GROUPS)
+    configuration = fragments.assemble(edge(), [fragment])
+    (entrance,) = [section for section in configuration.sections if section.name == "flash"]
+    assert f"maxconn {most}" in [line.text for line in entrance.directives]
 
 
 @pytest.mark.parametrize("version", [(2, 6), (3, 0), (3, 2)])

@@ -1,11 +1,11 @@
-"""What the tests of Engine.IO's revisions share."""
+"""Engine.IO as tests of several scenarios speak it, in the words of the probe."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[3] / ".collections"))
+sys.path.insert(0, str(Path(__file__).parents[1] / ".collections"))
 
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import probe, wire
 
