@@ -176,6 +176,7 @@ def base(edge: Edge) -> Configuration:
                 ("polling", "timeout server 60s"),
                 ("polling", "timeout http-keep-alive 60s"),
                 ("websocket", "timeout tunnel 1h"),
+                # Of half-closed connections in TCP mode; in HTTP, of those whose last bytes are not fetched.
                 ("websocket", "timeout client-fin 10s"),
                 ("websocket", "timeout server-fin 10s"),
             ],

@@ -56,15 +56,3 @@ def test_a_reload_loses_no_websocket(edge, hold):
     assert edge.worker() != worker
     assert held.ping()["answered"] == 50
     assert not held.of("disconnect")
-
-
-def test_a_reload_loses_no_polling_session(edge, hold):
-    # In the first milliseconds the new worker has not got the table yet: only sessions that are talking notice.
-    held = hold(60, "polling")
-    for _ in range(8):
-        held.talk(10)
-        assert "Success=1" in edge.ask("reload", "master")
-        held.talk(10)
-    assert held.ping()["answered"] == 60
-    assert not held.of("disconnect")
-    assert not [ping for ping in held.of("ping") if ping["failed"]]
