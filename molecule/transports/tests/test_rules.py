@@ -79,8 +79,8 @@ def learned_late(edge, second):
             known[sid] = server
     # In an order that taking turns does not follow.
     sessions = json.dumps(sorted(known.items(), key=lambda session: session[1]))
-    done = edge.host.check_output("python3 -c %s %s %s %s", LATE, str(second.port), f"{second.sockets}/admin.sock", sessions)
-    return json.loads(done)
+    admin = f"{second.sockets}/admin.sock"
+    return json.loads(edge.host.check_output("python3 -c %s %s %s %s", LATE, str(second.port), admin, sessions))
 
 
 def first_red(edge, second, attempt):
