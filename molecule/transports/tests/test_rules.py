@@ -12,10 +12,12 @@ testinfra_hosts = ["ansible://edges"]
 
 SERVICE = re.compile(r"\bg(09|1|2|3|4|4cookie)(?![0-9a-z.])")
 
-# What the sections of services say about Socket.IO (the path is kept for the log); the same line of all services counts as one rule.
+# What the sections of services say about Socket.IO (the path is kept for the log); the same line of all services counts
+# as one rule.
 SECTION = re.compile(r"frontend https$|backend NAME_")
 RULE = re.compile(
-    r"acl (?!NAME_host)|http-request (set-var\(txn\.(?!path)|pause|lua)|use_backend |tcp-response |stick (match|store)|cookie "
+    r"acl (?!NAME_host)|http-request (set-var\(txn\.(?!path)|pause|lua)|use_backend |tcp-response "
+    r"|stick (match|store)|cookie "
 )
 
 # Quick cells, which tell most in the least time: (generation, transport, backends that serve it).
