@@ -16,6 +16,9 @@ description:
     assembled from all of them, the owner's first, then by name.
   - The installed binary checks the new text before anything is replaced. The file is written atomically, and a running
     HAProxy is reloaded through its master CLI, whose answer is read. A refused reload puts the file back that serves.
+  - Servers, the contents of certificates and of the files of maps and ACLs are changed at run time, without a reload;
+    what the process says of itself is compared with what is wanted, before and after. What needs a reload is told,
+    with the directive and its section. Check mode tells the same in advance.
   - HAProxy is never started, stopped or restarted by this module.
 options:
   fragment:
@@ -169,6 +172,21 @@ options:
         no obstacle.
     type: bool
     default: false
+  drain_time:
+    description:
+      - A removed server gets no new clients, and is gone when its last session has ended. This many seconds after that
+        it is removed from, sessions that last longer are shut down; V(-1) leaves them as long as they like, and a
+        later run takes the server away.
+      - The same goes for the sessions of the oldest worker where a reload would leave more than O(old_workers); they
+        are shut down one by one, spread over that time.
+    type: int
+    default: -1
+  old_workers:
+    description:
+      - How many old workers, which serve the sockets they had before a reload, there may be. Before that many there is
+        a warning; then a reload is refused, unless O(drain_time) allows to end the oldest one.
+    type: int
+    default: 20
 attributes:
   check_mode:
     description: The text is assembled and, where the binary is there, checked; nothing is written.
@@ -277,7 +295,8 @@ EXAMPLES = r"""
 RETURN = r"""
 action:
   description:
-    - V(unchanged), V(reload), or V(start) where no HAProxy runs yet that could be reloaded.
+    - V(unchanged); V(runtime) where the running process takes the change; V(reload); or V(start) where no HAProxy runs
+      yet that could be reloaded.
     - A run can change a fragment alone, with nothing to change for HAProxy; RV(reasons) say so then.
   type: str
   returned: state is present or absent
@@ -288,6 +307,27 @@ reasons:
   elements: str
   returned: state is present or absent
   sample: ["/etc/haproxy/haproxy.cfg differs from what is wanted"]
+commands:
+  description: What is changed at run time, each with the commands (never a key) and the sessions that live on it.
+  type: list
+  elements: dict
+  returned: state is present or absent
+  sample: [{"what": "server chat_http/n2 gets weight 5", "commands": ["set server chat_http/n2 weight 5"], "sessions": 12}]
+connections:
+  description: Connections of the serving worker. A reload leaves them with it until they end.
+  type: int
+  returned: state is present or absent
+leaving:
+  description: Removed servers that serve their last sessions.
+  type: list
+  elements: str
+  returned: state is present or absent
+workers:
+  description: Before the change, the serving worker and then the old ones, each with C(pid), C(uptime) in seconds,
+    C(version) and its C(connections). Not told where nothing differs.
+  type: list
+  elements: dict
+  returned: state is present or absent
 checked:
   description: Whether the installed binary has checked the text; not so in check mode on a bare host.
   type: bool
@@ -434,8 +474,16 @@ def contribute(module: Module) -> dict[str, Any]:
             reasons = apply.record((record,), module.check_mode)
             return {**result, "changed": bool(reasons), "action": "unchanged", "reasons": reasons, "checked": False}
         configuration = module.assemble(parts, {**SETTINGS, **settings})
+        drain_time = parameters["drain_time"]
+        policy = apply.Policy(None if drain_time < 0 else drain_time, parameters["old_workers"])
         outcome = apply.apply(
-            configuration, place, module.check_mode, parameters["restart"], (record,), parameters["warnings_fatal"]
+            configuration,
+            place,
+            module.check_mode,
+            parameters["restart"],
+            (record,),
+            parameters["warnings_fatal"],
+            policy,
         )
     for warning in outcome.warnings:
         module.warn(warning)
@@ -446,6 +494,12 @@ def contribute(module: Module) -> dict[str, Any]:
         "changed": bool(outcome.reasons),
         "action": outcome.action,
         "reasons": outcome.reasons,
+        "commands": [{"what": s.what, "commands": list(s.commands), "sessions": s.sessions} for s in outcome.steps],
+        "connections": outcome.connections,
+        "leaving": list(outcome.leaving),
+        "workers": [
+            {"pid": w.pid, "uptime": w.uptime, "version": w.version, "connections": w.sessions} for w in outcome.workers
+        ],
         "checked": outcome.checked,
         "haproxy_warnings": outcome.warnings,
     }
@@ -516,6 +570,8 @@ def main() -> None:
             "group": {"type": "str"},
             "file_descriptors": {"type": "int"},
             "restart": {"type": "bool", "default": False},
+            "drain_time": {"type": "int", "default": -1},
+            "old_workers": {"type": "int", "default": 20},
         },
         required_if=[("state", "parsed", ["running_config"])],
         supports_check_mode=True,

@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The change itself: checked before, written atomically, verified after, undone when it is refused.
+"""The change itself: checked before, written atomically, carried out, verified after, undone when it is refused.
 
-In this form every difference is a reload. The serving worker carries a marker of the configuration that it loaded,
-so that a file which was written but never loaded is noticed at the next run.
+The serving worker carries a marker of what it has loaded. The file has the same one as long as everything since was
+done at run time, and another one from the moment on in which a reload is wanted: whatever interrupts a change, the
+next run sees how far it has come.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from . import check, runtime
+from . import check, files, runtime
+from . import plan as planning
 from .fragments import merge
 from .model import Configuration, ConfigurationError, Directive, Section
 from .sections import from_data, to_data
@@ -36,10 +38,7 @@ _BANNER = "Managed by Ansible (realtime.edge). Changes made here are replaced by
 
 _TAKE_OVER = "where that process is an HAProxy which the role is to take over, allow it: haproxy_allow_restart: true"
 
-# Files that change while HAProxy runs.
-_WRITTEN_BY_HAPROXY = frozenset(("log", "pidfile", "server-state-file", "server-state-base"))
-
-_PATH = re.compile(r"/[\w./@+~-]+")
+_MARKER = re.compile(rf"(?m)^.*\b{MARKER} (\w{{16}})-(\w{{8}})-(\w{{8}})-(\w{{8}})$")
 
 # How long a new worker may take from the master's answer to its first answer, in seconds.
 _SETTLE = 30.0
@@ -66,16 +65,23 @@ class Target(NamedTuple):
         return os.path.join(self.state, "last-known-good.cfg")
 
     @property
+    def by_hand(self) -> str:
+        """What somebody else has made of the file, before it is replaced."""
+        return self.path + ".by-hand"
+
+    @property
     def rejected(self) -> str:
         """The last text that was refused, for people to look at."""
         return self.path + ".rejected"
 
 
 class Outcome(NamedTuple):
-    """What was (or in check mode would be) done: `action` is unchanged, start or reload; `reasons` say why.
+    """What was (or in check mode would be) done: `action` is unchanged, runtime, reload or start; `reasons` say why.
 
     `action` is about HAProxy: it can be unchanged where a record has changed, which then is a reason too. `before` and
-    `after` are the texts of the file. `warnings` are HAProxy's. `checked` is false where no binary was there to ask.
+    `after` are the texts of the file. `warnings` are HAProxy's and ours. `checked` is false where no binary was there
+    to ask. `steps` are the changes at run time; `connections` those of the serving worker, which a reload leaves with
+    it; `leaving` the servers that drain until their last session ends.
     """
 
     action: str
@@ -84,51 +90,95 @@ class Outcome(NamedTuple):
     after: str
     warnings: list[str]
     checked: bool
+    steps: tuple[planning.Step, ...] = ()
+    connections: int = 0
+    leaving: tuple[str, ...] = ()
+    workers: tuple[runtime.Worker, ...] = ()
 
 
-def mark(configuration: Configuration, binary: str) -> tuple[Configuration, str]:
-    """The configuration with its marker in `global`, and the marker.
+class Policy(NamedTuple):
+    """What a change may cost.
 
-    The marker is a hash of all that a worker loads: the rest of the text, the program, the files it refers to.
+    `drain_time`: seconds that sessions have to end by themselves before they are shut down, None for ever. `workers`:
+    how many old workers a reload may leave.
     """
-    digest = hashlib.sha256(f"{binary}\n{render(configuration)}{configuration.files}".encode())
-    own = {path for path, _text in configuration.files}
-    for path in _files(configuration):
-        if path not in own:
-            digest.update(path.encode() + _digest(path))
-    value = digest.hexdigest()[:16]
-    marker = Directive("setenv", (MARKER, value), "marker", "the role's defaults")
+
+    drain_time: float | None = None
+    workers: int = 20
+
+
+class Marker(NamedTuple):
+    """What is known of a text, or of what a worker has loaded.
+
+    `load`: the load it belongs to. `program`, `files`: what was loaded with it, beside certificates and maps. `text`:
+    a hash of the text itself, which tells whether somebody else has changed it.
+    """
+
+    load: str
+    program: str
+    files: str
+    text: str
+
+    def __str__(self) -> str:
+        """The value in the file and in the worker's environment."""
+        return "-".join(self)
+
+
+def marker_of(text: str) -> Marker | None:
+    """The marker in a text."""
+    found = _MARKER.search(text)
+    return Marker(*found.groups()) if found else None
+
+
+def mark(configuration: Configuration, marker: Marker) -> Configuration:
+    """The configuration with a marker in `global`; `text` of the marker is filled in."""
+    marker = marker._replace(text=_hash(unmarked(render(_with(configuration, marker))), 8))
+    return _with(configuration, marker)
+
+
+def _with(configuration: Configuration, marker: Marker) -> Configuration:
+    line = Directive("setenv", (MARKER, str(marker)), "marker", "the role's defaults")
     head, rest = Section("global"), configuration.sections
     if rest and rest[0].kind == "global":
         head, rest = rest[0], rest[1:]
     # First: the section may end inside a condition (`.if`).
-    marked = Section(head.kind, head.name, (marker, *head.directives), head.origin)
-    return replace(configuration, sections=(marked, *rest), banner=_BANNER), value
+    marked = Section(head.kind, head.name, (line, *head.directives), head.origin)
+    return replace(configuration, sections=(marked, *rest), banner=_BANNER)
 
 
-def _files(configuration: Configuration) -> list[str]:
-    """Certificates, maps, error pages, scripts: the files that the text names, and those of a folder after `crt`."""
-    found: set[str] = set()
-    for section in configuration.sections:
-        for line in section.directives:
-            if line.keyword in _WRITTEN_BY_HAPROXY:
-                continue
-            for before, word in zip((line.keyword, *line.arguments), line.arguments):
-                if "/" not in word:
-                    continue
-                plain = unquote(word)
-                if before == "crt" and os.path.isdir(plain):
-                    found.update(entry.path for entry in os.scandir(plain) if entry.is_file())
-                found.update(path for path in _PATH.findall(plain) if os.path.isfile(path))
-    return sorted(found)
+def _hash(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:length]
 
 
-def _digest(path: str) -> bytes:
+def _program(path: str) -> str:
+    """A package that was upgraded in place is another program, too."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).digest()
+        status = os.stat(path)
     except OSError:
-        return b""  # HAProxy will say it better, when it checks
+        return _hash(path, 8)
+    return _hash(f"{path} {status.st_size} {status.st_mtime_ns}", 8)
+
+
+def _load_of(configuration: Configuration, loaded: Marker, before: str, master: str) -> str:
+    """What names a new load: the same for the same, unless that is what serves or stands in the file already."""
+    load = _hash(f"{loaded}{render(configuration)}", 16)
+    known = before
+    if master:
+        with contextlib.suppress(runtime.RuntimeFailure):
+            known += runtime.environment(master, MARKER)
+    return _hash(f"{load}{known}", 16) if load in known else load
+
+
+class _Intent(NamedTuple):
+    """A change that is about to be made: from the text before, to what, in which place, by which means."""
+
+    before: str
+    wanted: Configuration
+    found: files.Files
+    loaded: Marker
+    target: Target
+    policy: Policy
+    records: tuple[tuple[str, str], ...]
 
 
 def apply(
@@ -138,6 +188,7 @@ def apply(
     restart: bool = False,
     records: tuple[tuple[str, str], ...] = (),
     warnings_fatal: bool = False,
+    policy: Policy = Policy(),  # noqa: B008 # a value
 ) -> Outcome:
     """Make this configuration the one that serves, or change nothing. For callers that have their `turn`.
 
@@ -148,14 +199,36 @@ def apply(
     Raises `ConfigurationError` when the text is refused (by `haproxy -c`, by a port that another process holds, or by
     the new worker): the file on disk is then the one that serves, and the refused text lies beside it.
     """
-    marked, marker = mark(configuration, target.binary)
-    text = render(marked)
     before = existing(target.path)
-    running = runtime.answers(target.master)
-    reasons = _reasons(text, marker, before, running, target) if not _adopted(before, configuration) else []
-    reasons += [f"{path} is not as it should be" for path, content in marked.files if existing(path) != content]
-    if not reasons:
-        return Outcome("unchanged", record(records, check_mode), before, text, [], True)
+    found = files.files(configuration)
+    own = dict(configuration.files)
+    others = tuple(path for path in found.others if path not in own)
+    loaded = Marker("", _program(target.binary), _hash(files.digest(others) + str(configuration.files), 8), "")
+    present = marker_of(before)
+    workers = _workers(target, restart)
+    running = bool(workers)
+    adopted = _adopted(before, configuration)
+    reasons = [] if adopted else _reasons(before, loaded, running, target, others)
+    reasons += [f"{path} is not as it should be" for path, content in own.items() if existing(path) != content]
+    there = observe(target.master, found) if running else planning.Observed()
+    plan = planning.plan(_parsed(unmarked(before)), configuration, found, there)
+    if not running or not present:
+        plan = plan._replace(steps=())
+    if adopted and not reasons:
+        return Outcome("unchanged", record(records, check_mode), before, before, [], True)
+    if not running and before and unmarked(before) != unmarked(render(_with(configuration, loaded))):
+        reasons.append(f"{target.path} differs from what is wanted")
+    if running and before:
+        reasons += plan.reload
+    # The same load, as long as everything is done at run time; another one from a reload on.
+    load = present.load if present and not reasons else _load_of(configuration, loaded, before, target.master if running else "")
+    marked = mark(configuration, loaded._replace(load=load))
+    text = render(marked)
+    change = _Intent(before, configuration, found, loaded, target, policy, records)
+    loud = tuple(step for step in plan.steps if not step.quiet)
+    leaving = [step.subject for step in plan.steps if step.quiet]
+    if not reasons and not loud and text == before:
+        return _unchanged(change, running, plan.steps, check_mode)
     warnings: list[str] = []
     installed = os.access(target.binary, os.X_OK)
     if installed:
@@ -167,9 +240,160 @@ def apply(
             raise ConfigurationError(impossible if running else [*impossible, _TAKE_OVER])
     elif not check_mode:
         raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
+    action = "start" if not running else "reload" if reasons else "runtime"
+    if action == "reload":
+        warnings += _room(change, workers, check_mode)
+    outcome = Outcome(
+        action,
+        reasons,
+        before,
+        text,
+        warnings,
+        installed,
+        (),
+        sum(worker.sessions for worker in workers[:1]),
+        (),
+        workers,
+    )
+    if action == "runtime":
+        outcome = outcome._replace(
+            steps=loud,
+            reasons=[step.what for step in loud] or ["only comments differ"],
+            leaving=tuple("/".join(name) for name in leaving),
+        )
+    if check_mode:
+        return outcome
+    if action == "runtime":
+        try:
+            return outcome._replace(leaving=_at_run_time(change, marked, plan.steps))
+        except runtime.RuntimeFailure as failure:
+            # What was done so far is in the file, too: the reload brings all of it.
+            reasons = [*outcome.reasons, f"and the rest by a reload, as it could not be done at run time: {failure}"]
+            marked = mark(configuration, loaded._replace(load=_hash(f"{text}{loaded}{time.time()}", 16)))
+            outcome = outcome._replace(action="reload", reasons=reasons, after=render(marked), leaving=())
+            outcome.warnings.extend(_room(change, workers, check_mode))
+    _load(change, marked, running)
+    return outcome
+
+
+def _workers(target: Target, restart: bool) -> tuple[runtime.Worker, ...]:
+    """The workers, the serving one first; none where no HAProxy runs, or one that the caller is to restart.
+
+    Raises `ConfigurationError` where what answers is no master of HAProxy's, or runs another file.
+    """
+    if not runtime.answers(target.master):
+        return ()
+    try:
+        workers = runtime.workers(target.master, sessions=True)
+        ran = runtime.environment(target.master, "HAPROXY_CFGFILES")
+    except runtime.RuntimeFailure as failure:
+        raise ConfigurationError(f"{failure}: is this the master CLI of HAProxy? Nothing has changed") from None
+    if ran and target.path not in ran.split(";"):
+        if restart:
+            return ()
+        raise ConfigurationError(f"the HAProxy at {target.master} runs {ran}, not {target.path}; {_TAKE_OVER}")
+    return tuple(workers)
+
+
+def observe(master: str, found: files.Files) -> planning.Observed:
+    """What the serving worker says of itself; nothing where it does not answer (its marker then is not told either)."""
+    try:
+        pid = runtime.serving(master)
+        kept = {path: runtime.patterns(master, pid, item.kind, path) for path, item in found.patterns.items()}
+        certificates = {}
+        if found.certificates or found.folders:
+            for path in runtime.certificates(master, pid):
+                certificate = runtime.certificate(master, pid, path)
+                if certificate:
+                    certificates[path] = certificate
+        return planning.Observed(
+            runtime.servers(master, pid),
+            certificates,
+            {path: entries for path, entries in kept.items() if entries is not None},
+        )
+    except runtime.RuntimeFailure:
+        return planning.Observed()
+
+
+def _unchanged(change: _Intent, running: bool, steps: tuple[planning.Step, ...], check_mode: bool) -> Outcome:
+    """Nothing to do but to end what earlier changes began: servers that have drained go, the good text is kept."""
+    target = change.target
+    leaving = [step.subject for step in steps]
+    if running and not check_mode:
+        with contextlib.suppress(runtime.RuntimeFailure, ConfigurationError):
+            names = [(backend, server) for backend, server in leaving]
+            leaving = list(runtime.remove_servers(target.master, runtime.serving(target.master), names, None))
+        if existing(target.good) != change.before:
+            with contextlib.suppress(ConfigurationError):
+                _write(target.good, change.before, target.group)
+    reasons = record(change.records, check_mode)
+    gone = tuple("/".join(name) for name in leaving)
+    return Outcome("unchanged", reasons, change.before, change.before, [], True, leaving=gone)
+
+
+def _at_run_time(change: _Intent, marked: Configuration, steps: tuple[planning.Step, ...]) -> tuple[str, ...]:
+    """Write the files, then bring the worker to what they say; returns the servers that still drain.
+
+    Raises `RuntimeFailure` where the worker refuses a step, or says afterwards that it has something else.
+    """
+    target = change.target
+    for path, (content, group) in _contents(change, render(marked)).items():
+        if existing(path) != content:
+            _put(path, content, group)
+    pid = runtime.serving(target.master)
+    leaving = carry_out(target.master, pid, steps, change.policy.drain_time)
+    rest = planning.plan(change.wanted, change.wanted, change.found, observe(target.master, change.found))
+    missing = [*rest.reload, *(step.what for step in rest.steps if not step.quiet)]
+    if missing:
+        raise runtime.RuntimeFailure(f"read back after the commands, this is not so: {'; '.join(missing)}")
+    _settled(change, render(marked))
+    return leaving
+
+
+def carry_out(master: str, pid: int, steps: tuple[planning.Step, ...], drain_time: float | None) -> tuple[str, ...]:
+    """Do these steps, removals last; returns the servers that still drain. Raises `RuntimeFailure`."""
+    for step in steps:
+        if step.kind == "commands":
+            for text in step.commands:
+                runtime.command(master, pid, text)
+        elif step.kind == "patterns":
+            kind, path = step.subject
+            runtime.replace_patterns(master, pid, kind, path, step.payload.splitlines())
+        elif step.kind == "certificate":
+            what, path, listed = step.subject
+            if what == "add":
+                runtime.add_certificate(master, pid, path, step.payload, listed)
+            elif what == "replace":
+                runtime.replace_certificate(master, pid, path, step.payload)
+            else:
+                runtime.remove_certificate(master, pid, path, listed)
+    removals = [(step.subject[0], step.subject[1]) for step in steps if step.kind == "server"]
+    return tuple("/".join(name) for name in runtime.remove_servers(master, pid, removals, drain_time))
+
+
+def _room(change: _Intent, workers: tuple[runtime.Worker, ...], check_mode: bool) -> list[str]:
+    """Keep the number of old workers below the limit; returns the warnings.
+
+    Where the drain time allows it, the sessions of the oldest are shut down, spread over that time. Otherwise nobody's
+    sessions are ours to end: the reload is refused.
+    """
+    old = [worker for worker in workers if worker.old]
+    limit = change.policy.workers
+    if len(old) + 1 < limit * 0.8:
+        return []
+    oldest = max(old, key=lambda worker: worker.uptime, default=workers[0])
+    since = f"{oldest.uptime // 3600} h" if oldest.uptime >= 3600 else f"{oldest.uptime} s"
+    state = f"{len(old)} old workers still serve, the oldest for {since}, with {oldest.sessions} connections"
+    if len(old) < limit:
+        return [f"{state}; from {limit} on, a reload is refused or ends the oldest one (haproxy_old_workers)"]
+    if change.policy.drain_time is None:
+        raise ConfigurationError(
+            f"{state}, and haproxy_old_workers allows {limit}: allow more, or give the time after which sessions may "
+            "be shut down (haproxy_drain_time). Nothing has changed"
+        )
     if not check_mode:
-        _change(marked, marker, running, target, records)
-    return Outcome("reload" if running else "start", reasons, before, text, warnings, installed)
+        runtime.end_sessions(change.target.master, oldest.pid, change.policy.drain_time)
+    return [f"{state}: its sessions are shut down over {change.policy.drain_time:g} s, as haproxy_drain_time allows"]
 
 
 def record(records: tuple[tuple[str, str], ...], check_mode: bool) -> list[str]:
@@ -183,25 +407,34 @@ def record(records: tuple[tuple[str, str], ...], check_mode: bool) -> list[str]:
     return reasons
 
 
-def _reasons(text: str, marker: str, before: str, running: bool, target: Target) -> list[str]:
+def _reasons(before: str, loaded: Marker, running: bool, target: Target, others: tuple[str, ...]) -> list[str]:
+    """Why the worker has to load everything anew, whatever the differences of the text are."""
     reasons = []
+    present = marker_of(before)
     if not before:
         reasons.append(f"{target.path} does not exist yet")
-    elif before != text and unmarked(before) != unmarked(text):
-        reasons.append(f"{target.path} differs from what is wanted")
-    elif before != text:
-        reasons.append("a file that the configuration names, such as a certificate, or HAProxy itself has changed")
+    elif not present:
+        reasons.append(f"{target.path} is not of our making; a copy is kept: {target.by_hand}")
+    elif present.text != _hash(unmarked(before), 8):
+        reasons.append(f"{target.path} was changed by hand since the last run; a copy is kept: {target.by_hand}")
     if target.link and os.path.realpath(target.link) != os.path.realpath(target.binary):
         leads = os.path.realpath(target.link) if os.path.lexists(target.link) else "nothing yet"
         reasons.append(f"{target.link} leads to {leads} instead of {target.binary}")
-    if running and not reasons:
-        try:
-            serving = runtime.environment(target.master, MARKER)
-        except runtime.RuntimeFailure as failure:
-            reasons.append(f"which configuration serves cannot be told: {failure}")
-        else:
-            if serving != marker:
-                reasons.append("the file is right, but the serving worker has loaded another configuration")
+    if not running or not present or reasons:
+        return reasons
+    try:
+        serving = marker_of(f"{MARKER} {runtime.environment(target.master, MARKER)}")
+    except runtime.RuntimeFailure as failure:
+        return [f"which configuration serves cannot be told: {failure}"]
+    if not serving or serving.load != present.load:
+        reasons.append("the file is right, but the serving worker has loaded another configuration")
+    elif serving.program != loaded.program:
+        reasons.append(f"{target.binary} is another program than the one that serves")
+    elif serving.files != loaded.files:
+        names = f": {', '.join(others)}" if others else ""
+        reasons.append(
+            f"a file has changed that only a reload can load, one of those that the configuration names{names}"
+        )
     return reasons
 
 
@@ -288,50 +521,74 @@ def _addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, int], 
                 yield ("" if host == "*" else host, int(port)), line.origin
 
 
-def _change(
-    wanted: Configuration, marker: str, running: bool, target: Target, records: tuple[tuple[str, str], ...]
-) -> None:
-    text = render(wanted)
+def _contents(change: _Intent, text: str) -> dict[str, tuple[str, int | None]]:
+    """Path → text and the group that may read it, of all that belongs together; a record is for root alone."""
+    target = change.target
+    found: dict[str, tuple[str, int | None]] = {path: (content, None) for path, content in change.records}
+    found.update({path: (content, target.group) for path, content in (*change.wanted.files, (target.path, text))})
+    return found
+
+
+def _load(change: _Intent, marked: Configuration, running: bool) -> None:
+    target, text = change.target, render(marked)
     link_before = os.readlink(target.link) if target.link and os.path.islink(target.link) else ""
-    # Path → text and the group that may read it; a record is for root alone.
-    files: dict[str, tuple[str, int | None]] = {path: (content, None) for path, content in records}
-    files.update({path: (content, target.group) for path, content in (*wanted.files, (target.path, text))})
-    before = {path: (existing(path), group) for path, (_content, group) in files.items()}
+    contents = _contents(change, text)
+    before = {path: (existing(path), group) for path, (_content, group) in contents.items()}
+    before[target.path] = (change.before, target.group)
+    present = marker_of(change.before)
     try:
-        for path, (content, group) in files.items():
+        if change.before and not (present and present.text == _hash(unmarked(change.before), 8)):
+            _write(target.by_hand, change.before, target.group)
+        for path, (content, group) in contents.items():
             _put(path, content, group)
         if target.link:
             _link(target.binary, target.link)
         if running:
-            _reload(wanted, marker, target)
-    except (ConfigurationError, OSError) as error:
-        _restore(target, before, link_before)
+            _reload(marked, target)
+    except (ConfigurationError, OSError, runtime.RuntimeFailure) as error:
+        _restore(change, before, link_before)
         problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
         with contextlib.suppress(ConfigurationError):  # a full disk has no room for it
             _write(target.rejected, text, target.group)
             problems.append(f"nothing has changed: {target.path} serves as before; the refused text: {target.rejected}")
         raise ConfigurationError(problems) from None
     if running:
-        _write(target.good, text, target.group)
+        _settled(change, text)
+
+
+def _settled(change: _Intent, text: str) -> None:
+    """It serves: this is the last known good one."""
+    _write(change.target.good, text, change.target.group)
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(target.rejected)
+        os.unlink(change.target.rejected)
 
 
-def _restore(target: Target, before: dict[str, tuple[str, int | None]], link_before: str) -> None:
-    """Put back what serves: the last known good text where the worker says it runs that one, else the one before."""
-    good = existing(target.good)
+def _restore(change: _Intent, before: dict[str, tuple[str, int | None]], link_before: str) -> None:
+    """Put back what serves: the last known good text where the worker says it runs that one, else the one before.
+
+    Steps at run time that went before the refusal are taken back, as far as the worker does it.
+    """
+    target = change.target
     with contextlib.suppress(runtime.RuntimeFailure):
-        serving = runtime.environment(target.master, MARKER)
-        if serving and f" {serving}\n" in good:
-            before = {**before, target.path: (good, target.group)}
+        serving = marker_of(f"{MARKER} {runtime.environment(target.master, MARKER)}")
+        good, present = marker_of(existing(target.good)), marker_of(change.before)
+        intact = present and present.text == _hash(unmarked(change.before), 8)
+        if serving and good and good.load == serving.load and not (intact and present and present.load == serving.load):
+            before = {**before, target.path: (existing(target.good), target.group)}
     for path, (content, group) in before.items():
         if content != existing(path):
             _put(path, content, group)
     if link_before and link_before != os.readlink(target.link):
         _link(link_before, target.link)
+    with contextlib.suppress(runtime.RuntimeFailure, ConfigurationError):
+        serving_text = _parsed(unmarked(existing(target.path)))
+        found = files.files(serving_text)
+        plan = planning.plan(serving_text, serving_text, found, observe(target.master, found))
+        carry_out(target.master, runtime.serving(target.master), plan.steps, None)
 
 
-def _reload(wanted: Configuration, marker: str, target: Target) -> None:
+def _reload(wanted: Configuration, target: Target) -> None:
+    marker = marker_of(render(wanted))
     failed_before = runtime.failed_reloads(target.master)
     answer = runtime.reload(target.master)
     if answer.taken is False:
@@ -342,7 +599,7 @@ def _reload(wanted: Configuration, marker: str, target: Target) -> None:
     problem = f"no worker has loaded it within {_SETTLE:g} s of the reload"
     while time.monotonic() < limit:
         try:
-            if runtime.environment(target.master, MARKER) == marker:
+            if runtime.environment(target.master, MARKER) == str(marker):
                 return
             if answer.taken is None and runtime.failed_reloads(target.master) > failed_before:
                 problem = "HAProxy refused the reload, and `journalctl -u haproxy` says why"

@@ -46,30 +46,14 @@ MANUALS: dict[str, dict[str, str]] = {
             "tune.vars.proc-max-size|tune.vars.reqres-max-size|tune.vars.sess-max-size|tune.vars.txn-max-size|"
             "tune.zlib.memlevel|tune.zlib.windowsize"
         ),
-        "3.3": (
-            "quiet|zero-warning"
-        ),
-        "3.4": (
-            "userlist|group|user"
-        ),
-        "3.5": (
-            "peers|bind|disabled|default-bind|default-server|enabled|log|peer|server|table"
-        ),
-        "3.6": (
-            "mailers|mailer|timeout|timeout mail"
-        ),
-        "3.7": (
-            "program|command|user|group|option|option start-on-reload|no option|no option start-on-reload"
-        ),
-        "3.8": (
-            "http-errors|errorfile"
-        ),
-        "3.9": (
-            "ring|backing-file|description|format|maxlen|server|size|timeout|timeout connect|timeout server"
-        ),
-        "3.10": (
-            "log-forward|backlog|bind|dgram-bind|log|log global|maxconn|timeout|timeout client"
-        ),
+        "3.3": ("quiet|zero-warning"),
+        "3.4": ("userlist|group|user"),
+        "3.5": ("peers|bind|disabled|default-bind|default-server|enabled|log|peer|server|table"),
+        "3.6": ("mailers|mailer|timeout|timeout mail"),
+        "3.7": ("program|command|user|group|option|option start-on-reload|no option|no option start-on-reload"),
+        "3.8": ("http-errors|errorfile"),
+        "3.9": ("ring|backing-file|description|format|maxlen|server|size|timeout|timeout connect|timeout server"),
+        "3.10": ("log-forward|backlog|bind|dgram-bind|log|log global|maxconn|timeout|timeout client"),
         "4.2": (
             "acl|backlog|balance|balance url_param|bind|bind-process|capture|capture cookie|capture request|"
             "capture request header|capture response|capture response header|clitcpka-cnt|clitcpka-idle|"
@@ -211,15 +195,9 @@ MANUALS: dict[str, dict[str, str]] = {
             "send-proxy-v2-ssl|send-proxy-v2-ssl-cn|slowstart|sni|source|ssl|ssl-max-ver|ssl-min-ver|ssl-reuse|"
             "stick|socks4|tcp-ut|tfo|track|tls-tickets|verify|verifyhost|weight|ws"
         ),
-        "5.3.2": (
-            "resolvers|accepted_payload_size|nameserver|parse-resolv-conf|hold|resolve_retries|timeout"
-        ),
-        "6.2.1": (
-            "cache|total-max-size|max-object-size|max-age|process-vary|max-secondary-entries"
-        ),
-        "6.2.2": (
-            "http-request|http-request cache-use|http-response|http-response cache-store"
-        ),
+        "5.3.2": ("resolvers|accepted_payload_size|nameserver|parse-resolv-conf|hold|resolve_retries|timeout"),
+        "6.2.1": ("cache|total-max-size|max-object-size|max-age|process-vary|max-secondary-entries"),
+        "6.2.2": ("http-request|http-request cache-use|http-response|http-response cache-store"),
         "7.3.1": (
             "51d.single|add|add_item|aes_gcm_dec|and|b64dec|base64|be2dec|be2hex|bool|bytes|concat|cpl|crc32|"
             "crc32c|cut_crlf|da-csv-conv|debug|digest|div|djb2|even|field|fix_is_valid|fix_tag_value|hex|hex2i|"
@@ -314,32 +292,18 @@ MANUALS: dict[str, dict[str, str]] = {
             "internal.htx_blk.data|internal.htx_blk.hdrname|internal.htx_blk.hdrval|internal.htx_blk.start_line|"
             "internal.strm.is_htx"
         ),
-        "9.1": (
-            "filter|filter trace"
-        ),
-        "9.2": (
-            "filter|filter compression"
-        ),
-        "9.3": (
-            "filter|filter spoe"
-        ),
-        "9.4": (
-            "filter|filter cache"
-        ),
-        "9.5": (
-            "filter|filter fcgi-app"
-        ),
-        "9.6": (
-            "filter|filter opentracing"
-        ),
+        "9.1": ("filter|filter trace"),
+        "9.2": ("filter|filter compression"),
+        "9.3": ("filter|filter spoe"),
+        "9.4": ("filter|filter cache"),
+        "9.5": ("filter|filter fcgi-app"),
+        "9.6": ("filter|filter opentracing"),
         "10.1.1": (
             "fcgi-app|acl|docroot|index|log-stderr|log-stderr global|pass-header|path-info|option|"
             "option get-values|no option|no option get-values|option keep-conn|no option keep-conn|"
             "option max-reqs|option mpxs-conns|no option mpxs-conns|set-param"
         ),
-        "10.1.2": (
-            "use-fcgi-app"
-        ),
+        "10.1.2": ("use-fcgi-app"),
     },
     "3.0": {
         "3.1": (
@@ -398,40 +362,20 @@ MANUALS: dict[str, dict[str, str]] = {
             "tune.vars.proc-max-size|tune.vars.reqres-max-size|tune.vars.sess-max-size|tune.vars.txn-max-size|"
             "tune.zlib.memlevel|tune.zlib.windowsize"
         ),
-        "3.3": (
-            "anonkey|quick-exit|quiet|warn-blocked-traffic-after|zero-warning"
-        ),
-        "3.4": (
-            "userlist|group|user"
-        ),
-        "3.5": (
-            "peers|bind|disabled|default-bind|default-server|enabled|log|peer|server|shards|table"
-        ),
-        "3.6": (
-            "mailers|mailer|timeout|timeout mail"
-        ),
-        "3.7": (
-            "program|command|user|group|option|option start-on-reload|no option|no option start-on-reload"
-        ),
-        "3.8": (
-            "http-errors|errorfile"
-        ),
-        "3.9": (
-            "ring|backing-file|description|format|maxlen|server|size|timeout|timeout connect|timeout server"
-        ),
-        "3.10": (
-            "log-forward|backlog|bind|dgram-bind|log|log global|maxconn|timeout|timeout client"
-        ),
+        "3.3": ("anonkey|quick-exit|quiet|warn-blocked-traffic-after|zero-warning"),
+        "3.4": ("userlist|group|user"),
+        "3.5": ("peers|bind|disabled|default-bind|default-server|enabled|log|peer|server|shards|table"),
+        "3.6": ("mailers|mailer|timeout|timeout mail"),
+        "3.7": ("program|command|user|group|option|option start-on-reload|no option|no option start-on-reload"),
+        "3.8": ("http-errors|errorfile"),
+        "3.9": ("ring|backing-file|description|format|maxlen|server|size|timeout|timeout connect|timeout server"),
+        "3.10": ("log-forward|backlog|bind|dgram-bind|log|log global|maxconn|timeout|timeout client"),
         "3.11": (
             "httpclient.resolvers.disabled|httpclient.resolvers.id|httpclient.resolvers.prefer|"
             "httpclient.retries|httpclient.ssl.ca-file|httpclient.ssl.verify|httpclient.timeout.connect"
         ),
-        "3.12": (
-            "crt-base|key-base|load"
-        ),
-        "3.12.1": (
-            "crt|alias|key|ocsp|issuer|sctl|ocsp-update"
-        ),
+        "3.12": ("crt-base|key-base|load"),
+        "3.12.1": ("crt|alias|key|ocsp|issuer|sctl|ocsp-update"),
         "4.2": (
             "acl|backlog|balance|balance url_param|bind|capture|capture cookie|capture request|"
             "capture request header|capture response|capture response header|clitcpka-cnt|clitcpka-idle|"
@@ -526,12 +470,8 @@ MANUALS: dict[str, dict[str, str]] = {
             "send-proxy-v2-ssl|send-proxy-v2-ssl-cn|shard|sigalgs|slowstart|sni|source|ssl|ssl-max-ver|"
             "ssl-min-ver|ssl-reuse|stick|socks4|tcp-ut|tfo|track|tls-tickets|verify|verifyhost|weight|ws"
         ),
-        "5.3.2": (
-            "resolvers|accepted_payload_size|nameserver|parse-resolv-conf|hold|resolve_retries|timeout"
-        ),
-        "6.2.1": (
-            "cache|total-max-size|max-object-size|max-age|process-vary|max-secondary-entries"
-        ),
+        "5.3.2": ("resolvers|accepted_payload_size|nameserver|parse-resolv-conf|hold|resolve_retries|timeout"),
+        "6.2.1": ("cache|total-max-size|max-object-size|max-age|process-vary|max-secondary-entries"),
         "7.3.1": (
             "51d.single|add|add_item|aes_gcm_dec|aes_gcm_enc|and|b64dec|base64|be2dec|be2hex|bool|bytes|"
             "capture-req|capture-res|concat|cpl|crc32|crc32c|cut_crlf|da-csv-conv|debug|digest|div|djb2|even|"
@@ -639,35 +579,19 @@ MANUALS: dict[str, dict[str, str]] = {
             "internal.htx_blk.data|internal.htx_blk.hdrname|internal.htx_blk.hdrval|internal.htx_blk.start_line|"
             "internal.strm.is_htx"
         ),
-        "9.1": (
-            "filter|filter trace"
-        ),
-        "9.2": (
-            "filter|filter compression"
-        ),
-        "9.3": (
-            "filter|filter spoe"
-        ),
-        "9.4": (
-            "filter|filter cache"
-        ),
-        "9.5": (
-            "filter|filter fcgi-app"
-        ),
-        "9.6": (
-            "filter|filter opentracing"
-        ),
-        "9.7": (
-            "filter|filter bwlim-in|filter bwlim-out"
-        ),
+        "9.1": ("filter|filter trace"),
+        "9.2": ("filter|filter compression"),
+        "9.3": ("filter|filter spoe"),
+        "9.4": ("filter|filter cache"),
+        "9.5": ("filter|filter fcgi-app"),
+        "9.6": ("filter|filter opentracing"),
+        "9.7": ("filter|filter bwlim-in|filter bwlim-out"),
         "10.1.1": (
             "fcgi-app|acl|docroot|index|log-stderr|log-stderr global|pass-header|path-info|option|"
             "option get-values|no option|no option get-values|option keep-conn|no option keep-conn|"
             "option max-reqs|option mpxs-conns|no option mpxs-conns|set-param"
         ),
-        "10.1.2": (
-            "use-fcgi-app"
-        ),
+        "10.1.2": ("use-fcgi-app"),
     },
     "3.2": {
         "3.1": (
@@ -735,8 +659,7 @@ MANUALS: dict[str, dict[str, str]] = {
             "tune.zlib.windowsize"
         ),
         "3.3": (
-            "anonkey|debug.counters|force-cfg-parser-pause|quick-exit|quiet|warn-blocked-traffic-after|"
-            "zero-warning"
+            "anonkey|debug.counters|force-cfg-parser-pause|quick-exit|quiet|warn-blocked-traffic-after|zero-warning"
         ),
         "3.4": (
             "httpclient.resolvers.disabled|httpclient.resolvers.id|httpclient.resolvers.prefer|"
@@ -843,12 +766,8 @@ MANUALS: dict[str, dict[str, str]] = {
             "sigalgs|slowstart|sni|source|ssl|ssl-max-ver|ssl-min-ver|ssl-reuse|stick|strict-maxconn|socks4|"
             "tcp-ut|tfo|track|tls-tickets|verify|verifyhost|weight|ws"
         ),
-        "5.3.2": (
-            "resolvers|accepted_payload_size|nameserver|parse-resolv-conf|hold|resolve_retries|timeout"
-        ),
-        "6.2.1": (
-            "cache|max-age|max-object-size|max-secondary-entries|process-vary|total-max-size"
-        ),
+        "5.3.2": ("resolvers|accepted_payload_size|nameserver|parse-resolv-conf|hold|resolve_retries|timeout"),
+        "6.2.1": ("cache|max-age|max-object-size|max-secondary-entries|process-vary|total-max-size"),
         "7.3.1": (
             "51d.single|add|add_item|aes_gcm_dec|aes_gcm_enc|and|b64dec|base2|base64|be2dec|le2dec|be2hex|bool|"
             "bytes|capture-req|capture-res|concat|cpl|crc32|crc32c|cut_crlf|da-csv-conv|date|debug|digest|div|"
@@ -960,76 +879,37 @@ MANUALS: dict[str, dict[str, str]] = {
             "internal.htx_blk.data|internal.htx_blk.hdrname|internal.htx_blk.hdrval|internal.htx_blk.start_line|"
             "internal.strm.is_htx"
         ),
-        "8.3.5": (
-            "log-profile|log-tag|on"
-        ),
-        "9.1": (
-            "filter|filter trace"
-        ),
-        "9.2": (
-            "filter|filter compression"
-        ),
-        "9.3": (
-            "filter|filter spoe"
-        ),
-        "9.4": (
-            "filter|filter cache"
-        ),
-        "9.5": (
-            "filter|filter fcgi-app"
-        ),
-        "9.6": (
-            "filter|filter opentracing"
-        ),
-        "9.7": (
-            "filter|filter bwlim-in|filter bwlim-out"
-        ),
+        "8.3.5": ("log-profile|log-tag|on"),
+        "9.1": ("filter|filter trace"),
+        "9.2": ("filter|filter compression"),
+        "9.3": ("filter|filter spoe"),
+        "9.4": ("filter|filter cache"),
+        "9.5": ("filter|filter fcgi-app"),
+        "9.6": ("filter|filter opentracing"),
+        "9.7": ("filter|filter bwlim-in|filter bwlim-out"),
         "10.1.1": (
             "fcgi-app|acl|docroot|index|log-stderr|log-stderr global|pass-header|path-info|option|"
             "option get-values|no option|no option get-values|option keep-conn|no option keep-conn|"
             "option max-reqs|option mpxs-conns|no option mpxs-conns|set-param"
         ),
-        "10.1.2": (
-            "use-fcgi-app"
-        ),
-        "11.1": (
-            "stick-table|stick-table type|table"
-        ),
-        "11.2": (
-            "peers|bind|disabled|default-bind|default-server|enabled|log|peer|server|shards|table"
-        ),
-        "12.1": (
-            "traces|trace"
-        ),
-        "12.2": (
-            "userlist|group|user"
-        ),
-        "12.3": (
-            "mailers|mailer|timeout|timeout mail"
-        ),
-        "12.4": (
-            "http-errors|errorfile"
-        ),
-        "12.5": (
-            "ring|backing-file|description|format|maxlen|server|size|timeout|timeout connect|timeout server"
-        ),
+        "10.1.2": ("use-fcgi-app"),
+        "11.1": ("stick-table|stick-table type|table"),
+        "11.2": ("peers|bind|disabled|default-bind|default-server|enabled|log|peer|server|shards|table"),
+        "12.1": ("traces|trace"),
+        "12.2": ("userlist|group|user"),
+        "12.3": ("mailers|mailer|timeout|timeout mail"),
+        "12.4": ("http-errors|errorfile"),
+        "12.5": ("ring|backing-file|description|format|maxlen|server|size|timeout|timeout connect|timeout server"),
         "12.6": (
             "log-forward|backlog|bind|dgram-bind|log|log global|maxconn|timeout|timeout client|option|"
             "option assume-rfc6587-ntf|option dont-parse-log|option host"
         ),
-        "12.7": (
-            "crt-store|crt-base|key-base|load"
-        ),
-        "12.7.1": (
-            "crt|acme|alias|domains|key|ocsp|issuer|sctl|ocsp-update"
-        ),
+        "12.7": ("crt-store|crt-base|key-base|load"),
+        "12.7.1": ("crt|acme|alias|domains|key|ocsp|issuer|sctl|ocsp-update"),
         "12.8": (
-            "acme|account-key|acme-vars|bits|challenge|contact|curves|directory|keytype|map|provider-name|"
-            "reuse-key"
+            "acme|account-key|acme-vars|bits|challenge|contact|curves|directory|keytype|map|provider-name|reuse-key"
         ),
-        "12.9": (
-            "program|command|user|group|option|option start-on-reload|no option|no option start-on-reload"
-        ),
+        "12.9": ("program|command|user|group|option|option start-on-reload|no option|no option start-on-reload"),
     },
     "3.4": {
         "3.1": (
@@ -1111,8 +991,7 @@ MANUALS: dict[str, dict[str, str]] = {
             "tune.zlib.memlevel|tune.zlib.windowsize"
         ),
         "3.3": (
-            "anonkey|debug.counters|force-cfg-parser-pause|quick-exit|quiet|warn-blocked-traffic-after|"
-            "zero-warning"
+            "anonkey|debug.counters|force-cfg-parser-pause|quick-exit|quiet|warn-blocked-traffic-after|zero-warning"
         ),
         "3.4": (
             "httpclient.resolvers.disabled|httpclient.resolvers.id|httpclient.resolvers.prefer|"
@@ -1222,12 +1101,8 @@ MANUALS: dict[str, dict[str, str]] = {
             "ssl-min-ver|ssl-reuse|stick|strict-maxconn|socks4|tcp-md5sig|tcp-ut|tfo|track|tls-tickets|verify|"
             "verifyhost|weight|ws"
         ),
-        "5.3.2": (
-            "resolvers|accepted_payload_size|nameserver|parse-resolv-conf|hold|resolve_retries|timeout"
-        ),
-        "6.2.1": (
-            "cache|max-age|max-object-size|max-secondary-entries|process-vary|total-max-size"
-        ),
+        "5.3.2": ("resolvers|accepted_payload_size|nameserver|parse-resolv-conf|hold|resolve_retries|timeout"),
+        "6.2.1": ("cache|max-age|max-object-size|max-secondary-entries|process-vary|total-max-size"),
         "7.3.1": (
             "51d.single|add|add_item|aes_cbc_dec|aes_cbc_enc|aes_gcm_dec|aes_gcm_enc|and|b64dec|base2|base64|"
             "be2dec|le2dec|be2hex|bool|bytes|capture-req|capture-res|concat|cpl|crc32|crc32c|cut_crlf|"
@@ -1348,66 +1223,32 @@ MANUALS: dict[str, dict[str, str]] = {
             "internal.htx_blk.data|internal.htx_blk.hdrname|internal.htx_blk.hdrval|internal.htx_blk.start_line|"
             "internal.strm.is_htx"
         ),
-        "8.3.5": (
-            "log-profile|log-tag|on"
-        ),
-        "9.1": (
-            "filter|filter trace"
-        ),
-        "9.2": (
-            "filter|filter comp-req|filter comp-res|filter compression"
-        ),
-        "9.3": (
-            "filter|filter spoe"
-        ),
-        "9.4": (
-            "filter|filter cache"
-        ),
-        "9.5": (
-            "filter|filter fcgi-app"
-        ),
-        "9.6": (
-            "filter|filter opentracing"
-        ),
-        "9.7": (
-            "filter|filter bwlim-in|filter bwlim-out"
-        ),
+        "8.3.5": ("log-profile|log-tag|on"),
+        "9.1": ("filter|filter trace"),
+        "9.2": ("filter|filter comp-req|filter comp-res|filter compression"),
+        "9.3": ("filter|filter spoe"),
+        "9.4": ("filter|filter cache"),
+        "9.5": ("filter|filter fcgi-app"),
+        "9.6": ("filter|filter opentracing"),
+        "9.7": ("filter|filter bwlim-in|filter bwlim-out"),
         "10.1.1": (
             "fcgi-app|acl|docroot|index|log-stderr|log-stderr global|pass-header|path-info|option|"
             "option get-values|no option|no option get-values|option keep-conn|no option keep-conn|"
             "option max-reqs|option mpxs-conns|no option mpxs-conns|set-param"
         ),
-        "10.1.2": (
-            "use-fcgi-app"
-        ),
-        "11.1": (
-            "stick-table|stick-table type|table"
-        ),
-        "11.2": (
-            "peers|bind|disabled|default-bind|default-server|enabled|log|peer|server|shards|table"
-        ),
-        "12.1": (
-            "traces|trace"
-        ),
-        "12.2": (
-            "userlist|group|user"
-        ),
-        "12.3": (
-            "mailers|mailer|timeout|timeout mail"
-        ),
-        "12.4": (
-            "http-errors|errorfile"
-        ),
-        "12.5": (
-            "ring|backing-file|description|format|maxlen|server|size|timeout|timeout connect|timeout server"
-        ),
+        "10.1.2": ("use-fcgi-app"),
+        "11.1": ("stick-table|stick-table type|table"),
+        "11.2": ("peers|bind|disabled|default-bind|default-server|enabled|log|peer|server|shards|table"),
+        "12.1": ("traces|trace"),
+        "12.2": ("userlist|group|user"),
+        "12.3": ("mailers|mailer|timeout|timeout mail"),
+        "12.4": ("http-errors|errorfile"),
+        "12.5": ("ring|backing-file|description|format|maxlen|server|size|timeout|timeout connect|timeout server"),
         "12.6": (
             "log-forward|backlog|bind|dgram-bind|log|log global|maxconn|timeout|timeout client|option|"
             "option assume-rfc6587-ntf|option dont-parse-log|option host"
         ),
-        "12.7": (
-            "crt-store|crt-base|key-base|load"
-        ),
+        "12.7": ("crt-store|crt-base|key-base|load"),
         "12.7.1": (
             "crt|acme|alias|domains|ips|key|ocsp|issuer|sctl|ocsp-update|jwt|generate-dummy|keytype|bits|curves"
         ),

@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 # A reload of a large configuration takes seconds; nothing else takes long.
@@ -273,3 +273,124 @@ def reload(master: str) -> Reload:
     found = re.search(r"^Success=([01])", answer, re.MULTILINE)
     log = re.sub(r"^(Success=\d|--)\s*$", "", answer, flags=re.MULTILINE).strip()
     return Reload(found.group(1) == "1" if found else None, log)
+
+
+# --- Changes at run time -----------------------------------------------------------------------------------
+
+# How success looks, by the beginning of the command; nothing is said otherwise.
+_SUCCESS = (
+    (re.compile(r"add server "), r"^New server registered"),
+    (re.compile(r"set server \S+ addr "), r"changed from|no need to change"),
+)
+
+# How much fits into one line or payload, with room for the command (tune.bufsize is 16384).
+_PIECE = 14000
+
+# How long a server must be without sessions: a polling client is away for a moment between two polls, in seconds.
+_QUIET = 0.5
+
+
+def command(master: str, pid: int, text: str) -> None:
+    """Have one worker carry out one command. Raises `RuntimeFailure` with HAProxy's words where it refuses."""
+    pattern = next((success for begin, success in _SUCCESS if begin.match(text)), r"\A\Z")
+    _expect(tell(master, pid, text), text, pattern)
+
+
+def patterns(master: str, pid: int, kind: str, path: str) -> tuple[str, ...] | None:
+    """The entries of a map or an ACL (`kind`) that were loaded from a file, None where this worker has none of it."""
+    answer = tell(master, pid, f"show {kind} {path}")
+    if answer.startswith(("Unknown", "Missing")):
+        return None
+    return tuple(line.split(" ", 1)[1].strip() for line in answer.splitlines() if line.startswith("0x") and " " in line)
+
+
+def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Sequence[str]) -> None:
+    """Give a map or an ACL these entries, all at once: lookups see the old ones until the last is there.
+
+    Raises `RuntimeFailure`; then the old ones stay.
+    """
+    prepare = f"prepare {kind} {path}"
+    found = re.search(r"^New version created: (\d+)", tell(master, pid, prepare), re.MULTILINE)
+    if not found:
+        raise RuntimeFailure(f"HAProxy refused `{prepare}`")
+    version = f"@{found.group(1)} {path}"
+    piece: list[str] = []
+    for number, entry in enumerate(entries):
+        # Only maps take a payload; an ACL's entries are commands.
+        piece.append(entry if kind == "map" else f"add acl {version} {_escape(entry)}")
+        if number + 1 == len(entries) or sum(map(len, piece)) + len(entries[number + 1]) > _PIECE / 2:
+            if kind == "map":
+                _expect(tell(master, pid, f"add map {version}", "\n".join(piece)), f"add map {version}", r"\A\Z")
+            else:
+                _expect(tell(master, pid, f"; @!{pid} ".join(piece)), piece[0], r"\A\s*\Z")
+            piece = []
+    command(master, pid, f"commit {kind} {version}")
+
+
+def _escape(word: str) -> str:
+    return re.sub(r"([\\;\s#\"'])", r"\\\1", word)
+
+
+def remove_servers(
+    master: str, pid: int, names: Sequence[tuple[str, str]], drain_time: float | None
+) -> list[tuple[str, str]]:
+    """Take servers (backend, server) out; returns those that still serve sessions and drain until they are done.
+
+    All get no new clients from now on. With `drain_time` (seconds) sessions that last longer are shut down; without,
+    they last as long as they like, and another run removes the server. Raises `RuntimeFailure`.
+    """
+    for backend, server in names:
+        command(master, pid, f"set server {backend}/{server} state drain")
+    waiting = dict.fromkeys(names, 0.0)
+    limit = time.monotonic() + (drain_time or 0)
+    while waiting:
+        now, found = time.monotonic(), servers(master, pid)
+        for name, since in list(waiting.items()):
+            there = found.get(name)
+            if there is None:
+                del waiting[name]
+            elif there.sessions:
+                waiting[name] = 0.0
+            elif not since:
+                waiting[name] = now
+            elif now - since >= _QUIET and _delete(master, pid, *name):
+                del waiting[name]
+        busy = [name for name, since in waiting.items() if not since]
+        if busy and now > limit:
+            if drain_time is None:
+                return list(waiting)
+            for backend, server in busy:
+                tell(master, pid, f"shutdown sessions server {backend}/{server}")
+            if now > limit + _TIMEOUT:
+                raise RuntimeFailure(f"{'/'.join(busy[0])} has sessions that do not end")
+        if waiting:
+            time.sleep(0.1)
+    return []
+
+
+def _delete(master: str, pid: int, backend: str, server: str) -> bool:
+    """Delete a server without sessions; False where one came after all, and then it drains on."""
+    place = f"{backend}/{server}"
+    command(master, pid, f"set server {place} state maint")
+    limit = time.monotonic() + 5
+    while True:
+        answer = tell(master, pid, f"del server {place}")
+        if "deleted" in answer:
+            return True
+        if "still has connections" not in answer and "still" not in answer:
+            command(master, pid, f"set server {place} state drain")
+            raise RuntimeFailure(f"HAProxy refused `del server {place}`: {' '.join(answer.split())}")
+        if time.monotonic() > limit:
+            command(master, pid, f"set server {place} state drain")
+            return False
+        time.sleep(0.05)
+
+
+def end_sessions(master: str, pid: int, seconds: float) -> int:
+    """Shut down a worker's sessions one after the other, spread over this time; returns how many there were."""
+    found = re.findall(r"^(0x[0-9a-f]+): proto=(?!unix)", tell(master, pid, "show sess"), re.MULTILINE)
+    for session in found:
+        with contextlib.suppress(RuntimeFailure):  # the worker ends with its last one
+            tell(master, pid, f"shutdown session {session}")
+        time.sleep(seconds / len(found))
+    return len(found)

@@ -1,0 +1,352 @@
+"""What can be done at run time is done at run time, read back, and done by a reload where it does not work."""
+
+import os
+import subprocess
+import threading
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply, runtime, sections
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+from fake import FakeEdge
+from test_apply import files, read, target  # noqa: F401 # a fixture
+
+OPTIONS = "check inter 2s"
+
+
+def configuration(*servers, **more):
+    backend = {"balance": "roundrobin", "default-server": OPTIONS, "server": list(servers), **more}
+    web = {"bind": "127.0.0.1:0", "default_backend": "chat"}
+    return sections.from_data({"frontend": {"web": web}, "backend": {"chat": backend}})
+
+
+N1, N2, N3 = "n1 10.0.0.1:3000", "n2 10.0.0.2:3000", "n3 10.0.0.3:3000"
+ONE = configuration(N1, N2)
+
+
+@pytest.fixture
+def edge(target, monkeypatch):  # noqa: F811
+    """An edge that serves two servers."""
+    monkeypatch.setattr(apply, "_SETTLE", 2.0)
+    monkeypatch.setattr(runtime, "_QUIET", 0.05)
+    apply.apply(ONE, target)
+    edge = FakeEdge(target)
+    edge.load()
+    yield edge
+    edge.stop()
+
+
+def change(target, wanted, **more):  # noqa: F811
+    """Apply, and expect that a second run has nothing to do."""
+    outcome = apply.apply(wanted, target, **more)
+    assert apply.apply(wanted, target).action == "unchanged"
+    return outcome
+
+
+def test_a_server_is_added_with_its_defaults_and_its_checks(target, edge):  # noqa: F811
+    sent = change(target, configuration(N1, N2, N3 + " weight 5"))
+    assert (sent.action, edge.reloads) == ("runtime", 0)
+    assert sent.steps[0].commands == (
+        "add server chat/n3 10.0.0.3:3000 check inter 2s weight 5",
+        "enable health chat/n3",
+        "enable server chat/n3",
+    )
+    assert edge.servers["chat", "n3"]["admin"] == 0
+    assert N3 in read(target.path) == read(target.good) or N3 in read(target.good)
+
+
+def test_the_plan_is_the_same_in_check_mode_and_touches_nothing(target, edge):  # noqa: F811
+    wanted = configuration("n1 10.0.0.9:3000 weight 7 maxconn 20 disabled")
+    edge.sessions = {"n1": 5, "n2": 3}
+    before = files(target)
+    foreseen = apply.apply(wanted, target, check_mode=True)
+    assert files(target) == before
+    assert not [asked for asked in edge.asked if "set " in asked or "del " in asked]
+    done = apply.apply(wanted, target)
+    assert (foreseen.action, foreseen.steps, foreseen.reasons) == (done.action, done.steps, done.reasons)
+    assert [(step.commands[0], step.sessions) for step in foreseen.steps] == [
+        ("set server chat/n1 addr 10.0.0.9 port 3000", 5),
+        ("set server chat/n1 weight 7", 5),
+        ("set maxconn server chat/n1 20", 5),
+        ("set server chat/n1 state maint", 5),
+        ("set server chat/n2 state drain", 3),
+    ]
+
+
+def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):  # noqa: F811
+    edge.sessions = {"n2": 3}
+    wanted = configuration(N1)
+    outcome = apply.apply(wanted, target)
+    assert (outcome.action, outcome.leaving) == ("runtime", ("chat/n2",))
+    assert edge.servers["chat", "n2"]["admin"] == 8
+    again = apply.apply(wanted, target)
+    assert (again.action, again.leaving, edge.sessions) == ("unchanged", ("chat/n2",), {"n2": 3})
+    edge.sessions = {}
+    assert apply.apply(wanted, target).leaving == ()
+    assert ("chat", "n2") not in edge.servers
+    assert edge.reloads == 0
+
+
+def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):  # noqa: F811
+    edge.sessions = {"n2": 3}
+    outcome = apply.apply(configuration(N1), target, policy=apply.Policy(drain_time=0.3))
+    assert (outcome.action, outcome.leaving, edge.sessions) == ("runtime", (), {})
+    assert ("chat", "n2") not in edge.servers
+
+
+def test_a_server_that_comes_back_while_it_drains_needs_a_reload(target, edge):  # noqa: F811
+    edge.sessions = {"n2": 3}
+    apply.apply(configuration(N1), target)
+    outcome = change(target, ONE)
+    assert (outcome.action, edge.reloads) == ("reload", 1)
+    assert "on its way out" in outcome.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        (configuration(N1, N2 + " backup"), "backend chat: server n2: its options"),
+        (
+            configuration(N1, N2, timeout={"server": "5s"}),
+            "backend chat: `timeout server` is new or changed (haproxy_sec",
+        ),
+        (configuration(N1, N2, "n3 node.example:3000"), "backend chat: `server n3` is new"),
+        (configuration(N1, N2, balance="static-rr"), "backend chat: `balance` is new or changed"),
+        (configuration(N1, N2, **{"use-server": "n1 if TRUE"}), "backend chat: `use-server` is new"),
+    ],
+)
+def test_a_reload_has_its_reason(target, edge, wanted, reason):  # noqa: F811
+    foreseen = apply.apply(wanted, target, check_mode=True)
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads, foreseen.reasons) == ("reload", 1, outcome.reasons)
+    assert any(said.startswith(reason) for said in outcome.reasons), outcome.reasons
+    assert (outcome.connections, outcome.steps) == (42, ())
+
+
+def test_a_backend_that_takes_no_servers_at_run_time_is_reloaded(target, edge):  # noqa: F811
+    change(target, configuration(N1, N2, balance="source"))
+    outcome = change(target, configuration(N1, N2, N3, balance="source"))
+    assert outcome.reasons == ["backend chat: server n3 is new, and `balance source` takes no servers at run time"]
+    consistent = {"balance": "source", "hash-type": "consistent"}
+    change(target, configuration(N1, N2, **consistent))
+    assert change(target, configuration(N1, N2, N3, **consistent)).action == "runtime"
+
+
+def test_a_reason_never_tells_a_value(target, edge):  # noqa: F811
+    wanted = sections.from_data({"userlist": {"u": {"user": "admin insecure-password hunter2"}}})
+    both = type(ONE)((*ONE.sections, *wanted.sections))
+    change(target, both)
+    changed = sections.from_data({"userlist": {"u": {"user": "admin insecure-password hunter3"}}})
+    reasons = change(target, type(ONE)((*ONE.sections, *changed.sections))).reasons
+    assert "hunter" not in str(reasons)
+
+
+@pytest.mark.parametrize(
+    "what", ["set server chat/n1 weight 9", "set server chat/n1 state drain", "del server chat/n2"]
+)
+def test_a_worker_that_was_changed_by_somebody_else_is_put_right(target, edge, what):  # noqa: F811
+    if what.startswith("del"):
+        edge.worker("set server chat/n2 state maint", "")
+    edge.worker(what, "")
+    outcome = change(target, ONE)
+    assert (outcome.action, edge.reloads) == ("runtime", 0)
+    assert edge.servers["chat", "n1"]["weight"] == "1"
+
+
+def test_a_refused_step_is_done_by_a_reload_and_said_so(target, edge):  # noqa: F811
+    edge.refuse_commands = "add server"
+    outcome = change(target, configuration(N1, N2, N3))
+    assert (outcome.action, edge.reloads) == ("reload", 1)
+    assert "Not allowed at this moment" in outcome.reasons[-1]
+    assert ("chat", "n3") in edge.servers
+
+
+def test_a_step_that_did_not_happen_is_noticed_by_reading_back(target, edge):  # noqa: F811
+    edge.ignore_commands = "set server chat/n1 weight"
+    outcome = apply.apply(configuration(N1 + " weight 9", N2), target)
+    assert (outcome.action, edge.reloads) == ("reload", 1)
+    assert "read back after the commands, this is not so: server chat/n1 gets weight 9" in outcome.reasons[-1]
+
+
+def test_when_step_and_reload_are_refused_everything_is_as_before(target, edge):  # noqa: F811
+    before = files(target)
+    edge.refuse_commands, edge.refuse = "add server", True
+    with pytest.raises(ConfigurationError, match="refused the reload"):
+        apply.apply(configuration(N1 + " weight 9", N2, N3), target)
+    assert files(target) == before
+    assert edge.servers["chat", "n1"]["weight"] == "1"
+    edge.refuse_commands, edge.refuse = (), False
+    assert apply.apply(ONE, target).action == "unchanged"
+
+
+def test_what_was_interrupted_between_file_and_worker_is_finished(target, edge, monkeypatch):  # noqa: F811
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    wanted = configuration(N1 + " weight 9", N2, N3)
+    with monkeypatch.context() as patch:
+        patch.setattr(apply, "carry_out", killed)
+        with pytest.raises(KeyboardInterrupt):
+            apply.apply(wanted, target)
+    assert N3 in read(target.path)
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads) == ("runtime", 0)
+    assert len(outcome.steps) == 2
+
+
+def test_what_was_interrupted_before_the_reload_is_reloaded(target, edge, monkeypatch):  # noqa: F811
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    wanted = configuration(N1 + " backup", N2)
+    with monkeypatch.context() as patch:
+        patch.setattr(apply, "_reload", killed)
+        with pytest.raises(KeyboardInterrupt):
+            apply.apply(wanted, target)
+    outcome = change(target, wanted)
+    assert outcome.reasons == ["the file is right, but the serving worker has loaded another configuration"]
+    assert edge.reloads == 1
+
+
+def test_a_file_changed_by_hand_is_kept_shown_and_replaced(target, edge):  # noqa: F811
+    with open(target.path, "a") as file:
+        file.write("# mine\nfrontend mine\n    bind :99\n")
+    mine = read(target.path)
+    outcome = change(target, ONE)
+    assert (outcome.action, edge.reloads, outcome.before) == ("reload", 1, mine)
+    assert "changed by hand" in outcome.reasons[0]
+    assert "frontend mine is gone" in outcome.reasons
+    assert read(target.by_hand) == mine
+    assert "mine" not in read(target.path)
+
+
+def test_a_process_that_was_started_with_another_file_is_reloaded(target, edge):  # noqa: F811
+    edge.serving = ""
+    assert change(target, ONE).action == "reload"
+
+
+def pem(name):
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout - -out - -subj".split()
+    )
+    return subprocess.run([*command, f"/CN={name}"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def secure(target, edge, tmp_path):  # noqa: F811
+    """A configuration with a folder of certificates, and that folder."""
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    (folder / "site.pem").write_text(pem("one"))
+    wanted = sections.from_data({"frontend": {"web": {"bind": f"127.0.0.1:0 ssl crt {folder}/site.pem crt {folder}"}}})
+    change(target, wanted)
+    edge.reloads = 0
+    return wanted, folder
+
+
+def test_certificates_are_replaced_added_and_removed_at_run_time(target, edge, secure):  # noqa: F811
+    wanted, folder = secure
+    (folder / "site.pem").write_text(pem("two"))
+    (folder / "more.pem").write_text(pem("more"))
+    foreseen = apply.apply(wanted, target, check_mode=True)
+    assert "PRIVATE" not in str([(step.what, step.commands) for step in foreseen.steps])
+    outcome = change(target, wanted)
+    assert [step.what for step in outcome.steps] == [
+        f"certificate {folder}/site.pem is replaced",
+        f"certificate {folder}/more.pem is added",
+    ]
+    (folder / "more.pem").unlink()
+    assert change(target, wanted).reasons == [f"certificate {folder}/more.pem is removed"]
+    assert edge.reloads == 0
+
+
+def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):  # noqa: F811
+    table = tmp_path / "hosts.map"
+    table.write_text("# hosts\na.example  one\n")
+    wanted = sections.from_data(
+        {"frontend": {"web": {"bind": "127.0.0.1:0", "http-request": f"set-header X %[path,map({table})]"}}}
+    )
+    change(target, wanted)
+    table.write_text("".join(f"host{number}.example value of {number}\n" for number in range(2000)))
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads, len(edge.patterns[str(table)])) == ("runtime", 1, 2000)
+    assert max(map(len, edge.asked)) < 16384
+
+
+def test_a_map_that_rules_change_is_compared_with_the_file_that_was_loaded(target, edge, tmp_path):  # noqa: F811
+    table = tmp_path / "seen.map"
+    table.write_text("a 1\n")
+    rules = [f"set-map({table}) %[src] 1", f"set-header X %[path,map({table})]"]
+    wanted = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "http-request": rules}}})
+    change(target, wanted)
+    edge.patterns[str(table)].append("b 2")
+    assert apply.apply(wanted, target).action == "unchanged"
+    table.write_text("a 2\n")
+    assert change(target, wanted).action == "reload"
+
+
+def test_too_many_old_workers_are_warned_of_and_then_refused(target, edge):  # noqa: F811
+    wanted, policy = configuration(N1, N2, timeout={"server": "5s"}), apply.Policy(workers=5)
+    edge.old_workers = 4
+    before = files(target)
+    assert "4 old workers still serve" in apply.apply(wanted, target, check_mode=True, policy=policy).warnings[0]
+    edge.old_workers = 5
+    with pytest.raises(ConfigurationError, match=r"5 old workers still serve, the oldest for 4 h, with 3 connections"):
+        apply.apply(wanted, target, policy=policy)
+    assert (files(target), edge.reloads) == (before, 0)
+    allowed = apply.apply(wanted, target, policy=policy._replace(drain_time=0.1))
+    assert (allowed.action, edge.reloads) == ("reload", 1)
+
+
+def test_a_master_that_answers_garbage_changes_nothing(target, edge):  # noqa: F811
+    edge.answer = lambda _question: "\x00\xff garbage"
+    before = files(target)
+    with pytest.raises(ConfigurationError, match="knows of no worker"):
+        apply.apply(configuration(N1), target)
+    assert files(target) == before
+
+
+def test_the_socket_of_another_haproxy_is_left_alone(target, edge):  # noqa: F811
+    edge.file = "/etc/other.cfg"
+    before = files(target)
+    with pytest.raises(ConfigurationError, match=r"runs /etc/other\.cfg, not .*haproxy\.cfg"):
+        apply.apply(configuration(N1), target)
+    assert (files(target), edge.reloads) == (before, 0)
+    assert apply.apply(configuration(N1), target, restart=True).action == "start"
+
+
+def test_a_worker_that_hangs_changes_nothing(target, edge, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(runtime, "_TIMEOUT", 0.2)
+    edge.hang = "@!7 show"
+    before = files(target)
+    with pytest.raises(ConfigurationError, match="no worker has loaded it"):
+        apply.apply(configuration(N1), target)
+    assert files(target) == before
+
+
+def test_runs_at_the_same_time_take_turns(target, edge):  # noqa: F811
+    def run():
+        with apply.turn(target.path):
+            outcomes.append(apply.apply(configuration(N1, N2, N3), target).action)
+
+    outcomes = []
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["runtime", "unchanged", "unchanged", "unchanged"]
+
+
+def test_a_full_disk_stops_a_change_before_the_worker_hears_of_it(target, edge, monkeypatch):  # noqa: F811
+    before, replace = files(target), os.replace
+
+    def full(source, destination):
+        if destination == target.path:
+            raise OSError(28, "No space left on device")
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        apply.apply(configuration(N1, N2, N3), target)
+    assert files(target) == before
+    assert ("chat", "n3") not in edge.servers
