@@ -312,7 +312,7 @@ commands:
   type: list
   elements: dict
   returned: state is present or absent
-  sample: [{"what": "server chat_http/n2 gets weight 5", "commands": ["set server chat_http/n2 weight 5"], "sessions": 12}]
+  sample: [{"what": "server chat/n2 gets weight 5", "commands": ["set server chat/n2 weight 5"], "sessions": 12}]
 connections:
   description: Connections of the serving worker. A reload leaves them with it until they end.
   type: int

@@ -258,7 +258,7 @@ def apply(
     if action == "runtime":
         outcome = outcome._replace(
             steps=loud,
-            reasons=[step.what for step in loud] or ["only comments differ"],
+            reasons=planning.shorten(step.what for step in loud) or ["only comments differ"],
             leaving=tuple("/".join(name) for name in leaving),
         )
     if check_mode:

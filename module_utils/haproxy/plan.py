@@ -104,9 +104,15 @@ def plan(present: Configuration, wanted: Configuration, files: Files, observed: 
     steps += _certificates(files, observed)
     steps += _patterns(files, observed)
     if reasons:
-        more = len(reasons) - _MOST_REASONS
-        return Plan((*reasons[:_MOST_REASONS], *([f"and {more} more differences"] if more > 0 else [])))
+        return Plan(tuple(shorten(reasons)))
     return Plan((), tuple(steps))
+
+
+def shorten(reasons: Iterable[str]) -> list[str]:
+    """As many as people read, and how many more there are."""
+    every = list(reasons)
+    more = len(every) - _MOST_REASONS
+    return [*every[:_MOST_REASONS], f"and {more} more"] if more > 0 else every
 
 
 # --- What needs a reload -----------------------------------------------------------------------------------
