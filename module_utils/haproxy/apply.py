@@ -221,7 +221,8 @@ def apply(
     if running and before:
         reasons += plan.reload
     # The same load, as long as everything is done at run time; another one from a reload on.
-    load = present.load if present and not reasons else _load_of(configuration, loaded, before, target.master if running else "")
+    master = target.master if running else ""
+    load = present.load if present and not reasons else _load_of(configuration, loaded, before, master)
     marked = mark(configuration, loaded._replace(load=load))
     text = render(marked)
     change = _Intent(before, configuration, found, loaded, target, policy, records)
@@ -258,7 +259,8 @@ def apply(
     if action == "runtime":
         outcome = outcome._replace(
             steps=loud,
-            reasons=planning.shorten(step.what for step in loud) or ["only comments differ"],
+            reasons=planning.shorten(step.what for step in loud)
+            or ["only the file differs: in comments, or in what the worker has already"],
             leaving=tuple("/".join(name) for name in leaving),
         )
     if check_mode:
