@@ -369,7 +369,6 @@ problems:
 """
 
 import dataclasses
-import grp
 import os
 from typing import Any
 
@@ -378,24 +377,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.haproxy import apply, check, difference, fragments, secrecy, sections, services, store
 from ..module_utils.haproxy.model import Configuration, ConfigurationError
 from ..module_utils.haproxy.syntax import parse, render
-
-# The settings of an edge that no owner has set otherwise.
-SETTINGS: dict[str, Any] = {
-    "listen": {"http": [":80"], "https": [":443"], "quic": [], "policy": [":843", ":10843"]},
-    "statistics": "127.0.0.1:8404",
-    "defaults": True,
-    "comments": True,
-    "tls_profile": "intermediate",
-    "certificates": "/etc/haproxy/certificates",
-    "binary": "/usr/sbin/haproxy",
-    "link": "",
-    "version": "",
-    "master_socket": "/run/haproxy/master.sock",
-    "runtime_socket": "/run/haproxy/admin.sock",
-    "state_directory": "/var/lib/haproxy",
-    "group": "haproxy",
-    "file_descriptors": 20000,
-}
 
 
 class Module(AnsibleModule):
@@ -431,27 +412,11 @@ def edge(settings: dict[str, Any], path: str) -> services.Edge:
     )
 
 
-def target(settings: dict[str, Any], path: str) -> apply.Target:
-    """Where the configuration goes."""
-    try:
-        group = grp.getgrnam(settings["group"]).gr_gid
-    except (KeyError, ValueError):
-        group = -1  # it does not exist yet
-    return apply.Target(
-        path=path,
-        binary=settings["binary"],
-        link=settings["link"],
-        master=settings["master_socket"],
-        state=settings["state_directory"],
-        group=group,
-    )
-
-
 def contribute(module: Module) -> dict[str, Any]:
     """Make this fragment a part of the edge, or take it out."""
     parameters = module.params
     name, path = parameters["fragment"], parameters["path"]
-    own = {key: parameters[key] for key in SETTINGS if parameters[key] is not None}
+    own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
     if own and name != store.OWNER:
         raise ConfigurationError(
             f"{', '.join(own)}: the edge's own, which fragment '{store.OWNER}' sets and fragment '{name}' cannot"
@@ -466,14 +431,14 @@ def contribute(module: Module) -> dict[str, Any]:
         else:
             parts = store.ordered(parts)
         settings = next((part.settings for part in parts if part.name == store.OWNER), None)
-        place = target({**SETTINGS, **(settings or {})}, path)
+        place = apply.target({**store.SETTINGS, **(settings or {})}, path)
         result = {"path": path, "fragments": [part.name for part in parts]}
         if settings is None or (parameters["state"] == "absent" and not os.path.exists(record[0])):
             # Nobody owns the edge (yet), or there is nothing to take out: HAProxy is left alone.
-            module.assemble(parts, SETTINGS)
+            module.assemble(parts, store.SETTINGS)
             reasons = apply.record((record,), module.check_mode)
             return {**result, "changed": bool(reasons), "action": "unchanged", "reasons": reasons, "checked": False}
-        configuration = module.assemble(parts, {**SETTINGS, **settings})
+        configuration = module.assemble(parts, {**store.SETTINGS, **settings})
         drain_time = parameters["drain_time"]
         policy = apply.Policy(None if drain_time < 0 else drain_time, parameters["old_workers"])
         outcome = apply.apply(
@@ -508,7 +473,7 @@ def contribute(module: Module) -> dict[str, Any]:
 def rendered(module: Module) -> dict[str, Any]:
     """The text, without a host."""
     parameters = module.params
-    settings = {key: default if parameters[key] is None else parameters[key] for key, default in SETTINGS.items()}
+    settings = {key: default if parameters[key] is None else parameters[key] for key, default in store.SETTINGS.items()}
     if settings["version"]:
         settings["binary"] = ""  # one that happens to be here is not the one to write for
     part = store.Fragment(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import grp
 import hashlib
 import os
 import re
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import check, files, runtime
 from . import plan as planning
@@ -73,6 +74,22 @@ class Target(NamedTuple):
     def rejected(self) -> str:
         """The last text that was refused, for people to look at."""
         return self.path + ".rejected"
+
+
+def target(settings: dict[str, Any], path: str) -> Target:
+    """Where the configuration goes, by the settings of the edge's owner."""
+    try:
+        group = grp.getgrnam(settings["group"]).gr_gid
+    except (KeyError, ValueError):
+        group = -1  # it does not exist yet
+    return Target(
+        path=path,
+        binary=settings["binary"],
+        link=settings["link"],
+        master=settings["master_socket"],
+        state=settings["state_directory"],
+        group=group,
+    )
 
 
 class Outcome(NamedTuple):
@@ -202,8 +219,8 @@ def apply(
     before = existing(target.path)
     found = files.files(configuration)
     own = dict(configuration.files)
-    others = tuple(path for path in found.others if path not in own)
-    loaded = Marker("", _program(target.binary), _hash(files.digest(others) + str(configuration.files), 8), "")
+    others = tuple(sorted({*found.others, *own}))
+    loaded = Marker("", _program(target.binary), files.digest(others, own), "")
     present = marker_of(before)
     workers = _workers(target, restart)
     running = bool(workers)

@@ -91,11 +91,12 @@ def files(configuration: Configuration) -> Files:
     return Files(certificates, readable, tuple(folders), tuple(sorted(others)))
 
 
-def digest(paths: tuple[str, ...]) -> str:
-    """A hash of these files and their contents."""
+def digest(paths: tuple[str, ...], contents: dict[str, str]) -> str:
+    """A hash of these files: of their contents as they are to be, or else as they are."""
     total = hashlib.sha256()
     for path in paths:
-        total.update(path.encode() + hashlib.sha256(_read(path)).digest())
+        content = contents[path].encode(errors="surrogateescape") if path in contents else _read(path)
+        total.update(path.encode() + hashlib.sha256(content).digest())
     return total.hexdigest()[:8]
 
 

@@ -14,6 +14,24 @@ from .model import ConfigurationError
 # The fragment of whoever owns the edge; it alone holds the edge's settings.
 OWNER = "edge"
 
+# The settings of an edge that no owner has set otherwise.
+SETTINGS: dict[str, Any] = {
+    "listen": {"http": [":80"], "https": [":443"], "quic": [], "policy": [":843", ":10843"]},
+    "statistics": "127.0.0.1:8404",
+    "defaults": True,
+    "comments": True,
+    "tls_profile": "intermediate",
+    "certificates": "/etc/haproxy/certificates",
+    "binary": "/usr/sbin/haproxy",
+    "link": "",
+    "version": "",
+    "master_socket": "/run/haproxy/master.sock",
+    "runtime_socket": "/run/haproxy/admin.sock",
+    "state_directory": "/var/lib/haproxy",
+    "group": "haproxy",
+    "file_descriptors": 20000,
+}
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 

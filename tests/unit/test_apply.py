@@ -37,7 +37,7 @@ def target(tmp_path):
 def edge(target, monkeypatch):
     """An edge that serves ONE."""
     assert apply.apply(ONE, target).action == "start"
-    monkeypatch.setattr(apply, "_SETTLE", 2.0)
+    monkeypatch.setattr(apply, "_SETTLE", 10.0)
     edge = FakeEdge(target)
     edge.answer("reload")
     edge.reloads = 0

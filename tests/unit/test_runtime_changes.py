@@ -26,7 +26,7 @@ ONE = configuration(N1, N2)
 @pytest.fixture
 def edge(target, monkeypatch):  # noqa: F811
     """An edge that serves two servers."""
-    monkeypatch.setattr(apply, "_SETTLE", 2.0)
+    monkeypatch.setattr(apply, "_SETTLE", 10.0)
     monkeypatch.setattr(runtime, "_QUIET", 0.05)
     apply.apply(ONE, target)
     edge = FakeEdge(target)
@@ -316,6 +316,7 @@ def test_the_socket_of_another_haproxy_is_left_alone(target, edge):  # noqa: F81
 
 def test_a_worker_that_hangs_changes_nothing(target, edge, monkeypatch):  # noqa: F811
     monkeypatch.setattr(runtime, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(apply, "_SETTLE", 1.0)
     edge.hang = "@!7 show"
     before = files(target)
     with pytest.raises(ConfigurationError, match="no worker has loaded it"):
