@@ -96,6 +96,10 @@ sessions:
   type: dict
   returned: success
   sample: {"chat_polling": 0, "chat_websocket": 12}
+healthy:
+  description: Whether its health checks pass in all backends.
+  type: bool
+  returned: success
 problems:
   description: What has to be mended.
   type: list
@@ -129,10 +133,10 @@ def change(module: AnsibleModule) -> dict[str, Any]:
         "action": outcome.action,
         "commands": [{"what": s.what, "commands": list(s.commands), "sessions": s.sessions} for s in outcome.steps],
     }
-    if module.check_mode:
-        result["sessions"] = standby.sessions(target.master, name)
-    else:
-        result["sessions"] = standby.wait(target.master, name, module.params["wait"], state == "ready")
+    seconds = 0 if module.check_mode else module.params["wait"]
+    there = standby.wait(target.master, name, seconds, healthy=state == "ready")
+    result["sessions"] = {backend: server.sessions for backend, server in there.items()}
+    result["healthy"] = all(server.up for server in there.values())
     if module._diff:
         result["diff"] = difference.compare(outcome.before, outcome.after, path, apply.MARKER)
     return result

@@ -305,6 +305,8 @@ def _addition(backend: str, name: str, server: _Server) -> Step:
 
 def _adjustment(backend: str, name: str, server: _Server, there: runtime.Server) -> Iterator[Step]:
     place, sessions = f"{backend}/{name}", there.sessions
+    if "check" in server.options and not there.checked:
+        yield Step(f"the health of server {place} is checked", (f"enable health {place}",), sessions)
     if (there.address, there.port) != (server.address, server.port):
         command = f"set server {place} addr {server.address} port {server.port}"
         yield Step(f"server {place} moves to {server.address} port {server.port}", (command,), sessions)

@@ -20,6 +20,9 @@ _TIMEOUT = 60.0
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
 _DRAIN = 0x08 | 0x10
 
+# Of srv_check_state: the checks are enabled.
+_CHECKED = 0x04
+
 
 class RuntimeFailure(Exception):
     """A socket that does not answer, or an answer that is a refusal; the text says which and why."""
@@ -52,7 +55,7 @@ class Server(NamedTuple):
 
     `address` and `port` as numbers (a name that the worker has not resolved is an empty address), `weight` as it is now
     (0 to 256), `maxconn` 0 for no limit, `state` one of ready, drain, maint, `up` as its checks say, `sessions` the
-    streams that it serves at this moment.
+    streams that it serves at this moment. `checked`: its health is checked, or would be outside maintenance.
     """
 
     address: str
@@ -62,6 +65,7 @@ class Server(NamedTuple):
     state: str
     up: bool
     sessions: int
+    checked: bool = True
 
 
 class Certificate(NamedTuple):
@@ -181,6 +185,7 @@ def servers(master: str, pid: int) -> dict[tuple[str, str], Server]:
             state="maint" if admin & _MAINTENANCE else "drain" if admin & _DRAIN else "ready",
             up=row["srv_op_state"] != "0",
             sessions=int(figures.get("scur") or 0),
+            checked=bool(int(row["srv_check_state"]) & _CHECKED),
         )
     return found
 

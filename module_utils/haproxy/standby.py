@@ -50,8 +50,8 @@ def enough(servers: dict[tuple[str, str], runtime.Server], name: str, minimum: i
     for backend in sorted(backend for backend, server in servers if server == name):
         others = [
             server
-            for (owner, server), there in servers.items()
-            if owner == backend and server != name and there.up and there.state == "ready" and there.weight
+            for (owner, server), state in servers.items()
+            if owner == backend and server != name and state.up and state.state == "ready" and state.weight
         ]
         if len(others) < minimum:
             left = ", ".join(others) or "none"
@@ -60,24 +60,27 @@ def enough(servers: dict[tuple[str, str], runtime.Server], name: str, minimum: i
         raise ConfigurationError([f"{name} stays in service: {problem}" for problem in problems])
 
 
-def sessions(master: str, name: str) -> dict[str, int]:
-    """Backend → sessions that the server has there, in the serving worker. Raises `RuntimeFailure`."""
+def there(master: str, name: str) -> dict[str, runtime.Server]:
+    """Backend → what the serving worker says of the server there. Raises `RuntimeFailure`."""
     found = runtime.servers(master, runtime.serving(master))
-    return {backend: there.sessions for (backend, server), there in found.items() if server == name}
+    return {backend: state for (backend, server), state in found.items() if server == name}
 
 
-def wait(master: str, name: str, seconds: float, healthy: bool) -> dict[str, int]:
+def wait(master: str, name: str, seconds: float, healthy: bool) -> dict[str, runtime.Server]:
     """Wait, at most so long, until the server has no sessions (or, `healthy`, until its checks pass everywhere).
 
-    Returns its sessions at the end. Raises `RuntimeFailure`.
+    Returns what the worker says in the end. Raises `RuntimeFailure`.
     """
     limit = time.monotonic() + seconds
     since = 0.0
     while True:
         now = time.monotonic()
-        found = runtime.servers(master, runtime.serving(master))
-        own = {backend: there for (backend, server), there in found.items() if server == name}
-        if all(there.up for there in own.values()) if healthy else not any(there.sessions for there in own.values()):
+        own = there(master, name)
+        if (
+            all(server.up for server in own.values())
+            if healthy
+            else not any(server.sessions for server in own.values())
+        ):
             since = since or now
             if healthy or now - since >= _QUIET:
                 break
@@ -86,4 +89,4 @@ def wait(master: str, name: str, seconds: float, healthy: bool) -> dict[str, int
         if now >= limit:
             break
         time.sleep(0.2)
-    return {backend: there.sessions for backend, there in own.items()}
+    return own

@@ -100,8 +100,8 @@ def cookie(line, name):
     return f" cookie {name}" if " cookie " in line else ""
 
 
-def header(value):
-    return BASE.replace("\nfrontend https\n", f"\nfrontend https\n    http-response set-header X-Try {value}\n")
+def header(value, keyword="http-response"):
+    return BASE.replace("\nfrontend https\n", f"\nfrontend https\n    {keyword} set-header X-Try {value}\n")
 
 
 def certificate(name):
@@ -168,7 +168,7 @@ def main():
     os.unlink(f"{CERTIFICATES}/more.pem")
     change("a certificate is removed", "runtime", BASE)
 
-    mapped = header("%[path,map(/etc/haproxy/zero.map,none)] unless { path -f /etc/haproxy/zero.acl }")
+    mapped = header("%[path,map(/etc/haproxy/zero.map,none)] unless { path -f /etc/haproxy/zero.acl }", "http-request")
     write("/etc/haproxy/zero.map", b"/a 1\n")
     write("/etc/haproxy/zero.acl", b"/b\n")
     change("a rule with a map and an ACL", "reload", mapped)

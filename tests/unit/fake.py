@@ -100,7 +100,12 @@ class FakeEdge:
         for section in parse(text).sections:
             for line in section.directives:
                 if line.keyword == "server":
-                    self.add(f"{section.name}/{line.arguments[0]}", line.arguments[1:], "disabled" in line.arguments)
+                    self.add(
+                        f"{section.name}/{line.arguments[0]}",
+                        line.arguments[1:],
+                        "disabled" in line.arguments,
+                        loaded=True,
+                    )
                 for before, word in zip(line.arguments, line.arguments[1:]):
                     if before == "crt":
                         names = (
@@ -111,7 +116,7 @@ class FakeEdge:
                     lines = [line for line in read(path).splitlines() if not line.startswith("#")]
                     self.patterns[path] = [" ".join(line.split(None, 1)) for line in lines]
 
-    def add(self, place, words, maintenance):
+    def add(self, place, words, maintenance, loaded=False):
         host, _, port = words[0].rpartition(":")
         options = dict(zip(words, words[1:]))
         self.servers[tuple(place.split("/"))] = {
@@ -120,6 +125,7 @@ class FakeEdge:
             "weight": options.get("weight", "1"),
             "maxconn": options.get("maxconn", "0"),
             "admin": 1 if maintenance else 0,
+            "checks": 2 if maintenance and not loaded else 6,
             "options": words[1:],
         }
 
@@ -146,7 +152,7 @@ class FakeEdge:
             return rows.getvalue()
         if three == "show servers state":
             rows = [
-                f"3 {backend} 1 {name} {s['addr']} 2 {s['admin']} {s['weight']} 1 17 6 3 3 6 0 0 0 - {s['port']} - 0 0 - - 0"
+                f"3 {backend} 1 {name} {s['addr']} 2 {s['admin']} {s['weight']} 1 17 6 3 3 {s['checks']} 0 0 0 - {s['port']} - 0 0 - - 0"
                 for (backend, name), s in self.servers.items()
             ]
             return "\n".join(["1", f"# {STATE}", *rows])
@@ -167,7 +173,9 @@ class FakeEdge:
         server = self.servers.get(tuple(name.split("/")))
         if server is None:
             return "No such server."
-        if two == "enable server":
+        if two == "enable health":
+            server["checks"] = 6
+        elif two == "enable server":
             server["admin"] = 0
         elif two == "set maxconn":
             server["maxconn"] = words[4]

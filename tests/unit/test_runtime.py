@@ -21,7 +21,7 @@ STATE = """1
 srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn \
 srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port
 3 chat 1 n1 10.0.0.1 2 0 1 1 17 6 3 3 6 0 0 0 - 3000 - 0 0 - - 0
-3 chat 2 n2 10.0.0.2 0 1 5 5 17 2 0 6 0 0 0 0 - 3000 - 0 0 - - 0
+3 chat 2 n2 10.0.0.2 0 1 5 5 17 2 0 6 2 0 0 0 - 3000 - 0 0 - - 0
 3 chat 3 n3 2001:db8::1 2 8 0 5 17 2 0 6 0 0 0 0 - 3000 - 0 0 - - 0
 4 named 1 n4 - 0 32 1 1 17 2 0 6 0 0 0 0 db.example 3000 - 0 0 - - 0
 """
@@ -105,8 +105,8 @@ def test_servers_are_read_with_their_states_and_sessions(master):
     master.worker(show_servers_state=STATE, show_stat=STATISTICS)
     found = runtime.servers(master.path, 103)
     assert found["chat", "n1"] == runtime.Server("10.0.0.1", 3000, 1, 0, "ready", True, 7)
-    assert found["chat", "n2"] == runtime.Server("10.0.0.2", 3000, 5, 20, "maint", False, 0)
-    assert found["chat", "n3"] == runtime.Server("2001:db8::1", 3000, 0, 0, "drain", True, 0)
+    assert found["chat", "n2"] == runtime.Server("10.0.0.2", 3000, 5, 20, "maint", False, 0, False)
+    assert found["chat", "n3"] == runtime.Server("2001:db8::1", 3000, 0, 0, "drain", True, 0, False)
     assert found["named", "n4"].address == ""
 
 

@@ -193,6 +193,17 @@ def test_what_was_interrupted_between_file_and_worker_is_finished(target, edge, 
     assert len(outcome.steps) == 2
 
 
+def test_a_server_whose_addition_was_interrupted_gets_its_health_checks(target, edge):  # noqa: F811
+    edge.refuse_commands, edge.refuse = "enable", True
+    with pytest.raises(ConfigurationError):
+        apply.apply(configuration(N1, N2, N3), target)
+    edge.refuse_commands, edge.refuse = (), False
+    edge.worker("add server chat/n3 10.0.0.3:3000 check inter 2s", "")
+    apply._write(target.path, apply.apply(configuration(N1, N2, N3), target, check_mode=True).after, -1)
+    change(target, configuration(N1, N2, N3))
+    assert edge.servers["chat", "n3"]["checks"] == 6
+
+
 def test_what_was_interrupted_before_the_reload_is_reloaded(target, edge, monkeypatch):  # noqa: F811
     def killed(*_):
         raise KeyboardInterrupt
