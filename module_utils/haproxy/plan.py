@@ -95,9 +95,9 @@ class _Proxy(NamedTuple):
 
 def plan(present: Configuration, wanted: Configuration, files: Files, observed: Observed) -> Plan:
     """From the file that the worker has loaded (and what was done to it since) to the wanted one."""
-    reasons = list(_differences(present, wanted))
-    steps: list[Step] = []
     before, after = _proxies(present), _proxies(wanted)
+    reasons = list(_differences(_sections(present, before), _sections(wanted, after)))
+    steps: list[Step] = []
     for key, proxy in after.items():
         if key in before:
             _servers(key[1], before[key], proxy, observed, reasons, steps)
@@ -118,8 +118,7 @@ def shorten(reasons: Iterable[str]) -> list[str]:
 # --- What needs a reload -----------------------------------------------------------------------------------
 
 
-def _differences(present: Configuration, wanted: Configuration) -> Iterator[str]:
-    before, after = _sections(present), _sections(wanted)
+def _differences(before: dict[str, tuple[Directive, ...]], after: dict[str, tuple[Directive, ...]]) -> Iterator[str]:
     for name in after:
         if name not in before:
             yield f"{name} is new"
@@ -133,9 +132,8 @@ def _differences(present: Configuration, wanted: Configuration) -> Iterator[str]
         yield "the order of the sections is another"
 
 
-def _sections(configuration: Configuration) -> dict[str, tuple[Directive, ...]]:
+def _sections(configuration: Configuration, proxies: dict[tuple[str, str], _Proxy]) -> dict[str, tuple[Directive, ...]]:
     """Header → lines without those that are compared with the worker."""
-    proxies = _proxies(configuration)
     found: dict[str, tuple[Directive, ...]] = {}
     for section in configuration.sections:
         proxy = proxies.get(section.key)

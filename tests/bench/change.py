@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""What a change costs: the time until a new server takes traffic, the sockets that are lost, a plan, old workers.
+
+Side by side in one run, on the edge of the scenario zero_drop: a change at run time, one by reload, and the plain way
+of other roles (write the file, restart or reload the service).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT / ".collections"))
+
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import files, plan, runtime  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.sections import from_data  # noqa: E402
+
+SCENARIO = "zero_drop"
+INVENTORY = PROJECT / "molecule" / SCENARIO / "inventory"
+EDGE, ADDRESS, HOST = "zero-edge1", "10.213.9.10", "chat.example.com"
+NODES = [f"10.213.9.2{number}:3000" for number in (1, 2, 3)]
+SOCKETS = 200
+RUNS = 3
+
+PLAIN = """
+- hosts: all
+  gather_facts: false
+  handlers:
+    - name: Tell HAProxy
+      ansible.builtin.systemd_service: {{name: haproxy, state: {state}}}
+  tasks:
+    - name: Write the file
+      ansible.builtin.copy:
+        src: {source}
+        dest: /etc/haproxy/haproxy.cfg
+        group: haproxy
+        mode: "0640"
+      notify: Tell HAProxy
+"""
+
+
+def docker(*command: str) -> str:
+    """What a command on the edge prints."""
+    return subprocess.run(["docker", "exec", EDGE, *command], capture_output=True, text=True, check=True).stdout
+
+
+def play(playbook: Path, variables: dict[str, Any]) -> None:
+    """Run a playbook on the edge."""
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}
+    command = ["ansible-playbook", "-i", str(INVENTORY), "--limit", EDGE, str(playbook), "-e", json.dumps(variables)]
+    done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+
+
+def variables(nodes: list[str], **more: Any) -> dict[str, Any]:
+    """The service with these nodes."""
+    service = {"name": "chat", "hosts": [HOST], "servers": nodes, "socketio": {}}
+    return {"haproxy_services": [service], "haproxy_verify_transports": False, **more}
+
+
+def connect() -> ssl.SSLSocket:
+    """A TLS connection to the edge."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(socket.create_connection((ADDRESS, 443), 10), server_hostname=HOST)
+
+
+def node() -> str:
+    """Which node answers a request on a new connection."""
+    with connect() as connection:
+        connection.sendall(f"GET /whoami HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    return json.loads(answer.partition(b"\r\n\r\n")[2])["node"]
+
+
+def websocket() -> ssl.SSLSocket:
+    """An open Socket.IO connection; the server ends it after 45 s, as nobody answers its pings."""
+    connection = connect()
+    key = secrets.token_hex(8)
+    connection.sendall(
+        f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\n"
+        f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}{key[:6]}==\r\n\r\n".encode()
+    )
+    if b" 101 " not in connection.recv(4096):
+        raise SystemExit("the edge does not take WebSockets")
+    return connection
+
+
+def lost(connections: list[ssl.SSLSocket]) -> int:
+    """How many of them are closed."""
+    count = 0
+    for connection in connections:
+        connection.setblocking(False)
+        try:
+            while data := connection.recv(4096):
+                pass
+            count += not data
+        except (ssl.SSLWantReadError, BlockingIOError):
+            pass
+        except OSError:
+            count += 1
+    return count
+
+
+@contextlib.contextmanager
+def waiting_for(name: str) -> Iterator[list[float]]:
+    """Asks ten times a second who answers; the list gets the seconds until the node of that name did."""
+    found: list[float] = []
+    began, over = time.monotonic(), threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                if node() == name:
+                    found.append(time.monotonic() - began)
+                    return
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield found
+        limit = time.monotonic() + 30
+        while thread.is_alive() and time.monotonic() < limit:
+            time.sleep(0.05)
+    finally:
+        over.set()
+        thread.join()
+
+
+def measure(change: Any) -> tuple[float, int]:
+    """Seconds until the third node answers, and the sockets that the change cost."""
+    connections = [websocket() for _ in range(SOCKETS)]
+    with waiting_for("zero-app3") as found:
+        change()
+    count = lost(connections)
+    for connection in connections:
+        connection.close()
+    return (found or [float("nan")])[0], count
+
+
+def ways(folder: Path) -> dict[str, Any]:
+    """Name → a change that adds the third node."""
+    site = PROJECT / "playbooks" / "site.yml"
+    source = folder / "haproxy.cfg"
+    text = docker("cat", "/etc/haproxy/haproxy.cfg")
+    lines = [
+        f"{line}\n{line.replace('10.213.9.22_3000', 'third').replace('10.213.9.22', '10.213.9.23')}"
+        if "server 10.213.9.22_3000" in line
+        else line
+        for line in text.splitlines()
+    ]
+    source.write_text("\n".join(lines) + "\n")
+    plain = {}
+    for state in ("reloaded", "restarted"):
+        plain[state] = folder / f"{state}.yml"
+        plain[state].write_text(PLAIN.format(state=state, source=source))
+    timeout = {"haproxy_sections": {"backend": {"chat_http": {"timeout": {"queue": "29s"}}}}}
+    return {
+        "realtime.edge, at run time": lambda: play(site, variables(NODES)),
+        "realtime.edge, by reload": lambda: play(site, variables(NODES, **timeout)),
+        "plain: copy, reload": lambda: play(plain["reloaded"], {}),
+        "plain: copy, restart": lambda: play(plain["restarted"], {}),
+    }
+
+
+def changes() -> None:
+    """The table of the ways."""
+    rows: dict[str, list[tuple[float, int]]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for number in range(RUNS):
+            play(PROJECT / "playbooks" / "site.yml", variables(NODES[:2]))
+            found = ways(Path(name))
+            for way, change in found.items():
+                if number or way != next(iter(found)):
+                    play(PROJECT / "playbooks" / "site.yml", variables(NODES[:2]))
+                rows.setdefault(way, []).append(measure(change))
+    first = sorted(seconds for seconds, _lost in next(iter(rows.values())))[RUNS // 2]
+    print(f"{'a server is added':28} {'takes traffic after':>20} {'ratio':>6} {f'lost of {SOCKETS}':>12}")
+    for way, results in rows.items():
+        median = sorted(seconds for seconds, _lost in results)[RUNS // 2]
+        most = max(count for _seconds, count in results)
+        print(f"{way:28} {median:18.1f} s {median / first:6.2f} {most:12}")
+
+
+def planning(count: int = 10_000) -> None:
+    """The time of a plan in which every hundredth of the servers changes."""
+
+    def configuration(weight: int) -> Any:
+        lines = [
+            f"n{number} 10.{number >> 16}.{number >> 8 & 255}.{number & 255}:80 check"
+            + (f" weight {weight}" if number % 100 == 0 else "")
+            for number in range(count)
+        ]
+        return from_data({"backend": {"many": {"balance": "roundrobin", "server": lines}}})
+
+    before, after = configuration(1), configuration(2)
+    servers = {
+        ("many", f"n{number}"): runtime.Server(
+            f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 80, 1, 0, "ready", True, 0
+        )
+        for number in range(count)
+    }
+    began = time.monotonic()
+    found = plan.plan(before, after, files.files(after), plan.Observed(servers))
+    seconds = time.monotonic() - began
+    print(
+        f"\nplan of {count} servers: {seconds * 1000:.0f} ms, {len(found.steps)} steps, {len(found.reload)} reasons to reload"
+    )
+
+
+def old_workers(reloads: int = 20, share: int = 100) -> None:
+    """The memory of the workers that are left after reloads with sockets on each."""
+    play(PROJECT / "playbooks" / "site.yml", variables(NODES))
+    reload = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/master.sock'); s.sendall(b'reload\\n'); "
+    reload += "s.shutdown(1); print(b''.join(iter(lambda: s.recv(9999), b'')))"
+    connections: list[ssl.SSLSocket] = []
+    for _ in range(reloads):
+        connections += [websocket() for _ in range(share)]
+        docker("python3", "-c", reload)
+    select.select([], [], [], 1)
+    gone = lost(connections)
+    memory = docker("sh", "-c", "for p in $(pgrep -x haproxy); do grep -H Pss: /proc/$p/smaps_rollup; done")
+    figures = sorted(int(line.split()[1]) / 1024 for line in memory.splitlines())
+    old = len(figures) - 2
+    print(
+        f"\n{old} old workers with {len(connections) - gone} sockets after {reloads} reloads ({gone} lost): "
+        f"{sum(figures):.0f} MB in all, {sum(figures) / len(figures):.1f} MB each, the serving one and the master included"
+    )
+
+
+def main() -> None:
+    """Measure everything."""
+    molecule = ["molecule", "converge", "--scenario-name", SCENARIO]
+    subprocess.run(molecule, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        changes()
+        planning()
+        old_workers()
+    finally:
+        molecule[1] = "destroy"
+        subprocess.run(molecule, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+main()

@@ -1,0 +1,73 @@
+"""A server is taken out of service in the file and in the worker, and brought back as it was."""
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import runtime, sections, standby
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.syntax import render
+
+EDGE = sections.from_data(
+    {
+        "backend": {
+            "one": {"server": ["n1 10.0.0.1:80 check weight 5", "n2 10.0.0.2:80 check"]},
+            "two": {"server": "n1 10.0.0.1:81 cookie n1"},
+        }
+    }
+)
+
+
+@pytest.mark.parametrize(("state", "words"), [("drain", "weight 0"), ("maint", "disabled")])
+def test_a_server_goes_out_in_all_backends_and_comes_back_as_it_was(state, words):
+    out = standby.put(EDGE, "n1", state)
+    text = render(out)
+    assert f"n1 10.0.0.1:80 check weight 5 {words}\n" in text
+    assert f"n1 10.0.0.1:81 cookie n1 {words}\n" in text
+    assert "n2 10.0.0.2:80 check\n" in text
+    assert standby.put(out, "n1", state) == out
+    assert standby.put(out, "n1", "ready") == EDGE
+
+
+def test_from_one_state_into_another():
+    out = standby.put(standby.put(EDGE, "n1", "drain"), "n1", "maint")
+    assert out == standby.put(EDGE, "n1", "maint")
+
+
+def test_a_server_that_is_nowhere_is_an_error_with_what_was_meant():
+    with pytest.raises(ConfigurationError, match=r"no backend of this edge has a server 'n3'.*known: n1, n2"):
+        standby.put(EDGE, "n3", "drain")
+
+
+def server(**more):
+    return runtime.Server("10.0.0.1", 80, 1, 0, "ready", True, 0)._replace(**more)
+
+
+@pytest.mark.parametrize("other", [{"up": False}, {"state": "drain"}, {"state": "maint"}, {"weight": 0}])
+def test_what_does_not_serve_does_not_count(other):
+    servers = {
+        ("one", "n1"): server(),
+        ("one", "n2"): server(**other),
+        ("one", "n3"): server(),
+        ("two", "n9"): server(),
+    }
+    standby.enough(servers, "n1", 1)
+    with pytest.raises(
+        ConfigurationError, match=r"n1 stays in service: backend one would have 1 servers .* \(n3\), not 2"
+    ):
+        standby.enough(servers, "n1", 2)
+
+
+def test_a_server_counts_as_left_when_it_had_no_session_for_a_while(monkeypatch):
+    states = iter([{("one", "n1"): server(sessions=count)} for count in (1, 0, 2, 0, 0, 0, 0)])
+    clock = iter(range(100))
+    monkeypatch.setattr(runtime, "serving", lambda _master: 1)
+    monkeypatch.setattr(runtime, "servers", lambda _master, _pid: next(states))
+    monkeypatch.setattr(standby.time, "monotonic", lambda: next(clock) * 0.6)
+    monkeypatch.setattr(standby.time, "sleep", lambda _seconds: None)
+    assert standby.wait("", "n1", 50, healthy=False) == {"one": server()}
+    assert len(list(states)) == 1
+
+
+def test_waiting_ends_with_the_time_and_says_who_is_left(monkeypatch):
+    monkeypatch.setattr(runtime, "serving", lambda _master: 1)
+    monkeypatch.setattr(runtime, "servers", lambda _master, _pid: {("one", "n1"): server(sessions=3, up=False)})
+    assert standby.wait("", "n1", 0, healthy=False)["one"].sessions == 3
+    assert standby.wait("", "n1", 0, healthy=True)["one"].up is False
