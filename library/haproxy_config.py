@@ -43,7 +43,8 @@ options:
         (C(delegate_to=localhost)), and knows of no other fragments.
       - V(parsed) returns O(running_config) as data for O(sections).
       - V(gathered) returns the file at O(path) as data for O(sections). With O(defaults=false) such data give the same
-        configuration again, so that a server that was configured by hand can be adopted.
+        configuration again, so that a server that was configured by hand can be adopted. They have the file's secrets,
+        too - a reason for C(no_log).
     type: str
     choices: [present, absent, rendered, parsed, gathered]
     default: present
@@ -285,6 +286,7 @@ EXAMPLES = r"""
   realtime.edge.haproxy_config:
     state: gathered
   register: found
+  no_log: true
 
 - name: Adopt it; nothing changes
   realtime.edge.haproxy_config:

@@ -20,13 +20,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from . import check, files, runtime
 from . import plan as planning
-from .fragments import merge
+from .fragments import says_the_same
 from .model import Configuration, ConfigurationError, Directive, Section
-from .sections import from_data, to_data
 from .syntax import INDENT, parse, quote, render, unquote
 
 # The environment variable that tells which configuration a worker has loaded (`show env`).
@@ -224,15 +223,15 @@ def apply(
     present = marker_of(before)
     workers = _workers(target, restart)
     running = bool(workers)
-    adopted = _adopted(before, configuration)
-    reasons = [] if adopted else _reasons(before, loaded, running, target, others)
+    if not present and not _misled(target) and says_the_same(before, configuration):
+        # People wrote it, and it stays as it is.
+        return Outcome("unchanged", record(records, check_mode), before, before, [], True)
+    reasons = _reasons(before, loaded, running, target, others)
     reasons += [f"{path} is not as it should be" for path, content in own.items() if existing(path) != content]
     there = observe(target.master, found) if running else planning.Observed()
     plan = planning.plan(_parsed(unmarked(before)), configuration, found, there)
     if not running or not present:
         plan = plan._replace(steps=())
-    if adopted and not reasons:
-        return Outcome("unchanged", record(records, check_mode), before, before, [], True)
     if not running and before and unmarked(before) != unmarked(render(_with(configuration, loaded))):
         reasons.append(f"{target.path} differs from what is wanted")
     if running and before:
@@ -436,7 +435,7 @@ def _reasons(before: str, loaded: Marker, running: bool, target: Target, others:
         reasons.append(f"{target.path} is not of our making; a copy is kept: {target.by_hand}")
     elif present.text != _hash(unmarked(before), 8):
         reasons.append(f"{target.path} was changed by hand since the last run; a copy is kept: {target.by_hand}")
-    if target.link and os.path.realpath(target.link) != os.path.realpath(target.binary):
+    if _misled(target):
         leads = os.path.realpath(target.link) if os.path.lexists(target.link) else "nothing yet"
         reasons.append(f"{target.link} leads to {leads} instead of {target.binary}")
     if not running or not present or reasons:
@@ -457,19 +456,8 @@ def _reasons(before: str, loaded: Marker, running: bool, target: Target, others:
     return reasons
 
 
-def _adopted(before: str, wanted: Configuration) -> bool:
-    """Whether a file that people wrote, which has no marker, says the same in other words: it is left as it is."""
-    if not before or MARKER in before:
-        return False
-    try:
-        written = merge(Configuration(), from_data(to_data(parse(before))))
-    except ConfigurationError:
-        return False
-    said, asked = (
-        [(section.header, [line.text for line in section.directives]) for section in configuration.sections]
-        for configuration in (written, wanted)
-    )
-    return said == asked
+def _misled(target: Target) -> bool:
+    return bool(target.link) and os.path.realpath(target.link) != os.path.realpath(target.binary)
 
 
 def _parsed(text: str) -> Configuration:

@@ -10,6 +10,7 @@ from . import sections, services
 from .model import Configuration, ConfigurationError, Directive, Section
 from .secrecy import mask
 from .store import OWNER, Fragment
+from .syntax import parse
 
 # Keywords that may stand several times in one section, each line adding to the others.
 _ADDING = frozenset(
@@ -119,6 +120,19 @@ def merge(defaults: Configuration, *contributions: Configuration) -> Configurati
     ordered = sorted(merged, key=ranks.__getitem__)
     files = tuple(file for part in (*contributions, defaults) for file in part.files)
     return Configuration(tuple(sections.arrange(merged[key]) for key in ordered), files=files)
+
+
+def says_the_same(text: str, wanted: Configuration) -> bool:
+    """Whether a file that people wrote says the same in other words: other blanks, other comments, another order."""
+    try:
+        written = merge(Configuration(), sections.from_data(sections.to_data(parse(text))))
+    except ConfigurationError:
+        return False
+    said, asked = (
+        [(section.header, [line.text for line in section.directives]) for section in configuration.sections]
+        for configuration in (written, wanted)
+    )
+    return bool(text) and said == asked
 
 
 def _placed(configuration: Configuration, number: int) -> Iterator[tuple[Key, int, Section]]:

@@ -120,7 +120,7 @@ def from_data(data: Any, origin: str = "haproxy_sections", purpose: str = "") ->
 def to_data(configuration: Configuration) -> list[dict[str, Any]]:
     """The model as YAML data, one mapping a section; `from_data` reads it back to the same model, arranged.
 
-    Raises `ConfigurationError` for lines before the first section, which have no place in the YAML.
+    Raises `ConfigurationError` for what has no place in YAML: lines before the first section, what is not UTF-8.
     """
     result: list[dict[str, Any]] = []
     for section in configuration.sections:
@@ -128,6 +128,12 @@ def to_data(configuration: Configuration) -> list[dict[str, Any]]:
             raise ConfigurationError(
                 f"`{section.directives[0].text}` stands before the first section: move it into one (`global`)"
             )
+        for text in (section.header, *(line.text for line in section.directives)):
+            try:
+                split(text)
+            except ConfigurationError as error:
+                shown = text.encode(errors="replace").decode()
+                raise ConfigurationError(f"{section.kind}: `{shown}` cannot be said in YAML: {error}") from None
         nameless = section.kind in UNNAMED or section.kind == "defaults"
         body = _body(section)
         result.append({section.header: body} if nameless else {section.kind: {section.name: body}})
@@ -148,7 +154,8 @@ def _body(section: Section) -> dict[str, Any] | list[Any]:
     for (said, keyword), lines in groupby(section.directives, lambda line: (line.purpose, line.keyword)):
         if said != purpose:
             purpose, run = said, {}
-            body.append(f"# {said}".rstrip())
+            # A comment may hold anything.
+            body.append("".join(char if one_line(char) else "?" for char in f"# {said}".rstrip()))
         if not run or keyword in run:
             run = {}
             body.append(run)

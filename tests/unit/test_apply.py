@@ -292,3 +292,31 @@ def test_a_record_that_changes_nothing_for_haproxy_is_written_without_a_reload(t
     assert apply.apply(ONE, target, records=((str(path), "{}\n"),)).reasons == []
     assert apply.apply(ONE, target, records=((str(path), ""),)).reasons
     assert not path.exists()
+
+
+def test_a_file_that_says_the_same_in_other_words_is_adopted_as_it_is(target, tmp_path):
+    written = "# by hand\nfrontend web\n\tbind   127.0.0.1:0\nglobal\n\tmaxconn 100 # enough\n"
+    with open(target.path, "w") as file:
+        file.write(written)
+    os.symlink(target.binary, target.link)
+    record = ((str(tmp_path / "fragments.d" / "edge.json"), "{}\n"),)
+    outcome = apply.apply(ONE, target, records=record)
+    assert (outcome.action, read(target.path)) == ("unchanged", written)
+    assert apply.apply(ONE, target, records=record).reasons == []
+    os.unlink(target.link)
+    assert apply.apply(ONE, target, records=record).action == "start"
+    assert os.readlink(target.link) == target.binary
+
+
+def test_a_file_that_says_something_else_is_not_adopted(target):
+    with open(target.path, "w") as file:
+        file.write("frontend web\n bind 127.0.0.1:1\n")
+    os.symlink(target.binary, target.link)
+    assert apply.apply(ONE, target).action == "start"
+
+
+def test_a_file_that_nobody_can_read_is_replaced(target, edge):
+    with open(target.path, "w") as file:
+        file.write("global\n log 'never closed\n")
+    assert apply.apply(ONE, target).action == "reload"
+    assert "never closed" not in read(target.path)
