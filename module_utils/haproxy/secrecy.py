@@ -93,8 +93,7 @@ def replacements(directive: Directive) -> Iterator[tuple[int, str]]:
 
 def _maybe(text: str) -> bool:
     """Whether there is anything to look for: most lines hold nothing of the kind, and that is found out at once."""
-    lowered = text.lower()
-    return any([hint in lowered for hint in _HINTS])  # noqa: C419 # a third of the time of a generator
+    return any(map(text.lower().__contains__, _HINTS))
 
 
 def _values(words: tuple[str, ...]) -> Iterator[int]:

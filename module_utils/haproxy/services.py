@@ -31,6 +31,9 @@ _MOST_CONNECTIONS = 50000
 # The version that brought `http-request pause`.
 _PAUSE = (3, 2)
 
+# The version from which on HAProxy wants to be told how it gives booleans to Lua, before any script.
+_LUA_BOOLEANS = (3, 1)
+
 # One answer is enough to take a node back in: after a start of HAProxy nobody should wait for three.
 _CHECK = ("health", "default-server check inter 2s fall 3 rise 1")
 
@@ -255,6 +258,8 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
         ports = dict.fromkeys(_port(address) for address in (*edge.http, *edge.https))
         scripts.append(("policy", socketio.policy_script(ports)))
     if scripts:
+        if edge.version >= _LUA_BOOLEANS:
+            needs.append((scripts[0][0], "tune.lua.bool-sample-conversion normal"))
         needs.append((scripts[0][0], f"lua-load-per-thread {quote(edge.lua)}"))
     if edge.quic:
         # OpenSSL before 3.5 lacks QUIC: HAProxy then has a way round it, without 0-RTT, which wants to be allowed.
@@ -351,20 +356,21 @@ def _flash(flash: list[Service], edge: Edge) -> list[Section]:
         ("policy", f"tcp-request content {answer} if policy_request"),
         ("policy", "tcp-request content reject"),
     ]
-    targets = ["http", "https"]
+    # Backend → the socket that it leads to; the frontend behind it has a name of its own (an error from 3.3 on).
+    targets = {"http": "http", "https": "https"}
     if policy_servers:
         lines.append(("policy", "use_backend flash:policy if policy_request"))
     if legacy:
-        lines.append(("flashsocket", "use_backend flash:legacy if { var(txn.legacy) -m bool }"))
-        targets.append("legacy")
+        lines.append(("flashsocket", "use_backend flash:movie if { var(txn.legacy) -m bool }"))
+        targets["movie"] = "legacy"
     lines.append(("flashsocket", "use_backend flash:%[so_name]"))
     # A colon is in no service's name.
     result = [_section("frontend", "flash", lines, "haproxy_listen")]
     result += [
         _section(
-            "backend", f"flash:{what}", [*tcp, ("flashsocket", f"server {what} {_behind(edge, what)} send-proxy-v2")]
+            "backend", f"flash:{name}", [*tcp, ("flashsocket", f"server {what} {_behind(edge, what)} send-proxy-v2")]
         )
-        for what in targets
+        for name, what in targets.items()
     ]
     if policy_servers:
         head = [_line(purpose, text) for purpose, text in (*tcp, _CHECK)]

@@ -136,6 +136,11 @@ def test_in_a_mapping_defaults_come_first_and_the_nameless_last():
     assert [section.header for section in fragments.merge(Configuration(), sections.from_data(data)).sections] == ["defaults x", "defaults", "frontend a"]
 
 
+def test_a_contributors_named_defaults_are_nobody_elses():
+    found = assembled(("edge", [], {"defaults": {"retries": 1}}), ("shop", [], {"defaults x": {"retries": 2}, "backend": {"a from x": {}}}))
+    assert [section.header for section in found.sections][:3] == ["global", "defaults x", "defaults"]
+
+
 def test_a_condition_around_sections_leaves_no_place_for_others():
     around = [{"global": [".if feature(X)"]}, {"backend": {"a": ["balance first", ".endif"]}}]
     alone = assembled(("edge", [], around), defaults=False)

@@ -176,6 +176,12 @@ def test_every_line_has_a_purpose_and_a_place(described):
             assert section.origin, section
 
 
+@pytest.mark.parametrize("described", [flash(legacy_tls="movie"), flash(policy_servers=["10.0.0.9:843"])])
+def test_no_two_proxies_have_one_name(described):
+    names = [header.split()[1] for header in built(described) if header.split()[0] in ("frontend", "backend")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_connections_follow_from_the_file_descriptors():
     (limits,) = [line.text for line in services.base(edge()).sections[0].directives if line.keyword == "maxconn"]
     assert limits == "maxconn 9900"

@@ -43,6 +43,11 @@ def test_exposure_of_the_unit(host):
     host.check_output("systemd-analyze security --no-pager --threshold=15 haproxy.service")
 
 
+def test_haproxy_has_nothing_to_say_of_the_file(host):
+    checked = host.run("haproxy -dW -c -f /etc/haproxy/haproxy.cfg")  # a warning is an error
+    assert checked.rc == 0, checked.stderr
+
+
 def test_statistics_are_private(edge):
     everywhere = [s for s in edge.host.socket.get_listening_sockets() if s in ("tcp://0.0.0.0:8404", "tcp://:::8404")]
     assert not everywhere
