@@ -136,6 +136,8 @@ def test_a_section_that_is_not_known_yet_is_told_by_its_looks():
     assert syntax.parse(syntax.render(configuration)) == configuration
     (found,) = syntax.parse("backend a\nserver b 10.0.0.1:80\n\nbalance first\nretries 3\n").sections
     assert [line.keyword for line in found.directives] == ["server", "balance", "retries"]
+    (found,) = syntax.parse("backend a\nbalance first\n  retries 3\n").sections
+    assert [line.keyword for line in found.directives] == ["balance", "retries"]
 
 
 def test_data_and_back():
