@@ -74,6 +74,22 @@ GOALS: dict[str, tuple[str, str]] = {
         "What the application learns about the client. Whatever the client says about itself in these headers is "
         "replaced.",
     ),
+    "client certificates": (
+        "Client certificates",
+        "Who has no certificate of the authority that is named is turned away. The application learns whose it is.",
+    ),
+    "origins": (
+        "Origins",
+        "Whose pages may open sockets here: browsers send cookies along with a WebSocket to wherever a page says.",
+    ),
+    "paths": (
+        "Plain paths",
+        "A path that is written in disguise could pass a rule here and mean something else to the application.",
+    ),
+    "acme": (
+        "ACME",
+        "Answers the authority that issues certificates, so that they are renewed while all of this runs.",
+    ),
     "limits": (
         "Limits",
         "What one client, and all of them together, may take: connections, time to connect, time to send.",
