@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import status
 from .build import distribution, host_recipe, tls_library
 from .check import binary_version
 
@@ -57,6 +56,8 @@ def gather(
         version = binary_version(binary)
         facts.update(binary=binary, version=version, installed=bool(version))
     if live:
+        from . import status  # every run of the role asks the rest, and need not wait for this
+
         facts["live"] = status.live(master, path)
     return facts
 
