@@ -173,7 +173,7 @@ def main() -> None:
         "lines": sum(1 for _line in explanation.lines),
         "goals": list(explanation.goals),
         "paths": [way.key for way in explanation.paths],
-        "problems": [f"line {number}: {words}" if number else words for _level, words, number in messages],
+        "problems": [f"line {number}: {words}" if number else words for _level, words, number in explanation.problems],
         "refused": status == 1,
     }
     if dest is None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from .annotations import GOALS, NOTES, TRANSPORTS, service_of
 from .manual import MANUALS
 from .model import Directive
-from .secrecy import replacements
+from .secrecy import MASK, replacements, secrets
 from .syntax import SECTIONS, unquote
 
 _MANUAL_URL = "https://docs.haproxy.org/{}/configuration.html#{}"
@@ -126,6 +126,12 @@ class Explanation:
         return (line for part in self.parts for line in part.lines)
 
     @property
+    def problems(self) -> list[tuple[str, str, int]]:
+        """What HAProxy says: level, words, number of the line, 0 for none."""
+        placed = [(level, text, line.number) for line in self.lines for level, text in line.messages]
+        return [*placed, *((level, text, 0) for level, text in self.general)]
+
+    @property
     def goals(self) -> dict[str, tuple[str, str]]:
         """Purpose → title and text, of the purposes that occur, in the order in which they are explained."""
         used = {line.purpose for line in self.lines if line.purpose}
@@ -200,7 +206,8 @@ def explain(
     what can't be read is shown as it is.
     """
     manual = Manual(version)
-    lines = [_without_secrets(line) for line in text.split("\n")]
+    hidden: set[str] = set()
+    lines = [_without_secrets(line, hidden) for line in text.split("\n")]
     if lines and not lines[-1]:
         lines.pop()
     parts = _parts(lines)
@@ -226,6 +233,8 @@ def explain(
     numbered = {line.number: line for part in parts for line in part.lines}
     general = []
     for level, words, number in messages:
+        for secret in sorted(hidden, key=len, reverse=True):
+            words = words.replace(secret, MASK)
         if number in numbered:
             numbered[number].messages.append((level, words))
         else:
@@ -233,15 +242,20 @@ def explain(
     return Explanation(manual.version, ours, parts, list(_paths(parts)), general)
 
 
-def _without_secrets(text: str) -> str:
-    """A line with its secrets masked; also where a directive is put out of use by `#`."""
+def _without_secrets(text: str, hidden: set[str]) -> str:
+    """A line with its secrets masked; also where a directive is put out of use by `#`. They are added to `hidden`."""
     begin = len(text) - len(text.lstrip(" \t#"))
     spans = [found.span("word") for found in _WORD.finditer(text, begin) if found["word"]]
-    if spans:
-        words = [text[start:end] for start, end in spans]
-        for position, masked in sorted(replacements(Directive(words[0], tuple(words[1:]))), reverse=True):
-            start, end = spans[position]
-            text = text[:start] + masked + text[end:]
+    if not spans:
+        return text
+    words = [text[start:end] for start, end in spans]
+    directive = Directive(words[0], tuple(words[1:]))
+    masks = sorted(replacements(directive), reverse=True)
+    if masks:
+        hidden.update(secrets(directive))
+    for position, masked in masks:
+        start, end = spans[position]
+        text = text[:start] + masked + text[end:]
     return text
 
 

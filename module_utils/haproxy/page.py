@@ -100,8 +100,7 @@ def _hash(text: str) -> str:
 
 
 def _problems(explanation: Explanation, refused: bool) -> Iterator[str]:
-    found = [(level, text, line.number) for line in explanation.lines for level, text in line.messages]
-    found += [(level, text, 0) for level, text in explanation.general]
+    found = explanation.problems
     if not found and not refused:
         return
     yield '<section class="problems" aria-labelledby="problems"><h2 id="problems">'

@@ -280,6 +280,13 @@ def test_secrets_are_masked(line):
     assert "********" in made
 
 
+def test_a_message_that_quotes_a_secret_does_not_tell_it():
+    text = "userlist u\n    user admin insecure-password S3CRET bogus\n"
+    explained = explain.explain(text, messages=[("ALERT", "unknown 'bogus' after 'S3CRET'", 2)])
+    assert explained.problems == [("ALERT", "unknown 'bogus' after '********'", 2)]
+    assert "S3CRET" not in page.render(explained, "e")
+
+
 def test_what_contributors_wrote_is_marked():
     written = store.Fragment("shop", [], {"frontend": {"https": {"http-request": "deny if { path /x }"}}})
     described = store.Fragment("blog", [{"name": "blog", "hosts": ["b.example.com"], "servers": NODES}], {})
