@@ -1,7 +1,7 @@
 # `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
 # but for a container engine and mmdebstrap, which come from apt-get where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help tools demo demo-down test matrix bench screenshots lint unit sanity molecule collection clean
+.PHONY: help tools demo demo-down test matrix audit bench screenshots lint unit sanity molecule collection clean
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
@@ -26,6 +26,9 @@ test: lint unit sanity ## Lint, unit tests, sanity of the artifact, and every sc
 matrix: tools ## Every transport of every Socket.IO generation through an edge, as a table here and in the README
 	@tools/matrix
 
+audit: tools ## TLS scans and attacks against an edge, on three ages of HAProxy, as a table here and in docs/audit.md
+	@tools/audit
+
 bench: tools ## Measure, as ratios of one run; some of it: make bench BENCH="NAME ..."
 	@tools/bench $(BENCH)
 
@@ -33,7 +36,7 @@ screenshots: tools ## Pictures for the README, of the running demo
 	@tools/screenshots
 
 lint: tools ## Static checks of everything
-	ruff check . tools/release tools/matrix
+	ruff check . tools/release tools/matrix tools/audit
 	mypy
 	yamllint --strict .
 	shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)

@@ -14,7 +14,8 @@ description:
   - Writes one file for each certificate, with the certificate, its chain and its key in the order that HAProxy reads.
   - Everything is checked first, and nothing is written if anything is wrong.
   - Where a certificate is asked for and there is none yet, a self-signed stand-in makes a first run work.
-  - Files that are not asked for are left alone. HAProxy is not told of a change.
+  - Files that are not asked for are left alone.
+  - A HAProxy that runs serves what changed at once, without a reload and without a connection lost.
 options:
   certificates:
     description: The certificates, each with its key.
@@ -38,6 +39,16 @@ options:
       chain:
         description: The intermediate certificates as PEM text, the issuer of the certificate first.
         type: str
+      authority:
+        description:
+          - The certificates of one or more authorities as PEM text, alone. Services with C(client_ca) ask clients for a
+            certificate of theirs. The file is in C(authorities) beside O(directory).
+        type: str
+      state:
+        description: V(absent) takes the certificate away, from the disk and from the running process.
+        type: str
+        choices: [present, absent]
+        default: present
       hosts:
         description:
           - Host names and addresses the certificate is meant for. The module warns where it does not cover them.
@@ -66,6 +77,19 @@ options:
     description: The group that may read the files besides root, which owns them.
     type: str
     default: haproxy
+  ticket_keys:
+    description:
+      - The file of the keys with which session tickets are encrypted (C(tls-ticket-keys)), made where it is missing.
+      - Without it no keys are made.
+    type: path
+  ticket_rotation:
+    description: Seconds after which a new ticket key is put in use, in the file and in the running process.
+    type: int
+    default: 86400
+  master_socket:
+    description: The master CLI of the HAProxy that serves.
+    type: path
+    default: /run/haproxy/master.sock
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -109,6 +133,9 @@ certificates:
     changed:
       description: Whether the file changed.
       type: bool
+    served:
+      description: Whether the running HAProxy serves it; false for an authority, and where none runs.
+      type: bool
     subject:
       description: Whom the certificate was issued to.
       type: str
@@ -133,18 +160,39 @@ certificates:
     stand_in:
       description: Whether it is a self-signed stand-in of this module.
       type: bool
+swapped:
+  description: Paths of the certificates that changed in the running process.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/haproxy/certificates/chat.example.com.pem]
+ticket_keys:
+  description: V(made) or V(rotated) where the keys of session tickets changed, otherwise empty.
+  returned: success
+  type: str
+  sample: rotated
 """
 
+import os
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy.certificates import FIELDS, CertificateError, install, is_path
+from ..module_utils.haproxy import hotswap, tickets
+from ..module_utils.haproxy.certificates import FIELDS, CertificateError, group_id, install, is_path
+
+
+class Module(AnsibleModule):
+    """Keeps its arguments to itself: Ansible takes keys out of the log, but not those within lists of lines."""
+
+    def _log_invocation(self) -> None:
+        """Write nothing to the host's log."""
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = Module(
         argument_spec={
             "certificates": {
                 "type": "list",
@@ -156,13 +204,18 @@ def main() -> None:
                     "certificate": {"type": "str", "no_log": True},  # a key may have been put here by mistake
                     "key": {"type": "str", "no_log": True},
                     "chain": {"type": "str", "no_log": True},
+                    "authority": {"type": "str", "no_log": True},
                     "hosts": {"type": "list", "elements": "str", "default": []},
+                    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                 },
             },
             "services": {"type": "list", "elements": "raw", "default": []},
             "self_signed": {"type": "bool", "default": True},
             "directory": {"type": "path", "default": "/etc/haproxy/certificates"},
             "group": {"type": "str", "default": "haproxy"},
+            "ticket_keys": {"type": "path", "no_log": False},
+            "ticket_rotation": {"type": "int", "default": 86400},
+            "master_socket": {"type": "path", "default": "/run/haproxy/master.sock"},
         },
         supports_check_mode=True,
     )
@@ -171,12 +224,50 @@ def main() -> None:
     values = {entry[part] for entry in parameters["certificates"] for part in FIELDS if entry[part]}
     module.no_log_values -= {value for value in values if is_path(value)}
     try:
-        result = install(**{**parameters, "directory": Path(parameters["directory"])}, check_mode=module.check_mode)
+        result = install(
+            certificates=parameters["certificates"],
+            services=parameters["services"],
+            directory=Path(parameters["directory"]),
+            group=parameters["group"],
+            self_signed=parameters["self_signed"],
+            check_mode=module.check_mode,
+        )
+        swap(module, result)
+        result["ticket_keys"] = ticket_keys(module, result)
     except CertificateError as error:
         module.fail_json(msg=f"No certificate was changed, because of mistakes:\n{error}")
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)
+
+
+def swap(module: AnsibleModule, result: dict[str, Any]) -> None:
+    """Let the running HAProxy serve what is on disk, and add to `result` what that changed."""
+    folder = module.params["directory"]
+    paths = [one["path"] for one in result["certificates"] if os.path.dirname(one["path"]) == folder.rstrip("/")]
+    done = hotswap.serve(module.params["master_socket"], paths, result.pop("removed"), folder, module.check_mode)
+    for one in result["certificates"]:
+        one["served"] = one["path"] in done.served
+    result["swapped"] = done.changed
+    result["changed"] = result["changed"] or bool(done.changed)
+    result["warnings"] += done.warnings
+
+
+def ticket_keys(module: AnsibleModule, result: dict[str, Any]) -> str:
+    """See to the keys of session tickets, add what was done to `result`, and return it in a word."""
+    if not (place := module.params["ticket_keys"]):
+        return ""
+    group = group_id(module.params["group"], module.check_mode)
+    rotation, master = module.params["ticket_rotation"], module.params["master_socket"]
+    try:
+        outcome = tickets.provide(Path(place), -1 if group is None else group, rotation, master, module.check_mode)
+    except OSError as error:
+        raise CertificateError(f"{error.filename2 or error.filename or place}: {error.strerror}") from error
+    result["warnings"] += outcome.warnings
+    if outcome.action:
+        result["changed"] = True
+        result["diff"].append({"header": place, "before": "", "after": f"ticket keys {outcome.action}\n"})
+    return outcome.action
 
 
 if __name__ == "__main__":

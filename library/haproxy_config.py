@@ -76,8 +76,10 @@ options:
     description:
       - The Socket.IO applications behind this edge. Each becomes a backend for ordinary requests and one for each
         transport.
-      - Keys of a service are C(name), C(hosts) (none means every host), C(certificate) (by default the name),
-        C(servers), C(health) (the path of the health check, V(/) by default, or C(false)), and C(socketio), with
+      - Keys of a service are C(name), C(hosts) (none means every host), C(certificate) (by default the name; a
+        list for an ECDSA and an RSA one), C(client_ca) (the name of an authority; clients need its certificate),
+        C(origins) (of the pages that may open sockets, such as V(https://chat.example.com)), C(servers),
+        C(health) (the path of the health check, V(/) by default, or C(false)), and C(socketio), with
         C(path), C(transports), C(affinity) (V(session), V(cookie), V(source) or V(none)), C(servers) of its own, and
         C(flash).
       - C(flash) is for a service whose C(transports) have V(flashsocket). Its C(policy_servers), in the form of
@@ -131,9 +133,115 @@ options:
       - Whether the file says what each line is for; V(true) by itself. M(realtime.edge.haproxy_explain) reads these
         comments, and has nothing to explain without them.
     type: bool
-  tls_profile:
-    description: Which of Mozilla's recommendations binds follow; V(intermediate) by itself.
-    type: str
+  tls:
+    description: What binds negotiate.
+    type: dict
+    suboptions:
+      profile:
+        description:
+          - Which of Mozilla's recommendations (version 5.7) binds follow, or V(custom) for V(intermediate) with
+            the four options below.
+        type: str
+        default: intermediate
+      min_version:
+        description: Oldest version of TLS, V(TLSv1.0) to V(TLSv1.3); with V(custom) only.
+        type: str
+        default: ""
+      ciphers:
+        description: Ciphers of TLS 1.2 and older, in OpenSSL's words; with V(custom) only.
+        type: str
+        default: ""
+      ciphersuites:
+        description: Cipher suites of TLS 1.3; with V(custom) only.
+        type: str
+        default: ""
+      curves:
+        description: Groups of the key exchange; with V(custom) only.
+        type: str
+        default: ""
+      post_quantum:
+        description: Whether the hybrid key exchange X25519MLKEM768 is offered first, where the TLS library has it.
+        type: bool
+        default: true
+      hsts:
+        description: The value of C(Strict-Transport-Security); empty for none.
+        type: str
+        default: max-age=63072000
+      tickets:
+        description: Whether sessions resume by tickets, whose keys are in O(ticket_keys).
+        type: bool
+        default: true
+  limits:
+    description:
+      - What one client address may take (of IPv6, a /64), and what all may. Rates of an address are counted over 10
+        seconds. V(0) is no limit.
+      - A connection too many is refused, a request too many answered with 429 and C(Retry-After).
+    type: dict
+    suboptions:
+      connections:
+        description: Connections of an address at a time.
+        type: int
+        default: 2000
+      connection_rate:
+        description: New connections of an address, and hence TLS handshakes.
+        type: int
+        default: 2000
+      request_rate:
+        description: Requests of an address.
+        type: int
+        default: 10000
+      session_rate:
+        description: New Socket.IO sessions of an address.
+        type: int
+        default: 1000
+      total_handshake_rate:
+        description: TLS handshakes of all in a second; more wait.
+        type: int
+        default: 0
+      total_connection_rate:
+        description: New connections of all in a second; more wait.
+        type: int
+        default: 0
+      request_time:
+        description: Seconds for a TLS handshake (from HAProxy 3.0 on), and for a request with 16 kB of its body.
+        type: int
+        default: 10
+      url_length:
+        description: Longest URL in bytes; a longer one is answered with 414.
+        type: int
+        default: 8192
+      server_requests:
+        description: Ordinary requests a server gets at a time; more wait for 30 seconds, then are answered with 503.
+        type: int
+        default: 1000
+      server_sockets:
+        description: Sockets and polls a server gets at a time, for each transport.
+        type: int
+        default: 10000
+      allow:
+        description: Addresses and networks that the limits of an address are not for.
+        type: list
+        elements: str
+        default: []
+  trusted_proxies:
+    description: Proxies before this edge that are believed whom they speak for.
+    type: dict
+    suboptions:
+      addresses:
+        description: Their addresses and networks.
+        type: list
+        elements: str
+        default: []
+      protocol:
+        description: How they tell the client's address.
+        type: str
+        choices: [proxy_protocol, x_forwarded_for]
+        default: proxy_protocol
+  ticket_keys:
+    description:
+      - The keys of session tickets, which M(realtime.edge.haproxy_certificate) writes; V(/etc/haproxy/ticket-keys) by
+        itself.
+    type: path
   certificates:
     description: Folder of the certificates, one C(NAME.pem) each; V(/etc/haproxy/certificates) by itself.
     type: path
@@ -376,7 +484,19 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import apply, check, difference, fragments, secrecy, sections, services, store
+from ..module_utils.haproxy import (
+    apply,
+    check,
+    difference,
+    fragments,
+    guard,
+    limits,
+    secrecy,
+    sections,
+    services,
+    store,
+    tls,
+)
 from ..module_utils.haproxy.model import Configuration, ConfigurationError
 from ..module_utils.haproxy.syntax import parse, render
 
@@ -396,14 +516,13 @@ class Module(AnsibleModule):
 
 def edge(settings: dict[str, Any], path: str) -> services.Edge:
     """What all services share."""
-    listen = settings["listen"]
+    listen, trusted = settings["listen"], settings["trusted_proxies"].get("addresses", ())
     return services.Edge(
         http=tuple(listen["http"]),
         https=tuple(listen["https"]),
         quic=tuple(listen["quic"]),
         policy=tuple(listen["policy"]),
         statistics=settings["statistics"],
-        profile=settings["tls_profile"],
         certificates=settings["certificates"],
         lua=os.path.join(os.path.dirname(path), "edge.lua"),
         metrics=os.path.join(os.path.dirname(path), "metrics.lua"),
@@ -411,6 +530,13 @@ def edge(settings: dict[str, Any], path: str) -> services.Edge:
         runtime_socket=settings["runtime_socket"],
         version=check.version(settings["binary"], settings["version"]),
         descriptors=settings["file_descriptors"],
+        tls=tls.Settings(**settings["tls"]),
+        library=check.library(settings["binary"]),
+        ticket_keys=settings["ticket_keys"],
+        limits=limits.Limits(**{**settings["limits"], "allow": tuple(settings["limits"].get("allow", ()))}),
+        proxies=guard.Proxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
+        authorities=os.path.join(os.path.dirname(path), "authorities"),
+        certificate_list=os.path.join(os.path.dirname(path), "certificates.list"),
     )
 
 
@@ -501,6 +627,11 @@ def gathered(module: Module) -> dict[str, Any]:
 STATES = {"present": contribute, "absent": contribute, "rendered": rendered, "parsed": parsed, "gathered": gathered}
 
 
+def plain(defaults: Any) -> dict[str, dict[str, Any]]:
+    """An option for each field of a tuple that has all defaults."""
+    return {name: {"type": type(value).__name__, "default": value} for name, value in defaults._asdict().items()}
+
+
 def main() -> None:
     """Run the module."""
     address = {"type": "list", "elements": "str"}
@@ -525,7 +656,19 @@ def main() -> None:
             "statistics": {"type": "str"},
             "defaults": {"type": "bool"},
             "comments": {"type": "bool"},
-            "tls_profile": {"type": "str"},
+            "tls": {"type": "dict", "options": plain(tls.Settings())},
+            "limits": {
+                "type": "dict",
+                "options": {**plain(limits.Limits()), "allow": {"default": [], **address}},
+            },
+            "trusted_proxies": {
+                "type": "dict",
+                "options": {
+                    "addresses": {"default": [], **address},
+                    "protocol": {"type": "str", "choices": list(guard.PROTOCOLS), "default": "proxy_protocol"},
+                },
+            },
+            "ticket_keys": {"type": "path"},
             "certificates": {"type": "path"},
             "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
             "binary": {"type": "path"},

@@ -111,8 +111,13 @@ class Edge:
         self.port = 443
         self.sockets = "/run/haproxy"
         self.ca = ca
-        # The certificate is a self-signed stand-in: taken as its own authority, its name and dates still count.
-        ca.write_text(ssl.DER_cert_to_PEM_cert(self._certificate()))
+        # A self-signed stand-in is taken as its own authority: its name and dates still count.
+        authorities = self.variables.get("scenario_authorities")
+        ca.write_text(
+            (CLIENTS.parent.parent / authorities).read_text()
+            if authorities
+            else ssl.DER_cert_to_PEM_cert(self._certificate())
+        )
 
     # As its users see it
 

@@ -92,7 +92,8 @@ GOALS: dict[str, tuple[str, str]] = {
     ),
     "limits": (
         "Limits",
-        "What one client, and all of them together, may take: connections, time to connect, time to send.",
+        "What one client, and all of them together, may take: connections, requests, sessions, time. A connection too "
+        "many is refused, a request too many is told when to come again.",
     ),
     "statistics": (
         "Statistics",

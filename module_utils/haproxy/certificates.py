@@ -19,18 +19,21 @@ import ssl
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
-FIELDS = ("pem", "certificate", "chain", "key")
-"""The values of a certificate's description that hold PEM text, in HAProxy's order."""
+FIELDS = ("pem", "certificate", "chain", "key", "authority")
+"""The values of a certificate's description that hold PEM text, in HAProxy's order; an authority stands alone."""
 
 STAND_IN = "realtime.edge stand-in"
 """The organisation in the subject of the self-signed certificates made here, which tells them from all others."""
 
 STAND_IN_DAYS = 365
+SOON = datetime.timedelta(days=14)
+"""When it is time to warn of an expiry: renewal by ACME is a month before it."""
+
 STAND_IN_LIFE = datetime.timedelta(days=STAND_IN_DAYS)
 
 NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
@@ -219,6 +222,20 @@ def bundle(blocks: Sequence[tuple[str, bytes]]) -> Bundle:
     return Bundle("".join(_pem(*block) for block in ordered), described)
 
 
+def authority(blocks: Sequence[tuple[str, bytes]]) -> Bundle:
+    """Put the certificates of authorities into one file, as `ca-file` takes it.
+
+    Raises ValueError where there is something else, such as a key, which is nobody's business here.
+    """
+    others = sorted({kind for kind, _content in blocks} - {"CERTIFICATE"})
+    if others:
+        raise ValueError(f"holds {' and '.join(others)}; an authority is known by its certificate alone")
+    if not blocks:
+        raise ValueError("holds no certificate")
+    described = tuple(describe(content) for _kind, content in blocks)
+    return Bundle("".join(_pem(*block) for block in blocks), described)
+
+
 def _fault(certificate: bytes, key: tuple[str, bytes]) -> str:
     """Return why the TLS library refuses the pair: empty, "mismatch" or a sentence.
 
@@ -248,6 +265,7 @@ class Wanted:
     """A certificate file that should be there. `bundle` is what it should hold, None to leave it or make a stand-in.
 
     `rsa`: the setting that needs its key to be RSA, empty where any will do.
+    With `authority` it is what the certificates of clients are checked against. With `absent` it should not be there.
     """
 
     place: str
@@ -255,6 +273,8 @@ class Wanted:
     hosts: list[str]
     bundle: Bundle | None = None
     rsa: str = ""
+    authority: bool = False
+    absent: bool = False
 
 
 def wanted(certificates: Sequence[Mapping[str, Any]], services: Sequence[Any]) -> list[Wanted]:
@@ -272,7 +292,9 @@ def wanted(certificates: Sequence[Mapping[str, Any]], services: Sequence[Any]) -
         elif name in found:
             errors.append(f"{place}.name: {name} is already the name of {found[name].place}")
         else:
-            found[name] = Wanted(place, name, _list(entry.get("hosts")))
+            absent = entry.get("state") == "absent"
+            hosts, authority = _list(entry.get("hosts")), bool(entry.get("authority"))
+            found[name] = Wanted(place, name, hosts, authority=authority, absent=absent)
             try:
                 found[name].bundle = _given(place, {part: entry[part] for part in FIELDS if entry.get(part)})
             except CertificateError as error:
@@ -289,11 +311,23 @@ def wanted(certificates: Sequence[Mapping[str, Any]], services: Sequence[Any]) -
                 )
                 continue
             known = found.setdefault(name, Wanted(place, name, []))
+            if known.absent:
+                errors.append(f"{place}: {known.place} is to be absent, and this service needs it")
+            if known.authority:
+                errors.append(f"{place}: {known.place} is an authority, and no certificate that a server could show")
             known.hosts += [host for host in _list(service.get("hosts")) if host not in known.hosts]
         legacy = _legacy_tls(service)
         if NAME.match(legacy):  # what is no name, the services' room tells
             place = f"haproxy_services[{number}].socketio.flash.legacy_tls"
             found.setdefault(legacy, Wanted(place, legacy, _list(service.get("hosts")))).rsa = place
+        for name in _list(service.get("client_ca")):
+            place = f"haproxy_services[{number}].client_ca"
+            if not NAME.match(name):
+                errors.append(
+                    f"{place}: {name!r} can't be the name of an authority: letters, digits and . _ - + @ only"
+                )
+            elif not found.setdefault(name, Wanted(place, name, [], authority=True)).authority:
+                errors.append(f"{place}: {found[name].place} holds no authority: write it as {{name, authority}}")
     if errors:
         raise CertificateError("\n".join(errors))
     return list(found.values())
@@ -315,10 +349,12 @@ def _given(place: str, values: Mapping[str, str]) -> Bundle | None:
     """Read the values of one entry. Raises CertificateError that names the value."""
     if not values:
         return None
-    if "pem" in values and len(values) > 1:
-        others = ", ".join(part for part in values if part != "pem")
-        raise CertificateError(f"{place}: pem holds certificate and key, so leave out {others}")
-    missing = [] if "pem" in values else [part for part in ("certificate", "key") if part not in values]
+    alone = next((part for part in ("pem", "authority") if part in values), "")
+    if alone and len(values) > 1:
+        others = ", ".join(part for part in values if part != alone)
+        holds = "holds certificate and key" if alone == "pem" else "has no certificate of a server beside it"
+        raise CertificateError(f"{place}: {alone} {holds}, so leave out {others}")
+    missing = [] if alone else [part for part in ("certificate", "key") if part not in values]
     if missing:
         raise CertificateError(f"{place}: {missing[0]} is missing (or write all in one as pem)")
     errors = []
@@ -331,9 +367,9 @@ def _given(place: str, values: Mapping[str, str]) -> Bundle | None:
     if errors:
         raise CertificateError("\n".join(errors))
     try:
-        return bundle(blocks)
+        return authority(blocks) if alone == "authority" else bundle(blocks)
     except ValueError as error:
-        raise CertificateError(f"{place}.{'pem' if 'pem' in values else 'key'} {error}") from error
+        raise CertificateError(f"{place}.{alone or 'key'} {error}") from error
 
 
 def _value(part: str, text: str) -> list[tuple[str, bytes]]:
@@ -350,9 +386,10 @@ def _value(part: str, text: str) -> list[tuple[str, bytes]]:
         raise ValueError(f"holds {'a certificate' if certificates else blocks[0][0]}, not a private key")
     if part == "key" and certificates:
         raise ValueError("holds a certificate too: write all in one as pem, without key and certificate")
-    if part in ("certificate", "chain") and keys:
-        raise ValueError("holds a private key: write all in one as pem" if certificates else "holds a private key")
-    if part in ("certificate", "chain") and not certificates:
+    if part in ("certificate", "chain", "authority") and keys:
+        hint = ": write all in one as pem" if certificates and part != "authority" else ""
+        raise ValueError(f"holds a private key{hint}")
+    if part in ("certificate", "chain", "authority") and not certificates:
         raise ValueError(f"holds {blocks[0][0]}, not a certificate")
     return blocks
 
@@ -446,7 +483,8 @@ class State:
         return "\n".join([*lines, ""])
 
 
-Change = tuple[Path, Optional[State], State]
+Change = tuple[Path, Optional[State], Optional[State]]
+"""A path, what is there, and what should be; None for nothing."""
 
 
 def install(
@@ -462,11 +500,15 @@ def install(
     Raises CertificateError, and then has replaced no file.
     """
     wishes = wanted(certificates, services)
-    gid = _group(group, check_mode)
+    gid = group_id(group, check_mode)
     changes: list[Change] = []
     results: list[dict[str, Any]] = []
     warnings: list[str] = []
     errors: list[str] = []
+    removed: list[str] = []
+
+    # HAProxy reads a whole folder of certificates, where an authority without a key would be a fault.
+    folders = {False: directory, True: directory.parent / "authorities"}
 
     def want(path: Path, present: State | None, mode: int, content: Bundle | None = None) -> None:
         unknown = present.group if present else -1
@@ -475,11 +517,15 @@ def install(
             changes.append((path, present, target))
 
     try:
-        if wishes:
-            want(directory, _state(directory), 0o750)
+        for folder in dict.fromkeys(folders[wish.authority] for wish in wishes if not wish.absent):
+            want(folder, _state(folder), 0o750)
         for wish in wishes:
-            path = directory / f"{wish.name}.pem"
-            present = _state(path)
+            path = folders[wish.authority] / f"{wish.name}.pem"
+            present = _state(path, authority if wish.authority else bundle)
+            if wish.absent:
+                removed.append(str(path))
+                changes += [(path, present, None)] if present else []
+                continue
             try:
                 content = wish.bundle or _kept(present) or _made(wish, self_signed, check_mode)
             except CertificateError as error:
@@ -501,15 +547,21 @@ def install(
     return {
         "changed": bool(changes),
         "certificates": results,
+        "removed": removed,
         "warnings": warnings,
         "diff": [
-            {"before_header": str(path), "after_header": str(path), "before": str(before or ""), "after": str(after)}
+            {
+                "before_header": str(path),
+                "after_header": str(path),
+                "before": str(before or ""),
+                "after": str(after or ""),
+            }
             for path, before, after in changes
         ],
     }
 
 
-def _group(name: str, check_mode: bool) -> int | None:
+def group_id(name: str, check_mode: bool) -> int | None:
     """Return the group's number; None in check mode where the installation would have made the group."""
     try:
         return grp.getgrnam(name).gr_gid
@@ -521,8 +573,8 @@ def _group(name: str, check_mode: bool) -> int | None:
         ) from None
 
 
-def _state(path: Path) -> State | None:
-    """Return what is at a path, None if nothing."""
+def _state(path: Path, read: Callable[[Sequence[tuple[str, bytes]]], Bundle] = bundle) -> State | None:
+    """Return what is at a path, None if nothing. `read` makes a bundle of the PEM blocks of a file."""
     try:
         status = path.stat()
         text = "" if stat.S_ISDIR(status.st_mode) else path.read_text(encoding="utf-8", errors="replace")
@@ -530,7 +582,7 @@ def _state(path: Path) -> State | None:
         return None
     content, fault = None, ""
     try:
-        content = bundle(_blocks(text))
+        content = read(_blocks(text))
     except ValueError as error:
         fault = str(error)
     if content and content.text != text:  # the same certificates in another order, or with words around them
@@ -547,6 +599,11 @@ def _kept(present: State | None) -> Bundle | None:
 
 def _made(wish: Wanted, self_signed: bool, check_mode: bool) -> Bundle:
     """Return a stand-in for what is wanted. Raises CertificateError where there must be none."""
+    if wish.authority:
+        raise CertificateError(
+            f"no authority {wish.name} is on this host or in haproxy_certificates "
+            f"({{name: {wish.name}, authority: ...}})"
+        )
     if not self_signed:
         raise CertificateError(
             f"no certificate {wish.name} is on this host or in haproxy_certificates, and haproxy_self_signed is false"
@@ -576,21 +633,26 @@ def _warnings(wish: Wanted, content: Bundle, fresh: bool) -> Iterator[str]:
         yield f"{wish.place}: {wish.name} gets a self-signed stand-in: browsers warn until a real one replaces it"
     if own.not_after < _now():
         yield f"{wish.place}: the certificate {wish.name} expired on {own.not_after:%Y-%m-%d}"
+    elif own.not_after < _now() + SOON:
+        left = (own.not_after - _now()).days
+        yield f"{wish.place}: the certificate {wish.name} expires on {own.not_after:%Y-%m-%d}, in {left} days"
     if own.not_before > _now():
         yield f"{wish.place}: the certificate {wish.name} is not valid before {own.not_before.isoformat()}"
     uncovered = [host for host in wish.hosts if not own.covers(host)]
     if uncovered:
         yield f"{wish.place}: the certificate {wish.name} is for {', '.join(own.names)}, not for {', '.join(uncovered)}"
-    for lower, upper in zip(content.certificates, content.certificates[1:]):
+    for lower, upper in zip(content.certificates, content.certificates[1:]) if not wish.authority else ():
         if lower.issuer != upper.subject:
             yield f"{wish.place}: in {wish.name}, {upper.subject} follows {lower.subject}, which {lower.issuer} issued"
 
 
-def _carry_out(changes: Iterable[Change]) -> None:
+def _carry_out(changes: Sequence[Change]) -> None:
     """Make folders, write all files beside their places, and then put them there: all of them or, on an error, none."""
     ready: list[tuple[str, Path]] = []
     try:
         for path, _change, target in changes:
+            if target is None:
+                continue
             if target.bundle is None:
                 for parent in reversed(path.parents):
                     if not parent.exists():
@@ -612,6 +674,9 @@ def _carry_out(changes: Iterable[Change]) -> None:
         while ready:
             os.replace(*ready[0])
             ready.pop(0)
+        for path, _change, target in changes:
+            if target is None:
+                path.unlink()
     finally:
         for temporary, _path in ready:
             os.unlink(temporary)

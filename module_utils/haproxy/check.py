@@ -61,6 +61,25 @@ def binary_version(binary: str) -> str:
     return found[1] if found and said.returncode == 0 else ""
 
 
+def library(binary: str) -> tuple[str, tuple[int, ...]]:
+    """Name and major and minor version of the TLS library a HAProxy binary runs on: `("openssl", (3, 5))`.
+
+    Others that offer OpenSSL's interface go by their own names (`aws-lc`, `wolfssl`); empty where it can't be told.
+    """
+    try:
+        said = subprocess.run(
+            [binary, "-vv"], capture_output=True, text=True, errors="replace", timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "", ()
+    found = re.search(r"^Running on (?:OpenSSL|SSL library) version : (.*)$", said.stdout, re.MULTILINE)
+    words = found[1] if found else ""
+    other = re.search(r"(?i)(AWS-LC|wolfSSL|LibreSSL|BoringSSL|quictls)", words)
+    number = re.search(r"(\d+)\.(\d+)", words[other.end() :] if other else words)
+    name = other[1].lower() if other else "openssl" if words.startswith("OpenSSL") else words.partition(" ")[0].lower()
+    return name, (int(number[1]), int(number[2])) if number else ()
+
+
 def version(binary: str, stated: str = "") -> tuple[int, ...]:
     """Major and minor version to write for: the binary's, else the stated one, else that of a version to come."""
     found = re.match(r"(\d+)\.(\d+)", binary_version(binary) or stated)

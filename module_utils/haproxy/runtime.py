@@ -91,10 +91,15 @@ def ask(path: str, command: str, timeout: float = _TIMEOUT) -> str:
             while chunk := connection.recv(65536):
                 answer += chunk
     except socket.timeout:
-        raise RuntimeFailure(f"{path} did not answer `{command}` within {timeout:g} s") from None
+        raise RuntimeFailure(f"{path} did not answer `{_public(command)}` within {timeout:g} s") from None
     except OSError as error:
         raise RuntimeFailure(f"{path} does not answer: {error.strerror or error}") from None
     return answer.decode(errors="replace")
+
+
+def _public(command: str) -> str:
+    """The command without what it carries, which may be a key."""
+    return " ".join(command.partition("\n")[0].split()[:5])
 
 
 def answers(path: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from . import observe, socketio, tls
+from . import guard, limits, observe, socketio, tls
 from .model import Configuration, ConfigurationError, Directive, Section, meant
 from .sections import endpoint
 from .syntax import quote, split
@@ -19,7 +19,7 @@ from .syntax import quote, split
 _NAME = re.compile(r"^[A-Za-z0-9_.-]+$")
 _HOST = re.compile(r"^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
 
-_SERVICE_KEYS = ("name", "hosts", "certificate", "servers", "health", "socketio")
+_SERVICE_KEYS = ("name", "hosts", "certificate", "client_ca", "origins", "servers", "health", "socketio")
 _SOCKETIO_KEYS = ("path", "transports", "affinity", "servers", "flash")
 _FLASH_KEYS = ("policy_servers", "legacy_tls")
 
@@ -52,13 +52,17 @@ class Server(NamedTuple):
 class Service(NamedTuple):
     """A service whose description is sound; `transports` is empty where it has no Socket.IO.
 
+    `certificates` are names of entries of `haproxy_certificates`, such as an ECDSA and an RSA one; `client_ca` is that
+    of the authority whose certificates clients must have, `origins` whose pages may open sockets: empty for all.
     `policy_servers` answer the Flash player's request for a policy, without them the edge does; `legacy_tls` is the
     name of the RSA certificate with which it takes the Flash movie's TLS 1.0, empty where it does not.
     """
 
     name: str
     hosts: tuple[str, ...]
-    certificate: str
+    certificates: tuple[str, ...]
+    client_ca: str
+    origins: tuple[str, ...]
     servers: tuple[Server, ...]
     socket_servers: tuple[Server, ...]
     health: str | None
@@ -75,9 +79,12 @@ class Edge(NamedTuple):
 
     `http`, `https`: bind addresses of the two frontends. `quic`: those of HTTP/3. `policy`: those where nothing but the
     Flash player's policy is answered, used with flash sockets only. `statistics`: bind address of the statistics, empty
-    for none. `certificates`: their folder. `lua`: where a script of ours goes. `version`: of the HAProxy that will run.
-    `descriptors`: how many file descriptors it may have. `metrics`: where the script goes that asks `master_socket`.
-    `maxconn`: the connections that a contributor allows the process, 0 where they follow from the descriptors.
+    for none. `certificates`: their folder; `authorities`: that of clients' CAs; `certificate_list`: where the list
+    goes that says which certificate asks for a client's; `ticket_keys`: the keys of session tickets. `lua`: where a
+    script of ours goes. `library`: name and version of the TLS library. `version`: of the HAProxy that will
+    run. `descriptors`: how many file descriptors it may have. `metrics`: where the script goes that asks
+    `master_socket`. `maxconn`: the connections that a contributor allows the process, 0 where they follow from the
+    descriptors.
     """
 
     http: tuple[str, ...]
@@ -85,7 +92,6 @@ class Edge(NamedTuple):
     quic: tuple[str, ...]
     policy: tuple[str, ...]
     statistics: str
-    profile: str
     certificates: str
     lua: str
     runtime_socket: str
@@ -94,6 +100,13 @@ class Edge(NamedTuple):
     master_socket: str = "/run/haproxy/master.sock"
     metrics: str = "/etc/haproxy/metrics.lua"
     maxconn: int = 0
+    tls: tls.Settings = tls.Settings()
+    library: tuple[str, Version] = ("", ())
+    ticket_keys: str = "/etc/haproxy/ticket-keys"
+    limits: limits.Limits = limits.Limits()
+    proxies: guard.Proxies = guard.Proxies()
+    authorities: str = "/etc/haproxy/authorities"
+    certificate_list: str = "/etc/haproxy/certificates.list"
 
 
 def read(data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "haproxy_services") -> list[Service]:
@@ -128,6 +141,14 @@ def together(services: list[Service]) -> None:
                 said = f"'{host}' already belongs" if host else "every host already belongs"
                 problems.append(f"{service.origin}.hosts: {said} to {hosts[host]}; requests would never arrive here")
             hosts.setdefault(host, service.origin)
+    # A session that was resumed tells that a client had a certificate, not from which authority.
+    authorities = [service for service in services if service.client_ca]
+    problems += [
+        f"{service.origin}.client_ca: {authorities[0].origin} has '{authorities[0].client_ca}', and an edge asks for "
+        "certificates of one authority only (a file may hold several)"
+        for service in authorities[1:]
+        if service.client_ca != authorities[0].client_ca
+    ]
     # Neither a request for a policy nor the movie's handshake in TLS 1.0 says which host it is for.
     for setting in _FLASH_KEYS:
         setters = [service.origin for service in services if getattr(service, setting)]
@@ -141,7 +162,9 @@ def together(services: list[Service]) -> None:
 
 def base(edge: Edge) -> Configuration:
     """The settings under every edge; each yields to the same setting of a contributor."""
-    profile = tls.profile(edge.profile)
+    limits.validate(edge.limits)
+    guard.validate(edge.proxies)
+    profile = tls.profile(edge.tls, edge.library)
     ciphers = [("tls", f"ssl-default-bind-ciphers {profile.ciphers}")] if profile.ciphers else []
     sections = [
         _section(
@@ -157,6 +180,7 @@ def base(edge: Edge) -> Configuration:
                 ("tls", f"ssl-default-bind-options {profile.options}"),
                 *ciphers,
                 ("tls", f"ssl-default-bind-ciphersuites {profile.ciphersuites}"),
+                *limits.process(edge.limits),
             ],
         ),
         _section(
@@ -172,8 +196,7 @@ def base(edge: Edge) -> Configuration:
                 ("websocket", "option http-no-delay"),
                 ("limits", "option abortonclose"),
                 ("limits", "timeout connect 5s"),
-                ("limits", "timeout http-request 10s"),
-                ("limits", "timeout queue 30s"),
+                *limits.timeouts(edge.limits, edge.version),
                 # A poll is held for 25 s (20 s in Socket.IO 0.9); a socket is silent for as long between heartbeats.
                 ("polling", "timeout client 60s"),
                 ("polling", "timeout server 60s"),
@@ -250,6 +273,7 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
         raise ConfigurationError(problems)
     flash = [service for service in services if "flashsocket" in service.transports]
     result = [_http(edge, bool(flash)), _https(services, edge, bool(flash))]
+    result += [_section("backend", name, lines, "haproxy_limits") for name, lines in limits.tables(edge.limits)]
     tables = [service for service in services if service.affinity == "session" and service.transports]
     # One peer, ourselves: at a reload the old worker hands the tables to the new one.
     needs = [("affinity", "localpeer edge")] if tables else []
@@ -277,9 +301,13 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
     if flash:
         result.extend(_flash(flash, edge))
     for service in services:
-        result.append(_backend(service, "http", service.servers))
-        result.extend(_backend(service, transport, service.socket_servers) for transport in service.transports)
-    files = ((edge.lua, "".join(script for _purpose, script in scripts)),) if scripts else ()
+        result.append(_backend(service, "http", service.servers, edge))
+        result.extend(_backend(service, transport, service.socket_servers, edge) for transport in service.transports)
+    files: tuple[tuple[str, str], ...] = ()
+    if scripts:
+        files = ((edge.lua, "".join(script for _purpose, script in scripts)),)
+    if any(service.client_ca for service in services):
+        files += ((edge.certificate_list, _certificate_list(services, edge)),)
     return Configuration(tuple(result), files=files)
 
 
@@ -339,6 +367,7 @@ def _flash(flash: list[Service], edge: Edge) -> list[Section]:
         ("logging", "option tcplog"),
         # Each connection counts twice: here, and behind.
         ("limits", f"maxconn {max(1, _connections(edge) // 2)}"),
+        *_arrivals(edge, False),
         *(("flashsocket", f"bind {address} name http") for address in edge.http),
         *(("flashsocket", f"bind {address} name https") for address in edge.https),
         *(("policy", f"bind {address} name policy") for address in edge.policy),
@@ -408,6 +437,41 @@ def _legacy(service: Service, edge: Edge, tcp: list[tuple[str, str]]) -> tuple[S
     )
 
 
+def _arrivals(edge: Edge, flash: bool) -> list[tuple[str, str]]:
+    """Who connects, and how often; behind the entrance for Flash both have been seen to."""
+    if flash:
+        return []
+    told = edge.proxies.addresses
+    by_protocol = bool(told) and edge.proxies.protocol == "proxy_protocol"
+    layer = "session" if by_protocol else "connection"
+    return guard.entrance(edge.proxies) + limits.connections(edge.limits, layer, () if by_protocol else told)
+
+
+def _hosts(service: Service) -> list[Directive]:
+    exact = [host for host in service.hosts if not host.startswith("*")]
+    endings = [host[1:] for host in service.hosts if host.startswith("*")]
+    acl = f"acl {service.name}_host hdr(host),host_only -i"
+    lines = [f"{acl} {' '.join(exact)}"] if exact else []
+    lines += [f"{acl} -m end {' '.join(endings)}"] if endings else []
+    return [_line("routing", line, service.origin) for line in lines]
+
+
+def _certificate_list(services: list[Service], edge: Edge) -> str:
+    """Which certificate is for which host, and for which of them clients need one too (manual, 3.12 "crt-list").
+
+    The first line answers clients that send no name.
+    """
+    text = ""
+    for service in services:
+        options = ""
+        if service.client_ca:
+            authority = f"{edge.authorities}/{service.client_ca}.pem"
+            options = f"[ca-file {authority} verify required] "
+        for name in service.certificates:
+            text += f"{edge.certificates}/{name}.pem {options}{' '.join(service.hosts)}".rstrip() + "\n"
+    return text
+
+
 def _http(edge: Edge, flash: bool) -> Section:
     # The port of the Host header is HTTP's: it must not come along. Ours does, where it is not the usual one.
     port = _port(edge.https[0])
@@ -417,6 +481,7 @@ def _http(edge: Edge, flash: bool) -> Section:
         "http",
         [
             *(("redirect", f"bind {address}") for address in _binds(edge, "http", flash)),
+            *_arrivals(edge, flash),
             ("redirect", "http-request deny deny_status 400 unless { req.hdr(host) -m found }"),
             ("redirect", f'http-request redirect code 301 location "https://%[hdr(host),host_only]{port}%[pathq]"'),
         ],
@@ -425,10 +490,15 @@ def _http(edge: Edge, flash: bool) -> Section:
 
 
 def _https(services: list[Service], edge: Edge, flash: bool) -> Section:
-    profile = tls.profile(edge.profile)
+    profile = tls.profile(edge.tls, edge.library)
     # The first service's certificate answers clients that send no name; the folder has all the others.
-    first = f"{edge.certificates}/{services[0].certificate}.pem"
-    crt = f"crt {quote(first)} crt {quote(edge.certificates)}"
+    if any(service.client_ca for service in services):
+        crt = f"crt-list {quote(edge.certificate_list)} crt {quote(edge.certificates)}"
+    else:
+        first = [quote(f"{edge.certificates}/{name}.pem") for name in services[0].certificates]
+        crt = " ".join(f"crt {place}" for place in (*first, quote(edge.certificates)))
+    if edge.tls.tickets:
+        crt += f" tls-ticket-keys {quote(edge.ticket_keys)}"
     lines = [
         _line("tls", f"bind {address} ssl {crt} curves {profile.curves} alpn h2,http/1.1", "haproxy_listen.https")
         for address in _binds(edge, "https", flash)
@@ -440,34 +510,32 @@ def _https(services: list[Service], edge: Edge, flash: bool) -> Section:
         # A client that has come by TCP is told where HTTP/3 is, and remembers it for a day.
         offer = f'h3=\\":{_port(edge.quic[0])}\\"; ma=86400'
         lines.append(_line("http/3", f'http-after-response set-header Alt-Svc "{offer}"', "haproxy_listen.quic"))
-    lines += [
-        _line("logging", observe.PATH),
-        _line("tls", f'http-after-response set-header Strict-Transport-Security "{tls.STRICT_TRANSPORT_SECURITY}"'),
-        # What a client says about itself is not believed.
-        _line("forwarding", "http-request set-header X-Forwarded-For %[src]"),
-        _line("forwarding", "http-request set-header X-Forwarded-Proto https"),
-        _line("forwarding", "http-request set-header X-Forwarded-Host %[req.hdr(host)]"),
-        _line("forwarding", "http-request set-header X-Forwarded-Port %[dst_port]"),
-    ]
+    lines.append(_line("logging", observe.PATH))
+    if edge.tls.hsts:
+        value = f'http-after-response set-header Strict-Transport-Security "{edge.tls.hsts}"'
+        lines.append(_line("tls", value, "haproxy_tls.hsts"))
+    lines += [limits.directive(line) for line in _arrivals(edge, flash)]
+    lines += [_line(purpose, text) for purpose, text in guard.address(edge.proxies)]
+    lines += [limits.directive(line) for line in limits.requests(edge.limits)]
+    lines += [_line(purpose, text) for purpose, text in (*guard.paths(), *guard.claims())]
     return Section("frontend", "https", tuple(lines), "haproxy_services")
 
 
 def _routes(service: Service, edge: Edge) -> list[Directive]:
     names = _names(service)
-    lines = []
-    if service.hosts:
-        exact = [host for host in service.hosts if not host.startswith("*")]
-        endings = [host[1:] for host in service.hosts if host.startswith("*")]
-        if exact:
-            lines.append(_line("routing", f"acl {service.name}_host hdr(host),host_only -i {' '.join(exact)}"))
-        if endings:
-            lines.append(_line("routing", f"acl {service.name}_host hdr(host),host_only -i -m end {' '.join(endings)}"))
+    lines = _hosts(service)
+    if service.client_ca:
+        lines += [_line(purpose, text) for purpose, text in guard.identified(names.condition)]
     if service.transports:
         session = service.affinity == "session"
         lines += socketio.recognise(names, "flashsocket" in service.transports, session)
+        lines += limits.sessions(edge.limits, socketio.opens_session(names))
         if session:
             lines.append(socketio.wait_for_table(names, edge.version < _PAUSE))
             lines.append(observe.missed(service.name, socketio.unknown(names)))
+    if service.origins:
+        io = names.acl("socketio") if service.transports else ""
+        lines += [_line(*line) for line in guard.foreign(service.origins, names.condition, io)]
     for transport in socketio.TRANSPORTS:
         if transport in service.transports:
             condition = socketio.route(names, transport)
@@ -492,7 +560,7 @@ def _server_line(server: Server, purpose: str, *more: str) -> Directive:
     return Directive("server", (server.name, server.endpoint, *server.options, *more), purpose, server.origin)
 
 
-def _backend(service: Service, transport: str, servers: tuple[Server, ...]) -> Section:
+def _backend(service: Service, transport: str, servers: tuple[Server, ...], edge: Edge) -> Section:
     balance = "roundrobin" if transport in ("http", "polling") else "leastconn"
     lines: list[tuple[str, str]] = []
     sticky = transport != "http"
@@ -505,7 +573,7 @@ def _backend(service: Service, transport: str, servers: tuple[Server, ...]) -> S
             ("health", f"http-check send meth GET uri {quote(service.health)} ver HTTP/1.1 hdr Host {host}"),
             ("health", f"http-check expect status {alive}"),
         ]
-    lines.append(_CHECK)
+    lines += [_CHECK, *limits.servers(edge.limits, sticky)]
     directives = [_line(purpose, text, service.origin) for purpose, text in lines]
     if sticky and service.affinity == "session":
         names = _names(service)
@@ -540,9 +608,16 @@ def _service(item: Any, groups: dict[str, list[dict[str, Any]]], origin: str, pr
     for number, host in enumerate(hosts):
         if not isinstance(host, str) or not _HOST.match(host):
             problems.append(f"{origin}.hosts[{number}]: {host!r} is no host name (`chat.example.com`, `*.example.com`)")
-    certificate = item.get("certificate", name)
-    if not isinstance(certificate, str) or not certificate or "/" in certificate:
-        problems.append(f"{origin}.certificate: the name of an entry of haproxy_certificates is expected")
+    certificates = item.get("certificate", name)
+    certificates = certificates if isinstance(certificates, list) else [certificates]
+    if not certificates or not all(isinstance(one, str) and one and "/" not in one for one in certificates):
+        problems.append(f"{origin}.certificate: the name of an entry of haproxy_certificates is expected, or a list")
+    client_ca = item.get("client_ca") or ""
+    if not isinstance(client_ca, str) or not re.match(r"^[A-Za-z0-9_.@+-]*$", client_ca):
+        problems.append(f"{origin}.client_ca: the name of an authority in haproxy_certificates is expected")
+    elif client_ca and not item.get("hosts"):
+        problems.append(f"{origin}.client_ca: name the hosts of the service too: TLS asks clients by host")
+    origins = guard.origins(item.get("origins"), f"{origin}.origins", problems)
     health = item.get("health", "/")
     if health is not False and not (isinstance(health, str) and health.startswith("/") and health.isprintable()):
         problems.append(f"{origin}.health: a path such as /healthz is expected, or false to check the connection only")
@@ -580,7 +655,9 @@ def _service(item: Any, groups: dict[str, list[dict[str, Any]]], origin: str, pr
     return Service(
         name=name,
         hosts=tuple(hosts),
-        certificate=certificate,
+        certificates=tuple(certificates),
+        client_ca=client_ca,
+        origins=origins,
         servers=servers,
         socket_servers=sockets,
         health=health or None,

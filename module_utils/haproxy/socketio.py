@@ -114,6 +114,11 @@ def route(names: Names, transport: str) -> str:
     return f"{io} {names.acl(transport)}"
 
 
+def opens_session(names: Names) -> str:
+    """The condition, without `if`, under which a request opens a session, by whatever transport."""
+    return f"{names.condition}{names.acl('socketio')} {names.acl('handshake')} !{names.acl('session')}"
+
+
 def follow(names: Names) -> Directive:
     """Backend line: a request that carries a session id goes to the node that opened the session."""
     return _line("affinity", f"stick match var(txn.sid) table {names.table} if {{ var(txn.sid) -m found }}")

@@ -6,7 +6,7 @@
 //   {"event": "disconnect", "id": 7, "reason": "transport close"}
 //
 // Lines on standard input: `ping` asks every client's node and answers {"event": "ping", "answered": N, "failed": N,
-// "per_node": {…}}; `stop`, like the end of the input, closes all clients and ends with {"event": "stop"}.
+// "per_node": {…}, "p99_ms": 2.5}; `stop`, like the end of the input, closes all clients and ends with {"event": "stop"}.
 
 const readline = require('node:readline');
 const { Edge, options } = require('./edge.js');
@@ -40,11 +40,18 @@ function hold(id) {
 }
 
 async function ping() {
-  const answers = await Promise.allSettled(clients.map((client) => edge.ask(client, 'ping-node')));
+  const times = [];
+  const answers = await Promise.allSettled(clients.map(async (client) => {
+    const began = performance.now();
+    const answer = await edge.ask(client, 'ping-node');
+    times.push(performance.now() - began);
+    return answer;
+  }));
   const nodes = answers.filter(({ status }) => status === 'fulfilled').map(({ value }) => value.node);
   const perNode = {};
   for (const node of nodes) perNode[node] = (perNode[node] || 0) + 1;
-  tell('ping', { answered: nodes.length, failed: answers.length - nodes.length, per_node: perNode });
+  const p99 = times.sort((a, b) => a - b)[Math.ceil(times.length * 0.99) - 1];
+  tell('ping', { answered: nodes.length, failed: answers.length - nodes.length, per_node: perNode, p99_ms: p99 });
 }
 
 let stopped = false;

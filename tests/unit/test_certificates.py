@@ -402,6 +402,45 @@ def test_warnings_do_not_keep_a_certificate_from_being_written(run, made):
     assert len(list(run.directory.iterdir())) == 3
 
 
+def test_an_expiry_is_told_two_weeks_before(run, tmp_path):
+    soon, later = self_signed(tmp_path, "soon.example", days="13"), self_signed(tmp_path, "later.example", days="15")
+    (warning,) = run({"name": "soon", "pem": soon.pem}, {"name": "later", "pem": later.pem})["warnings"]
+    assert warning.startswith("haproxy_certificates[0]: the certificate soon expires on ")
+    assert warning.endswith((", in 12 days", ", in 13 days"))
+
+
+def test_an_authority_has_a_folder_of_its_own_and_no_key(run, made):
+    asking = [{"name": "chat", "client_ca": "staff"}]
+    result = run({"name": "staff", "authority": made.other.certificate}, services=asking)
+    folder = run.directory.parent / "authorities"
+    assert result["certificates"][0]["path"] == str(folder / "staff.pem")
+    assert stat.S_IMODE((folder / "staff.pem").stat().st_mode) == 0o640
+    assert not run({"name": "staff", "authority": made.other.certificate}, services=asking)["changed"]
+    with pytest.raises(CertificateError, match=r"haproxy_certificates\[0\].authority holds a private key"):
+        run({"name": "staff", "authority": made.other.pem})
+    with pytest.raises(CertificateError, match="authority has no certificate of a server beside it"):
+        run({"name": "staff", "authority": made.other.certificate, "key": made.other.key})
+
+
+def test_an_authority_that_is_nowhere_is_told_and_gets_no_stand_in(run, made):
+    with pytest.raises(CertificateError, match=r"haproxy_services\[0\].client_ca: no authority staff is on this host"):
+        run(services=[{"name": "chat", "client_ca": "staff"}])
+    with pytest.raises(CertificateError, match="holds no authority"):
+        run({"name": "staff", "pem": made.other.pem}, services=[{"name": "chat", "client_ca": "staff"}])
+
+
+def test_a_certificate_goes_unless_a_service_needs_it(run, made):
+    run({"name": "news", "pem": made.other.pem})
+    foreseen = run({"name": "news", "state": "absent"}, check_mode=True)
+    assert (foreseen["changed"], (run.directory / "news.pem").exists()) == (True, True)
+    gone = run({"name": "news", "state": "absent"})
+    assert (gone["changed"], gone["removed"]) == (True, [str(run.directory / "news.pem")])
+    assert not (run.directory / "news.pem").exists()
+    assert not run({"name": "news", "state": "absent"})["changed"]
+    with pytest.raises(CertificateError, match=r"haproxy_certificates\[0\] is to be absent, and this service needs it"):
+        run({"name": "news", "state": "absent"}, services=[{"name": "news"}])
+
+
 def test_how_strong_a_key_is_the_service_decides(run, made):
     assert run({"name": "flash", "pem": made.weak.pem})["changed"]
 

@@ -36,7 +36,6 @@ EDGE = services.Edge(
     quic=(),
     policy=(":843",),
     statistics="127.0.0.1:8404",
-    profile="intermediate",
     certificates="/etc/haproxy/certificates",
     lua="/etc/haproxy/edge.lua",
     runtime_socket="/run/haproxy/admin.sock",

@@ -4,7 +4,7 @@ import pytest
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, sections, services, store, syntax
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration, ConfigurationError
 
-EDGE = services.Edge((":80",), (":443",), (), (":843",), "", "intermediate", "/c", "/l", "/r/admin.sock", (3, 2), 20000)
+EDGE = services.Edge((":80",), (":443",), (), (":843",), "", "/c", "/l", "/r/admin.sock", (3, 2), 20000)
 CHAT = {"name": "chat", "servers": ["10.0.0.1:3000"], "socketio": False}
 SHOP = {"frontend": {"https": {"use_backend": "shop if { path /shop }"}}, "backend": {"shop": {"server": "a 10.0.0.9:80"}}}
 

@@ -49,7 +49,7 @@ SERVICE = st.fixed_dictionaries(
         "socketio": st.one_of(st.just({}), VALUES, st.dictionaries(st.sampled_from(["path", "transports", "affinity", "servers", "flash"]), VALUES, max_size=3)),
     },
 )
-EDGE = services.Edge((":80",), (":443",), (), (":843",), "", "intermediate", "/c", "/l", "/r", (3, 0), 20000)
+EDGE = services.Edge((":80",), (":443",), (), (":843",), "", "/c", "/l", "/r", (3, 0), 20000)
 MANY = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -197,7 +197,7 @@ def test_a_live_file_that_is_none(place, content, state):
     assert live(place) == before
 
 
-@pytest.mark.parametrize("options", [{"listen": {"http": [""]}}, {"listen": {"http": []}}, {"listen": {"https": ["x\ny"]}}, {"statistics": "a\nb"}, {"statistics": "#"}, {"tls_profile": "x"}, {"file_descriptors": -5}, {"certificates": "/a\nb"}, {"runtime_socket": "x"}, {"runtime_socket": ""}, {"version": "x"}, {"group": "\x00"}, {"path": ""}, {"path": "/nowhere/x"}, {"path": "/"}, {"listen": {"quic": ["x"]}}])  # fmt: skip
+@pytest.mark.parametrize("options", [{"listen": {"http": [""]}}, {"listen": {"http": []}}, {"listen": {"https": ["x\ny"]}}, {"statistics": "a\nb"}, {"statistics": "#"}, {"tls": {"profile": "x"}}, {"file_descriptors": -5}, {"certificates": "/a\nb"}, {"runtime_socket": "x"}, {"runtime_socket": ""}, {"version": "x"}, {"group": "\x00"}, {"path": ""}, {"path": "/nowhere/x"}, {"path": "/"}, {"listen": {"quic": ["x"]}}])  # fmt: skip
 def test_settings_of_the_edge_that_are_none(place, options):
     base = {"path": str(place / "haproxy.cfg"), "binary": str(place / "haproxy"), "certificates": str(place)}
     before = live(place)

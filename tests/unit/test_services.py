@@ -23,7 +23,6 @@ def edge(version=(3, 2), quic=()):
         quic=quic,
         policy=(":843", ":10843"),
         statistics="127.0.0.1:8404",
-        profile="intermediate",
         certificates="/etc/haproxy/certificates",
         lua="/etc/haproxy/edge.lua",
         runtime_socket="/run/haproxy/admin.sock",

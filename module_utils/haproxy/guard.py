@@ -1,0 +1,141 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a request may not say: who it comes from, where it comes from, and where it goes, in another spelling.
+
+Framing (a length that contradicts another, a bare LF in a header) is HAProxy's own affair: it parses strictly and
+writes each request anew, so that a node never sees what a client made of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from .limits import Line, networks
+from .model import ConfigurationError
+
+PROTOCOLS = ("proxy_protocol", "x_forwarded_for")
+
+# `https://chat.example.com`, `https://*.example.com`: as browsers write it (RFC 6454, section 6.2), so without a path.
+ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?\Z")
+
+# Headers that applications believe to come from a proxy. The names that begin so are all removed.
+_CLAIMS = tuple("x-forwarded forwarded x-real-ip x-client- x-original- x-rewrite- x-ssl- true-client-ip".split())
+
+# Spellings that mean another path than they show: dot segments, letters, digits, dots and hyphens as %XX (no client
+# encodes those, RFC 3986 6.2.2.2), backslashes, and control characters. Rules on paths then can't be gone around.
+_DISGUISED = (
+    r"(^|/)\.{1,2}(/|;|$)",
+    r"%(2[de]|3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]|0[0-9a-f]|1[0-9a-f]|5c|7f)",
+    r"[\\]",
+)
+
+
+class Proxies(NamedTuple):
+    """Whom the edge believes the address of a client: networks of the proxies before it, and how they tell it."""
+
+    addresses: tuple[str, ...] = ()
+    protocol: str = "proxy_protocol"
+
+
+def validate(proxies: Proxies, origin: str = "haproxy_trusted_proxies") -> None:
+    """Raise `ConfigurationError` for what is no address or network."""
+    problems = networks(proxies.addresses, f"{origin}.addresses")
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def entrance(proxies: Proxies) -> list[Line]:
+    """Lines of the frontend that connections come to first."""
+    if not proxies.addresses or proxies.protocol != "proxy_protocol":
+        return []
+    return [("forwarding", f"tcp-request connection expect-proxy layer4 if {{ src {' '.join(proxies.addresses)} }}")]
+
+
+def address(proxies: Proxies) -> list[Line]:
+    """Frontend lines, the first of all for requests: the client's address as a trusted proxy tells it, the last one."""
+    if not proxies.addresses or proxies.protocol != "x_forwarded_for":
+        return []
+    return [
+        (
+            "forwarding",
+            f"http-request set-src req.hdr_ip(x-forwarded-for,-1) if {{ src {' '.join(proxies.addresses)} }} "
+            "{ req.hdr_ip(x-forwarded-for,-1) -m found }",
+        )
+    ]
+
+
+def claims() -> list[Line]:
+    """Frontend lines: what a client says about itself is removed, and what is known is said instead."""
+    lines = [f"http-request del-header {name} -m beg" for name in _CLAIMS]
+    lines += [
+        "http-request del-header proxy",  # CGI programs take it for their own proxy (CVE-2016-5385)
+        "http-request set-header X-Forwarded-For %[src]",
+        "http-request set-header X-Forwarded-Proto https",
+        "http-request set-header X-Forwarded-Host %[req.hdr(host)]",
+        "http-request set-header X-Forwarded-Port %[dst_port]",
+    ]
+    return [("forwarding", line) for line in lines]
+
+
+def paths() -> list[Line]:
+    """Frontend line: a path in a disguise is refused."""
+    patterns = " ".join(f"'{pattern}'" for pattern in _DISGUISED)
+    return [
+        (
+            "paths",
+            'http-request deny deny_status 400 content-type text/plain string "This path is not in its plain form." '
+            f"if {{ path -m reg -i {patterns} }}",
+        )
+    ]
+
+
+def origins(data: Any, origin: str, problems: list[str]) -> tuple[str, ...]:
+    """Read a service's `origins`; what is wrong is added to `problems`."""
+    if data is None:
+        return ()
+    if not isinstance(data, list):
+        problems.append(f"{origin}: a list is expected, such as [https://chat.example.com]")
+        return ()
+    for number, value in enumerate(data):
+        if not isinstance(value, str) or not ORIGIN.match(value):
+            problems.append(f"{origin}[{number}]: {value!r} is no origin (`https://chat.example.com`, without a path)")
+    return tuple(str(value) for value in data)
+
+
+def foreign(allowed: tuple[str, ...], condition: str, sockets: str) -> list[Line]:
+    """Frontend lines for one service: pages of other origins may open no socket.
+
+    `condition` (may be empty) picks the service's requests, ending in a blank; `sockets` those of its Socket.IO. The
+    same-origin policy does not hold for WebSocket (RFC 6455, section 10.2); who is no browser sends no origin.
+    """
+    exact = [value for value in allowed if "*" not in value]
+    patterns = [re.escape(value).replace(r"\*", "[a-z0-9.-]+") for value in allowed if "*" in value]
+    known = []
+    if exact:
+        known.append(f"!{{ req.fhdr(origin) -i {' '.join(exact)} }}")
+    if patterns:
+        known.append("!{ req.fhdr(origin) -m reg -i " + " ".join(f"'^{pattern}$'" for pattern in patterns) + " }")
+    answer = 'http-request deny deny_status 403 content-type text/plain string "Pages of this origin may not connect."'
+    which = "{ req.fhdr(origin) -m found } " + " ".join(known)
+    return [
+        ("origins", f"{answer} if {condition}{picked} {which}")
+        for picked in dict.fromkeys((sockets, "{ req.hdr(upgrade) -m found }"))
+        if picked
+    ]
+
+
+def identified(condition: str) -> list[Line]:
+    """Frontend lines for a service with client certificates; `condition` picks its requests.
+
+    TLS has asked for a certificate where the service's name was in the handshake. A request on another service's
+    connection, or on a session resumed from one, comes without.
+    """
+    return [
+        (
+            "client certificates",
+            'http-request return status 421 content-type text/plain string "This needs a connection of its own." '
+            f"if {condition}!{{ ssl_c_used }}",
+        ),
+        ("client certificates", f"http-request deny deny_status 403 if {condition}!{{ ssl_c_verify 0 }}"),
+        ("client certificates", f"http-request set-header X-SSL-Client-DN %{{+Q}}[ssl_c_s_dn] if {condition}"),
+    ]

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Certificates of the running process: what is on disk is what it serves, without a reload.
+
+The files come first, so that the next reload, whoever asks for it, serves the same. What can't be done here is done by
+that reload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from . import runtime
+
+
+class Swapped(NamedTuple):
+    """What is served now of the paths asked for, which of them changed in the process, and what went wrong."""
+
+    served: set[str]
+    changed: list[str]
+    warnings: list[str]
+
+
+def serve(master: str, paths: Sequence[str], removed: Sequence[str], folder: str, check_mode: bool = False) -> Swapped:
+    """Let the serving worker behind `master` serve the certificates at `paths`, and not those that were `removed`.
+
+    Each is asked for first: what it serves already is left alone. `folder` is what a bind names (`crt FOLDER`), for
+    those that are new. Where no HAProxy runs, nothing is done, and nothing is wrong.
+    """
+    result = Swapped(set(), [], [])
+    if not runtime.answers(master):
+        return result
+    try:
+        worker = runtime.serving(master)
+        for path in paths:
+            _serve(master, worker, path, folder, check_mode, result)
+        for path in removed:
+            if runtime.certificate(master, worker, path):
+                result.changed.append(path)
+                if not check_mode:
+                    runtime.remove_certificate(master, worker, path, folder)
+    except runtime.RuntimeFailure as failure:
+        # Only the first line: what a command carries is not for people.
+        reason = str(failure).partition("\n")[0]
+        result.warnings.append(f"the running HAProxy has its certificates only after its next reload: {reason}")
+    return result
+
+
+def _serve(master: str, worker: int, path: str, folder: str, check_mode: bool, result: Swapped) -> None:
+    try:
+        text = Path(path).read_text(encoding="ascii")
+    except FileNotFoundError:  # check mode, before it is made
+        return
+    live = runtime.certificate(master, worker, path)
+    if live == _described(text):
+        result.served.add(path)
+        return
+    result.changed.append(path)
+    if check_mode:
+        return
+    if live:
+        runtime.replace_certificate(master, worker, path, text)
+    else:
+        runtime.add_certificate(master, worker, path, text, folder)
+    result.served.add(path)
+
+
+def _described(text: str) -> runtime.Certificate:
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    certificates = [f"{begin}{part.partition(end)[0]}{end}" for part in text.split(begin)[1:]]
+    leaf = hashlib.sha1(ssl.PEM_cert_to_DER_cert(certificates[0]))  # noqa: S324 # it is HAProxy that names them so
+    return runtime.Certificate(leaf.hexdigest(), len(certificates) - 1)

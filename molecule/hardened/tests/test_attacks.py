@@ -1,0 +1,98 @@
+"""Attacks from one address, with 200 honest sockets beside them that notice nothing."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+
+import pytest
+
+testinfra_hosts = ["ansible://edges"]
+
+HONEST = 200
+
+# The scenario's `haproxy_limits.request_time`.
+PATIENCE = 5
+
+
+@pytest.fixture
+def attack(edge, hold):
+    """Start attacks side by side; the result of each, and how much the honest clients' p99 grew meanwhile."""
+    honest = hold(HONEST, "websocket")
+
+    def p99(while_true):
+        times = []
+        while len(times) < 5 or while_true():
+            answer = honest.ping()
+            assert (answer["answered"], answer["failed"]) == (HONEST, 0)
+            times.append(answer["p99_ms"])
+        return statistics.median(times)
+
+    def start(**attacks):
+        before = p99(lambda: False)
+        running = {
+            name: subprocess.Popen(
+                ["docker", "exec", "hardened-stranger", "python3", "/srv/attack.py", edge.address, name, str(number)],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for name, number in attacks.items()
+        }
+        ratio = p99(lambda: any(process.poll() is None for process in running.values())) / before
+        assert honest.of("disconnect", "reconnect") == []
+        return {name: json.loads(process.communicate()[0]) for name, process in running.items()}, ratio
+
+    return start
+
+
+def unhurt(ratio):
+    """What the table says of the honest clients."""
+    return f"of {HONEST} honest sockets none was lost; p99 × {ratio:.1f}"
+
+
+def test_who_is_slow_is_not_waited_for(edge, attack, row):
+    found, ratio = attack(slow_headers=300, slow_bodies=300, slow_handshakes=300)
+    for what in ("slow_headers", "slow_bodies"):
+        assert found[what]["answers"] == {"408": 300}, found
+        assert PATIENCE - 1 < found[what]["ended"] < 4 * PATIENCE, found
+        seconds = found[what]["ended"]
+        row(
+            what.replace("_", " ").capitalize(), f"408 after {seconds:.0f} s; {unhurt(ratio)}", "`request_time`, here 5"
+        )
+    handshakes = found["slow_handshakes"]
+    if edge.version >= (3, 0):
+        assert handshakes["ended"] < 4 * PATIENCE, found
+        outcome = f"closed after {handshakes['ended']:.0f} s"
+    else:
+        # Before `timeout client-hs` there is only that of clients, 60 s; what one address may hold is limited.
+        outcome = "held for 60 s"
+    row("Slow TLS handshakes", f"{outcome}; {unhurt(ratio)}", "`request_time` from 3.0 on, before `timeout client`")
+
+
+def test_a_flood_of_sessions_is_told_to_come_later(edge, attack, row):
+    found, ratio = attack(sessions=4000)
+    answers = found["sessions"]["answers"]
+    # A rate over ten seconds lets a little more through when the flood takes longer than those.
+    assert answers["429 retry-after"] > 1000, answers
+    assert set(answers) == {"200", "429 retry-after"}
+    row(
+        "4,000 new Socket.IO sessions from one address",
+        f"{answers['200']} opened, {answers['429 retry-after']} × 429 with Retry-After; {unhurt(ratio)}",
+        "`session_rate` 1000 in 10 s",
+    )
+    assert int(next(r["dreq"] for (p, k), r in edge.statistics().items() if (p, k) == ("https", "FRONTEND"))) > 1000
+
+
+def test_one_address_gets_its_share_of_connections(edge, attack, row):
+    found, ratio = attack(idle_connections=5000)
+    idle = found["idle_connections"]
+    assert idle["held"] <= 2000, idle
+    assert idle["refused"] >= 3000, idle
+    ended = f"after {idle['ended']:.0f} s" if idle["ended"] else "by `timeout client`, 60 s"
+    row(
+        "5,000 idle connections from one address",
+        f"{idle['held']} held, closed {ended}; {idle['refused']} refused; {unhurt(ratio)}",
+        "`connections` 2000, `connection_rate` 2000 in 10 s",
+    )
+    assert int(next(r["dcon"] for (p, k), r in edge.statistics().items() if (p, k) == ("https", "FRONTEND"))) >= 3000
