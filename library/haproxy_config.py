@@ -171,6 +171,11 @@ options:
         description: Whether sessions resume by tickets, whose keys are in O(ticket_keys).
         type: bool
         default: true
+  acme_thumbprint:
+    description:
+      - Thumbprint of an ACME account's key (RFC 8555, section 8.1); empty for none. The edge then answers any HTTP
+        challenge of this account.
+    type: str
   limits:
     description:
       - What one client address may take (of IPv6, a /64), and what all may. Rates of an address are counted over 10
@@ -533,6 +538,7 @@ def edge(settings: dict[str, Any], path: str) -> services.Edge:
         tls=tls.Settings(**settings["tls"]),
         library=check.library(settings["binary"]),
         ticket_keys=settings["ticket_keys"],
+        acme=settings["acme_thumbprint"],
         limits=limits.Limits(**{**settings["limits"], "allow": tuple(settings["limits"].get("allow", ()))}),
         proxies=guard.Proxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
         authorities=os.path.join(os.path.dirname(path), "authorities"),
@@ -657,6 +663,7 @@ def main() -> None:
             "defaults": {"type": "bool"},
             "comments": {"type": "bool"},
             "tls": {"type": "dict", "options": plain(tls.Settings())},
+            "acme_thumbprint": {"type": "str"},
             "limits": {
                 "type": "dict",
                 "options": {**plain(limits.Limits()), "allow": {"default": [], **address}},

@@ -90,6 +90,11 @@ GOALS: dict[str, tuple[str, str]] = {
         "ACME",
         "Answers the authority that issues certificates, so that they are renewed while all of this runs.",
     ),
+    "acme": (
+        "Challenges of ACME",
+        "An authority that is to issue a certificate asks for a token by plain HTTP. The answer is that token and the "
+        "thumbprint of the account, so it needs no file and no other program.",
+    ),
     "limits": (
         "Limits",
         "What one client, and all of them together, may take: connections, requests, sessions, time. A connection too "

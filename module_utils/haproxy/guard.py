@@ -64,6 +64,22 @@ def address(proxies: Proxies) -> list[Line]:
     ]
 
 
+def challenges(thumbprint: str, origin: str = "haproxy_acme") -> list[Line]:
+    """Frontend line of plain HTTP: any challenge of the account with this thumbprint is answered (RFC 8555, 8.3).
+
+    The answer is the token that the request names, a dot, and the thumbprint: nothing has to be put anywhere first.
+    """
+    if not thumbprint:
+        return []
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}", thumbprint):
+        raise ConfigurationError(
+            f"{origin}: {thumbprint!r} is no thumbprint of an account's key (43 letters, digits, _ and -)"
+        )
+    path = r"^/\.well-known/acme-challenge/[A-Za-z0-9_-]{16,128}$"
+    answer = f"lf-string %[path,field(4,/)].{thumbprint}"
+    return [("acme", f"http-request return status 200 content-type text/plain {answer} if {{ path_reg {path} }}")]
+
+
 def claims() -> list[Line]:
     """Frontend lines: what a client says about itself is removed, and what is known is said instead."""
     lines = [f"http-request del-header {name} -m beg" for name in _CLAIMS]

@@ -226,9 +226,7 @@ def _section(
     return arrange(Section(kind, name, tuple(directives), origin))
 
 
-def _mapping(
-    body: dict[Any, Any], origin: str, purpose: str, directives: list[Directive], problems: list[str]
-) -> None:
+def _mapping(body: dict[Any, Any], origin: str, purpose: str, directives: list[Directive], problems: list[str]) -> None:
     for keyword, value in body.items():
         _keyword([], keyword, value, f"{origin}.{keyword}", purpose, directives, problems, 0)
 

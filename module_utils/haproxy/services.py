@@ -81,8 +81,8 @@ class Edge(NamedTuple):
     Flash player's policy is answered, used with flash sockets only. `statistics`: bind address of the statistics, empty
     for none. `certificates`: their folder; `authorities`: that of clients' CAs; `certificate_list`: where the list
     goes that says which certificate asks for a client's; `ticket_keys`: the keys of session tickets. `lua`: where a
-    script of ours goes. `library`: name and version of the TLS library. `version`: of the HAProxy that will
-    run. `descriptors`: how many file descriptors it may have. `metrics`: where the script goes that asks
+    script of ours goes. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty.
+    `version`: of the HAProxy that will run. `descriptors`: how many file descriptors it may have. `metrics`: where the script goes that asks
     `master_socket`. `maxconn`: the connections that a contributor allows the process, 0 where they follow from the
     descriptors.
     """
@@ -105,6 +105,7 @@ class Edge(NamedTuple):
     ticket_keys: str = "/etc/haproxy/ticket-keys"
     limits: limits.Limits = limits.Limits()
     proxies: guard.Proxies = guard.Proxies()
+    acme: str = ""
     authorities: str = "/etc/haproxy/authorities"
     certificate_list: str = "/etc/haproxy/certificates.list"
 
@@ -482,6 +483,7 @@ def _http(edge: Edge, flash: bool) -> Section:
         [
             *(("redirect", f"bind {address}") for address in _binds(edge, "http", flash)),
             *_arrivals(edge, flash),
+            *guard.challenges(edge.acme),
             ("redirect", "http-request deny deny_status 400 unless { req.hdr(host) -m found }"),
             ("redirect", f'http-request redirect code 301 location "https://%[hdr(host),host_only]{port}%[pathq]"'),
         ],

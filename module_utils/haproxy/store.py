@@ -21,6 +21,7 @@ SETTINGS: dict[str, Any] = {
     "defaults": True,
     "comments": True,
     "tls": {},
+    "acme_thumbprint": "",
     "limits": {},
     "trusted_proxies": {},
     "ticket_keys": "/etc/haproxy/ticket-keys",
