@@ -41,12 +41,12 @@ def test_zero_is_no_limit():
     none = limits.Limits(**{name: 0 for name, value in limits.Limits()._asdict().items() if isinstance(value, int)})
     sections, _files = built(CHAT, limits=none)
     assert "backend limits:connections" not in sections
-    assert not any(word in line for lines in sections.values() for line in lines for word in ("track-sc", "429", "414", "default-server maxconn"))
+    assert not any(word in line for lines in sections.values() for line in lines for word in ("track-sc0", "track-sc1", "deny_status 429", "deny_status 414", "default-server maxconn"))
 
 
 def test_who_is_allowed_is_not_limited():
     sections, _files = built(CHAT, limits=limits.Limits(allow=("192.0.2.0/24",)))
-    assert all(line.endswith("if !{ src 192.0.2.0/24 }") for line in rules(sections["frontend https"], "track-sc"))
+    assert all(line.endswith("if !{ src 192.0.2.0/24 }") for line in rules(sections["frontend https"], "limits:") if "track" in line)
 
 
 def test_what_is_refused_says_when_to_come_again():
@@ -107,6 +107,17 @@ def test_proxies_that_speak_http():
 def test_a_proxy_is_an_address():
     with pytest.raises(ConfigurationError, match=r"haproxy_trusted_proxies.addresses\[0\]"):
         services.base(edge()._replace(proxies=guard.Proxies(("lb1",))))
+
+
+def test_challenges_of_acme_are_answered_before_the_redirect():
+    thumbprint = "A" * 43
+    lines = built(CHAT, acme=thumbprint)[0]["frontend http"]
+    (answer,) = rules(lines, "acme-challenge")
+    assert f"lf-string %[path,field(4,/)].{thumbprint} if" in answer
+    assert lines.index(answer) < lines.index(rules(lines, "redirect code 301")[0])
+    assert not rules(built(CHAT)[0]["frontend http"], "acme-challenge")
+    with pytest.raises(ConfigurationError, match="haproxy_acme: 'short' is no thumbprint"):
+        built(CHAT, acme="short")
 
 
 # --- Origins, hosts, client certificates
