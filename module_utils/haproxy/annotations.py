@@ -87,10 +87,6 @@ GOALS: dict[str, tuple[str, str]] = {
         "A path that is written in disguise could pass a rule here and mean something else to the application.",
     ),
     "acme": (
-        "ACME",
-        "Answers the authority that issues certificates, so that they are renewed while all of this runs.",
-    ),
-    "acme": (
         "Challenges of ACME",
         "An authority that is to issue a certificate asks for a token by plain HTTP. The answer is that token and the "
         "thumbprint of the account, so it needs no file and no other program.",
