@@ -87,6 +87,37 @@ def tls_library(text: str = ssl.OPENSSL_VERSION) -> dict[str, str]:
     return {"library": found[1].lower(), "version": found[2]} if found else {"library": text.lower(), "version": ""}
 
 
+# What says in a library's headers which it is: path below its include folder, library, pattern of its version.
+_HEADERS = (
+    ("openssl/base.h", "aws-lc", r'AWSLC_VERSION_NUMBER_STRING\s+"([0-9.]+)'),
+    ("wolfssl/version.h", "wolfssl", r'LIBWOLFSSL_VERSION_STRING\s+"([0-9.]+)'),
+    ("openssl/opensslv.h", "openssl", r'OPENSSL_VERSION_(?:STR\s+"|TEXT\s+"OpenSSL )([0-9][0-9a-z.]+)'),
+)
+
+# What HAProxy's make calls those that are not OpenSSL itself.
+_BUILT_WITH = {"aws-lc": "USE_OPENSSL_AWSLC", "wolfssl": "USE_OPENSSL_WOLFSSL"}
+
+
+def own_library(chosen: Mapping[str, Any]) -> dict[str, str]:
+    """Return `library` and `version` of the TLS library that SSL_INC in `haproxy_build_options` leads to.
+
+    Empty where there is none: then it is the system's. Raises BuildError where SSL_INC leads nowhere, or SSL_LIB is
+    missing: a program with the headers of one library and the code of another crashes.
+    """
+    includes, libraries = str(chosen.get("SSL_INC") or ""), str(chosen.get("SSL_LIB") or "")
+    if not includes and not libraries:
+        return {}
+    if not (includes and libraries):
+        present, missing = ("SSL_INC", "SSL_LIB") if includes else ("SSL_LIB", "SSL_INC")
+        raise BuildError(f"haproxy_build_options: {present} needs {missing} beside it, of the same library")
+    for name, library, pattern in _HEADERS:
+        with contextlib.suppress(OSError):
+            text = (Path(includes) / name).read_text(encoding="utf-8", errors="replace")
+            if found := re.search(pattern, text):
+                return {"library": library, "version": found[1]}
+    raise BuildError(f"haproxy_build_options.SSL_INC: there is no TLS library's openssl/opensslv.h below {includes}")
+
+
 # --- What is to be built ---------------------------------------------------------------------------------
 
 
@@ -123,6 +154,17 @@ def make_options(version: str, tls_version: str, chosen: Mapping[str, Any]) -> d
             raise BuildError(f"haproxy_build_options.{name}: expected one line of text, not {value!r}")
         off = value is None or value is False or (name.startswith("USE_") and str(value).lower() in ("0", "false"))
         options[name] = "" if off else "1" if value is True or str(value) == "True" else str(value)
+    if (
+        version == "3.2.0"
+        and options.get("USE_QUIC")
+        and not options.get("USE_QUIC_OPENSSL_COMPAT")
+        and _number(tls_version) >= (3, 5)
+    ):
+        # Measured: it crashes at the first handshake; 3.2.26 and 3.4.0 do not.
+        raise BuildError(
+            f"haproxy_version: HAProxy 3.2.0 with QUIC crashes on OpenSSL {tls_version}; take a later 3.2, or leave "
+            "QUIC out with haproxy_build_options: {USE_QUIC: false}"
+        )
     return options
 
 
@@ -209,11 +251,18 @@ def host_recipe(version: str, checksum: str, options: Mapping[str, Any]) -> Reci
             else f"haproxy_version: {version} is not among the releases the role knows (haproxy_releases), so it needs "
             "haproxy_source_checksum: the SHA-256 of its tarball, which upstream publishes beside it"
         )
-    system, library = distribution(), tls_library()
+    system, own = distribution(), own_library(options)
+    library = own or tls_library()
+    if own:
+        # It is found where it was at build time; what HAProxy calls it, the library says.
+        chosen: dict[str, Any] = {"ADDLIB": f"-Wl,-rpath,{options['SSL_LIB']}"}
+        if own["library"] in _BUILT_WITH:
+            chosen[_BUILT_WITH[own["library"]]] = "1"
+        options = {**chosen, **options}
     return Recipe(
         version=version,
         checksum=checksum,
-        options=make_options(version, library["version"], options),
+        options=make_options(version, library["version"] if library["library"] == "openssl" else "", options),
         tls="{} {}.{}".format(library["library"], *_number(library["version"])),
         distribution=" ".join(filter(None, (system["id"], system["version"] or system["codename"]))),
         architecture=platform.machine(),

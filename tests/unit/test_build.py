@@ -480,3 +480,63 @@ def test_every_release_of_the_role_is_pinned():
     )
     recipes = [build.host_recipe(version.strip(), checksum, {}) for version, checksum in table.items()]
     assert len({recipe.fingerprint for recipe in recipes}) >= 4
+
+
+# --- TLS libraries of one's own
+
+
+HEADERS = {
+    "openssl 3.5": ("openssl/opensslv.h", '# define OPENSSL_VERSION_STR "3.5.1"'),
+    "openssl 1.1": ("openssl/opensslv.h", '# define OPENSSL_VERSION_TEXT    "OpenSSL 1.1.1w  11 Sep 2023"'),
+    "aws-lc 1.29": ("openssl/base.h", '#define AWSLC_VERSION_NUMBER_STRING "1.29.0"'),
+    "wolfssl 5.7": ("wolfssl/version.h", '#define LIBWOLFSSL_VERSION_STRING "5.7.0"'),
+}
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    def make(header):
+        name, text = HEADERS[header]
+        file = tmp_path / "include" / name
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+        return {"SSL_INC": str(tmp_path / "include"), "SSL_LIB": str(tmp_path / "lib")}
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("header", "feature"),
+    [("openssl 3.5", ""), ("openssl 1.1", ""), ("aws-lc 1.29", "USE_OPENSSL_AWSLC"), ("wolfssl 5.7", "USE_OPENSSL_WOLFSSL")],
+)
+def test_a_library_under_a_prefix_is_a_build_of_its_own(prefix, header, feature):
+    options = prefix(header)
+    own, system = (build.host_recipe("3.2.26", "0" * 64, chosen) for chosen in (options, {}))
+    assert own.tls == header
+    assert own.fingerprint != system.fingerprint
+    assert own.options["ADDLIB"] == f"-Wl,-rpath,{options['SSL_LIB']}"
+    assert {name for name in own.options if "AWSLC" in name or "WOLFSSL" in name} == ({feature} - {""})
+
+
+@pytest.mark.parametrize("options", [{"SSL_INC": "/nowhere"}, {"SSL_LIB": "/nowhere"}, {"SSL_INC": "/nowhere", "SSL_LIB": "/nowhere"}])
+def test_half_a_library_is_none(options):
+    with pytest.raises(build.BuildError, match="SSL_"):
+        build.host_recipe("3.2.26", "0" * 64, options)
+
+
+@pytest.mark.parametrize(
+    ("version", "tls", "options", "crashes"),
+    [
+        ("3.2.0", "3.5.1", {}, True),
+        ("3.2.0", "3.5.1", {"USE_QUIC": False}, False),
+        ("3.2.0", "3.5.1", {"USE_QUIC_OPENSSL_COMPAT": True}, False),
+        ("3.2.0", "3.0.20", {}, False),
+        ("3.2.26", "3.5.1", {}, False),
+    ],
+)
+def test_what_is_known_to_crash_is_not_built(version, tls, options, crashes):
+    if not crashes:
+        assert build.make_options(version, tls, options)
+        return
+    with pytest.raises(build.BuildError, match=r"HAProxy 3\.2\.0 with QUIC crashes on OpenSSL 3\.5\.1"):
+        build.make_options(version, tls, options)
