@@ -696,6 +696,8 @@ def main() -> None:
     try:
         result = STATES[module.params["state"]](module)
     except ConfigurationError as error:
+        asked = (module.params[option] for option in ("sections", "services", "running_config"))
+        module.no_log_values.update(secret for data in asked for secret in secrecy.in_data(data))
         module.fail_json(msg="\n".join(error.problems), problems=error.problems)
     module.exit_json(**result)
 

@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import re
+
 from .model import Configuration, ConfigurationError, Directive, Section
 from .secrecy import mask
 from .syntax import INDENT, parse
+
+# A text of ours, cut before each section: what is in a section is indented.
+_BLOCKS = re.compile(r"(?m)^(?=[^\s#])").split
 
 
 def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, str]]:
@@ -16,6 +21,8 @@ def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, 
     """
     if before == after:
         return []
+    if ignored in before:
+        before, after = _unlike(before, after)
     try:
         old = _sections(parse(before), ignored)
     except ConfigurationError as error:
@@ -44,6 +51,14 @@ def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, 
             }
         )
     return differences
+
+
+def _unlike(before: str, after: str) -> tuple[str, str]:
+    """The sections of two texts of ours that are not the same in both; only they need to be read."""
+    old, new = (_BLOCKS(text) for text in (before, after))
+    same = set(old) & set(new)
+    left, right = ("".join(block for block in blocks if block not in same) for blocks in (old, new))
+    return left, right
 
 
 def masked(text: str, ignored: str = "") -> str:

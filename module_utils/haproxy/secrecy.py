@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from .model import Configuration, Directive
 from .syntax import unquote
@@ -37,6 +38,8 @@ _CONVERTER = re.compile(r"\b(hmac|aes_(?:gcm|cbc)_(?:enc|dec)|jwt_verify|jwt_dec
 _SAMPLE = re.compile(r"(?i)!?[a-z0-9_.-]+\(([^(),]+)[^()]*\)\S*")
 _CREDENTIALS = re.compile(r"!?http_auth_(?:bearer|pass)\b.*")
 _VARIABLE = re.compile(r"(?:proc|sess|txn|req|res|check)\.\w+").fullmatch
+# How deep data can be that HAProxy's sections are made of, and more.
+_DEPTH = 8
 _FLAGS_WITH_VALUE = frozenset(("-m", "-f", "-M"))
 
 
@@ -67,6 +70,20 @@ def all_secrets(configuration: Configuration) -> set[str]:
     hints = [hint for hint in _HINTS if hint in texts]
     places = {place for hint in hints for place, text in enumerate(texts.split("\n")) if hint in text}
     return {secret for place in places for secret in secrets(directives[place])}
+
+
+def in_data(data: Any, words: tuple[str, ...] = ()) -> set[str]:
+    """The secrets in YAML data that nobody has understood (yet): each value with the keys above it is a line."""
+    if isinstance(data, dict) and len(words) < _DEPTH:
+        return {secret for key, value in data.items() for secret in in_data(value, (*words, str(key)))}
+    if isinstance(data, list) and len(words) < _DEPTH:
+        return {secret for value in data for secret in in_data(value, words)}
+    lines = (f"{' '.join(words)} {line}".split() for line in str(data).splitlines())
+    return {secret for line in lines for begin in range(len(words) + 1) for secret in _found(line[begin:])}
+
+
+def _found(words: list[str]) -> list[str]:
+    return secrets(Directive(words[0], tuple(words[1:]))) if len(words) > 1 else []
 
 
 def replacements(directive: Directive) -> Iterator[tuple[int, str]]:

@@ -33,6 +33,7 @@ _PAUSE = (3, 2)
 
 # The version from which on HAProxy wants to be told how it gives booleans to Lua, before any script.
 _LUA_BOOLEANS = (3, 1)
+_BOOLEANS = (".if feature(LUA)", "tune.lua.bool-sample-conversion normal", ".endif")
 
 # One answer is enough to take a node back in: after a start of HAProxy nobody should wait for three.
 _CHECK = ("health", "default-server check inter 2s fall 3 rise 1")
@@ -178,6 +179,7 @@ def base(edge: Edge) -> Configuration:
                 ("reload", "mworker-max-reloads 1000"),
                 ("runtime", f"stats socket {quote(edge.runtime_socket)} mode 660 level admin expose-fd listeners"),
                 ("runtime", "stats timeout 1m"),
+                *(("runtime", text) for text in _BOOLEANS if edge.version >= _LUA_BOOLEANS),
                 ("tls", f"ssl-default-bind-options {profile.options}"),
                 *ciphers,
                 ("tls", f"ssl-default-bind-ciphersuites {profile.ciphersuites}"),
@@ -283,8 +285,6 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
         ports = dict.fromkeys(_port(address) for address in (*edge.http, *edge.https))
         scripts.append(("policy", socketio.policy_script(ports)))
     if scripts:
-        if edge.version >= _LUA_BOOLEANS:
-            needs.append((scripts[0][0], "tune.lua.bool-sample-conversion normal"))
         needs.append((scripts[0][0], f"lua-load-per-thread {quote(edge.lua)}"))
     if edge.quic:
         # OpenSSL before 3.5 lacks QUIC: HAProxy then has a way round it, without 0-RTT, which wants to be allowed.

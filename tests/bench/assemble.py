@@ -84,7 +84,7 @@ def run(what: str, haproxy: str) -> dict[str, float]:
         binary = f"{folder}/haproxy"
         os.symlink(haproxy, binary)
         place = apply.Target(f"{folder}/haproxy.cfg", binary, "", f"{folder}/none.sock", folder, -1)
-        edge = services.Edge((":80",), (":443",), (), (), "127.0.0.1:8404", "intermediate", folder, "", f"{folder}/a", (3, 0), 20000)
+        edge = services.Edge((":80",), (":443",), (), (), "127.0.0.1:8404", "intermediate", folder, "", f"{folder}/a", (3, 0), 20000, metrics=f"{folder}/m.lua")
 
         def haproxys() -> float:
             used = resource.getrusage(resource.RUSAGE_CHILDREN)

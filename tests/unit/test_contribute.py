@@ -93,6 +93,22 @@ def test_nothing_of_a_secret_leaves_the_module(run):
         assert "hunter2hunter2" not in json.dumps(answer)
 
 
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"userlist": {"people": "user ute insecure-password hunter2hunter2"}},
+        {"userlist": {"people": {"user": [["ute insecure-password hunter2hunter2"]]}}},
+        {"userlist": {"people": {"user": {"ute": {"password": "hunter2hunter2"}}, "#": 1}}},
+        {"backend": {"x": {"http-request": "set-header Authorization hunter2hunter2\nx"}}},
+        {"fronted": {"setenv": "DB_PASSWORD hunter2hunter2"}},
+    ],
+)
+def test_nor_does_one_in_data_that_make_no_sense(run, sections):
+    answer = run(sections=sections)
+    assert answer["problems"]
+    assert "hunter2hunter2" not in json.dumps(answer)
+
+
 def test_a_text_is_read_and_rendered_without_a_host(run, tmp_path):
     parsed = run(state="parsed", running_config="backend a\n  server b 10.0.0.1:80\n  balance first\n")["parsed"]
     assert parsed == [{"backend": {"a": {"server": "b 10.0.0.1:80", "balance": "first"}}}]
