@@ -229,8 +229,9 @@ def apply(
     reasons = _reasons(before, loaded, running, target, others)
     reasons += [f"{path} is not as it should be" for path, content in own.items() if existing(path) != content]
     there = observe(target.master, found) if running else planning.Observed()
-    plan = planning.plan(_parsed(unmarked(before)), configuration, found, there)
-    if not running or not present:
+    # Where nothing runs, all there is to plan is a start.
+    plan = planning.plan(_parsed(unmarked(before)), configuration, found, there) if running else planning.Plan()
+    if not present:
         plan = plan._replace(steps=())
     if not running and before and unmarked(before) != unmarked(render(_with(configuration, loaded))):
         reasons.append(f"{target.path} differs from what is wanted")
@@ -339,7 +340,7 @@ def _unchanged(change: _Intent, running: bool, steps: tuple[planning.Step, ...],
     leaving = [step.subject for step in steps]
     if running and not check_mode:
         with contextlib.suppress(runtime.RuntimeFailure, ConfigurationError):
-            names = [(backend, server) for backend, server in leaving]
+            names = [(name[0], name[1]) for name in leaving]
             leaving = list(runtime.remove_servers(target.master, runtime.serving(target.master), names, None))
         if existing(target.good) != change.before:
             with contextlib.suppress(ConfigurationError):

@@ -8,6 +8,7 @@ what the worker says of itself; everything else with the file that it has loaded
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -71,6 +72,9 @@ class Plan(NamedTuple):
 
     reload: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
+
+
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}").fullmatch
 
 
 class _Server(NamedTuple):
@@ -225,10 +229,12 @@ def _server(line: Directive, general: Iterable[str]) -> _Server | None:
     if len(line.arguments) < 2:
         return None
     host, _colon, port = unquote(line.arguments[1]).rpartition(":")
-    try:
-        address = str(ipaddress.ip_address(host.strip("[]")))
-    except ValueError:
-        return None
+    address = host
+    if not _IPV4(host):  # most are, and are what they say
+        try:
+            address = str(ipaddress.ip_address(host.strip("[]")))
+        except ValueError:
+            return None
     if not port.isdigit():
         return None
     words = iter([*general, *line.arguments[2:]])

@@ -303,6 +303,8 @@ def _options(options: dict[Any, Any], origin: str) -> list[str]:
         words += _words(rest.pop("name"), f"{origin}.name")
     if "address" in rest:
         address = "".join(_words(rest.pop("address"), f"{origin}.address"))
+        if not address:
+            raise ConfigurationError(f"{origin}.address: an address is expected here")
         words.append(endpoint(address, _port(rest.pop("port", None), f"{origin}.port")))
     for key, value in rest.items():
         place = f"{origin}.{key}"
