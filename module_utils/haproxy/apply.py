@@ -317,7 +317,8 @@ def _workers(target: Target, restart: bool) -> tuple[runtime.Worker, ...]:
 def observe(master: str, found: files.Files) -> planning.Observed:
     """What the serving worker says of itself; nothing where it does not answer (its marker then is not told either)."""
     try:
-        pid = runtime.serving(master)
+        worker = runtime.workers(master)[0]
+        pid = worker.pid
         kept = {path: runtime.patterns(master, pid, item.kind, path) for path, item in found.patterns.items()}
         certificates = {}
         if found.certificates or found.folders:
@@ -329,6 +330,7 @@ def observe(master: str, found: files.Files) -> planning.Observed:
             runtime.servers(master, pid),
             certificates,
             {path: entries for path, entries in kept.items() if entries is not None},
+            tuple(int(number) for number in re.findall(r"\d+", worker.version)[:2]),
         )
     except runtime.RuntimeFailure:
         return planning.Observed()

@@ -31,6 +31,9 @@ _WITH_VALUE = frozenset("alpn ca-file check-sni cookie crt id name npn proto sen
 _DYNAMIC = frozenset("first leastconn random roundrobin".split())
 _HASHING = frozenset("hash hdr rdp-cookie source uri url_param".split())
 
+# The version from which on a server can come with a cookie at run time: 3.0 does it, 2.6 refuses.
+_COOKIE = (3, 0)
+
 # Keywords whose first argument is part of their name.
 _FAMILIES = frozenset(
     (
@@ -43,11 +46,15 @@ _MOST_REASONS = 20
 
 
 class Observed(NamedTuple):
-    """What the serving worker says of itself: (backend, server), path of a certificate, path of a map → what it has."""
+    """What the serving worker says of itself: (backend, server), path of a certificate, path of a map → what it has.
+
+    `version`: its own, major and minor.
+    """
 
     servers: Mapping[tuple[str, str], runtime.Server] = MappingProxyType({})
     certificates: Mapping[str, runtime.Certificate] = MappingProxyType({})
     patterns: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    version: tuple[int, ...] = (3, 0)
 
 
 class Step(NamedTuple):
@@ -270,6 +277,8 @@ def _servers(
             reasons.append(f"{place}: its options are others, and HAProxy changes no server's checks or options")
         elif there is None and after.fixed:
             reasons.append(f"{place} is new, and {after.fixed}")
+        elif there is None and observed.version < _COOKIE and "cookie" in server.options:
+            reasons.append(f"{place} is new, and this HAProxy takes none with `cookie` at run time")
         elif there is None:
             steps.append(_addition(backend, name, server))
         elif name not in before.servers:

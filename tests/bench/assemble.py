@@ -48,7 +48,10 @@ def data(what: str, folder: str) -> dict:
             "frontend": {
                 f"frontend{number}": {
                     "bind": f"127.0.0.1:{10000 + number}",
-                    "http-request": [f"set-var(txn.b) hdr(host),lower,map({path})", "deny unless { var(txn.b) -m found }"],
+                    "http-request": [
+                        f"set-var(txn.b) hdr(host),lower,map({path})",
+                        "deny unless { var(txn.b) -m found }",
+                    ],
                     "use_backend": f"backend{number}",
                 }
                 for number in range(FRONTENDS)
@@ -84,7 +87,9 @@ def run(what: str, haproxy: str) -> dict[str, float]:
         binary = f"{folder}/haproxy"
         os.symlink(haproxy, binary)
         place = apply.Target(f"{folder}/haproxy.cfg", binary, "", f"{folder}/none.sock", folder, -1)
-        edge = services.Edge((":80",), (":443",), (), (), "127.0.0.1:8404", "intermediate", folder, "", f"{folder}/a", (3, 0), 20000, metrics=f"{folder}/m.lua")
+        edge = services.Edge(
+            (":80",), (":443",), (), (), "127.0.0.1:8404", folder, "", f"{folder}/a", (3, 0), 20000, metrics=f"{folder}/m.lua"
+        )
 
         def haproxys() -> float:
             used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -128,10 +133,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         haproxy = binary(folder)
         print(subprocess.run([haproxy, "-v"], capture_output=True, text=True, check=True).stdout.splitlines()[0])
-        print(f"{'':>22} {'ours':>9} {'haproxy -c':>11} {'ratio':>6} {'--diff':>10} {'unchanged':>10} {'ratio':>6} {'memory':>8} {'of -c':>7}")
+        print(
+            f"{'':>22} {'ours':>9} {'haproxy -c':>11} {'ratio':>6} {'--diff':>10} {'unchanged':>10} {'ratio':>6} {'memory':>8} {'of -c':>7}"
+        )
         found = {}
         for what in (*map(str, SERVERS), "frontends"):
-            done = subprocess.run([sys.executable, __file__, what, haproxy], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [sys.executable, __file__, what, haproxy], capture_output=True, text=True, check=False
+            )
             if done.returncode:
                 sys.exit(done.stderr)
             found[what] = one = json.loads(done.stdout)
@@ -142,8 +151,12 @@ def main() -> None:
                 f" {one['memory'] / 1e6:5.0f} MB {one['haproxy_memory'] / 1e6:4.0f} MB"
             )
         small, large = (found[str(size)]["ours"] / size for size in (SERVERS[1], SERVERS[-1]))
-        print(f"Growth: a server among {SERVERS[-1]:,} takes {large / small:.2f} times what one among {SERVERS[1]:,} takes (1 is linear)")
-        print(f"Importing the rooms, once a run, at any size: {1000 * min(one['imported'] for one in found.values()):.0f} ms")
+        print(
+            f"Growth: a server among {SERVERS[-1]:,} takes {large / small:.2f} times what one among {SERVERS[1]:,} takes (1 is linear)"
+        )
+        print(
+            f"Importing the rooms, once a run, at any size: {1000 * min(one['imported'] for one in found.values()):.0f} ms"
+        )
 
 
 if __name__ == "__main__":

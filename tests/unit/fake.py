@@ -34,6 +34,7 @@ class FakeEdge:
         self.serving = ""
         self.refuse = False
         self.silent = False
+        self.version = "3.0.11-1"
         self.reloads = 0
         self.failed = 0
         self.old_workers = 1
@@ -76,7 +77,7 @@ class FakeEdge:
             # The serving worker has seen the refused reloads; others only drain.
             rows = [f"1 master 9 [failed: {self.failed}] 0d01h00m00s 3.0.11", "# old workers"]
             rows += [f"{100 + n} worker {8 + n} 0d0{n % 10}h59m00s 3.0.11" for n in range(self.old_workers)]
-            return "\n".join([*rows, f"7 worker {self.failed} 0d00h00m09s 3.0.11"])
+            return "\n".join([*rows, f"7 worker {self.failed} 0d00h00m09s {self.version}"])
         if question == "reload":
             return self.reload()
         if question.startswith("@!7 "):

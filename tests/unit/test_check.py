@@ -135,7 +135,10 @@ def test_another_line_that_a_message_speaks_of_is_a_place_too():
 
 
 def test_a_message_tells_no_secret():
-    data = {"userlist": {"l": {"user": "a insecure-password hunter2 oops"}}, "backend": {"b": {"server": "hunter2 ::1:1"}}}
+    data = {
+        "userlist": {"l": {"user": "a insecure-password hunter2 oops"}},
+        "backend": {"b": {"server": "hunter2 ::1:1"}},
+    }
     message = placed(f"parsing [{PATH}:2] : 'user' : hunter2 is followed by oops", data)
     assert "hunter2" not in str(message)
     assert str(message).endswith("(in the line `user a insecure-password ******** oops`)")

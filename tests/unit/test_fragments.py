@@ -6,7 +6,10 @@ from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import
 
 EDGE = services.Edge((":80",), (":443",), (), (":843",), "", "/c", "/l", "/r/admin.sock", (3, 2), 20000)
 CHAT = {"name": "chat", "servers": ["10.0.0.1:3000"], "socketio": False}
-SHOP = {"frontend": {"https": {"use_backend": "shop if { path /shop }"}}, "backend": {"shop": {"server": "a 10.0.0.9:80"}}}
+SHOP = {
+    "frontend": {"https": {"use_backend": "shop if { path /shop }"}},
+    "backend": {"shop": {"server": "a 10.0.0.9:80"}},
+}
 
 
 def assembled(*parts, defaults=True):
@@ -31,7 +34,11 @@ def test_without_a_fragment_everything_is_as_it_was_before():
 
 
 def test_a_contributors_route_comes_before_a_service_that_takes_every_host():
-    routes = [line for line in lines(assembled(("edge", [CHAT], {}), ("shop", [], SHOP)), "frontend", "https") if "use_backend" in line]
+    routes = [
+        line
+        for line in lines(assembled(("edge", [CHAT], {}), ("shop", [], SHOP)), "frontend", "https")
+        if "use_backend" in line
+    ]
     assert routes == ["use_backend shop if { path /shop }", "use_backend chat_http"]
 
 
@@ -46,7 +53,10 @@ def test_a_contributors_default_backend_replaces_the_answer_for_unknown_hosts():
 def test_services_of_two_contributors_share_an_edge_but_not_a_host():
     shop = {**CHAT, "name": "shop", "hosts": ["shop.example.com"]}
     assert assembled(("edge", [CHAT], {}), ("shop", [shop], {})).section("backend", "shop_http")
-    with pytest.raises(ConfigurationError, match=r"fragment shop: services\[0\]\.hosts: every host .* fragment edge: haproxy_services\[0\]"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"fragment shop: services\[0\]\.hosts: every host .* fragment edge: haproxy_services\[0\]",
+    ):
         assembled(("edge", [CHAT], {}), ("shop", [{**shop, "hosts": []}], {}))
 
 
@@ -95,7 +105,11 @@ def test_who_disagrees_is_named_with_both_values(kind, name, one, other):
 def test_what_adds_up_is_all_there(kind, one, other):
     name = {} if kind == "global" else {"x": None}
     parts = [{kind: {"x": part} if name else part} for part in (one, other)]
-    found = lines(assembled(("edge", [], {}), ("blog", [], parts[0]), ("shop", [], parts[1]), defaults=False), kind, "x" if name else "")
+    found = lines(
+        assembled(("edge", [], {}), ("blog", [], parts[0]), ("shop", [], parts[1]), defaults=False),
+        kind,
+        "x" if name else "",
+    )
     for part in (one, other):
         (section,) = sections.from_data({kind: {"x": part}} if name else {kind: part}).sections
         assert section.directives[0].text in found
@@ -108,13 +122,21 @@ def test_the_user_of_the_process_is_one_and_users_of_a_list_are_many():
 
 def test_a_secret_is_not_told_by_a_conflict():
     with pytest.raises(ConfigurationError) as raised:
-        assembled(("edge", [], {"userlist": {"x": {"user": "a password b0b0b0"}}}), ("shop", [], {"userlist": {"x": {"user": "a password c0c0c0"}}}))
+        assembled(
+            ("edge", [], {"userlist": {"x": {"user": "a password b0b0b0"}}}),
+            ("shop", [], {"userlist": {"x": {"user": "a password c0c0c0"}}}),
+        )
     assert "b0b0b0" not in str(raised.value)
     assert "c0c0c0" not in str(raised.value)
 
 
 def order(text):
-    return [section.header for section in fragments.merge(Configuration(), sections.from_data(sections.to_data(syntax.parse(text)))).sections]
+    return [
+        section.header
+        for section in fragments.merge(
+            Configuration(), sections.from_data(sections.to_data(syntax.parse(text)))
+        ).sections
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +155,11 @@ def test_a_proxy_keeps_the_defaults_that_it_had(text, headers):
 
 def test_in_a_mapping_defaults_come_first_and_the_nameless_last():
     data = {"frontend": {"a": {}}, "defaults": {}, "defaults x": {}}
-    assert [section.header for section in fragments.merge(Configuration(), sections.from_data(data)).sections] == ["defaults x", "defaults", "frontend a"]
+    assert [section.header for section in fragments.merge(Configuration(), sections.from_data(data)).sections] == [
+        "defaults x",
+        "defaults",
+        "frontend a",
+    ]
 
 
 def test_a_contributors_named_defaults_are_nobody_elses():

@@ -4,7 +4,21 @@ import pytest
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import keywords
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Directive
 
-RULES = ", ".join(f"'{name}'" for name in ["wait-for-body", "allow", "deny(*)", "set-header", "return", "redirect", "auth", "tarpit", "set-path", "set-uri"])
+RULES = ", ".join(
+    f"'{name}'"
+    for name in [
+        "wait-for-body",
+        "allow",
+        "deny(*)",
+        "set-header",
+        "return",
+        "redirect",
+        "auth",
+        "tarpit",
+        "set-path",
+        "set-uri",
+    ]
+)
 
 
 @pytest.fixture

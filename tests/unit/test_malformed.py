@@ -21,20 +21,73 @@ WORDS = st.one_of(
     st.text(max_size=12),
     st.sampled_from(
         [
-            "a\nuser root", "a\rb", "a\x00b", "\x1b[2J", "#", "a # b", "\\", "a\\", "'", '"', '"a', "${", '"$', '"${A', "%[", "{", "}",
-            "\u00a0", "a\u2028b", "\u0085", "\ud800", "é", "🐟", ".if", ".endif", "global", "frontend x", "no", "{{ x }}", "a" * 5000,
-            "../../etc/passwd", "/", "-", "--", ":", "@", "http-request", "server", "bind", "true", "", " ", "\t", "a\tb",
+            "a\nuser root",
+            "a\rb",
+            "a\x00b",
+            "\x1b[2J",
+            "#",
+            "a # b",
+            "\\",
+            "a\\",
+            "'",
+            '"',
+            '"a',
+            "${",
+            '"$',
+            '"${A',
+            "%[",
+            "{",
+            "}",
+            "\u00a0",
+            "a\u2028b",
+            "\u0085",
+            "\ud800",
+            "é",
+            "🐟",
+            ".if",
+            ".endif",
+            "global",
+            "frontend x",
+            "no",
+            "{{ x }}",
+            "a" * 5000,
+            "../../etc/passwd",
+            "/",
+            "-",
+            "--",
+            ":",
+            "@",
+            "http-request",
+            "server",
+            "bind",
+            "true",
+            "",
+            " ",
+            "\t",
+            "a\tb",
         ]
     ),
 )
 SCALARS = st.one_of(WORDS, st.none(), st.booleans(), st.integers(), st.floats(), st.integers(10**30, 10**40))
-KEYS = st.one_of(WORDS, st.sampled_from(["name", "address", "port", "option", "timeout", "server", "acl", "stats", "use_backend"]))
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(KEYS, inner, max_size=4)), max_leaves=12
+KEYS = st.one_of(
+    WORDS, st.sampled_from(["name", "address", "port", "option", "timeout", "server", "acl", "stats", "use_backend"])
 )
-KINDS = st.one_of(st.sampled_from(sorted(syntax.SECTIONS)), st.sampled_from(["defaults x", "frontend y from x", "newkind"]), WORDS)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(KEYS, inner, max_size=4)),
+    max_leaves=12,
+)
+KINDS = st.one_of(
+    st.sampled_from(sorted(syntax.SECTIONS)), st.sampled_from(["defaults x", "frontend y from x", "newkind"]), WORDS
+)
 SECTIONS = st.one_of(
-    st.dictionaries(KINDS, st.one_of(VALUES, st.dictionaries(KEYS, st.one_of(VALUES, st.dictionaries(KEYS, VALUES, max_size=4)), max_size=3)), max_size=3),
+    st.dictionaries(
+        KINDS,
+        st.one_of(
+            VALUES, st.dictionaries(KEYS, st.one_of(VALUES, st.dictionaries(KEYS, VALUES, max_size=4)), max_size=3)
+        ),
+        max_size=3,
+    ),
     st.lists(st.dictionaries(KINDS, st.dictionaries(KEYS, VALUES, max_size=3), max_size=2), max_size=3),
     VALUES,
 )
@@ -46,7 +99,13 @@ SERVICE = st.fixed_dictionaries(
         "servers": st.one_of(st.just(["10.0.0.1:80"]), st.just({"group": "nodes", "port": 80}), VALUES),
         "certificate": VALUES,
         "health": st.one_of(st.just("/x"), VALUES),
-        "socketio": st.one_of(st.just({}), VALUES, st.dictionaries(st.sampled_from(["path", "transports", "affinity", "servers", "flash"]), VALUES, max_size=3)),
+        "socketio": st.one_of(
+            st.just({}),
+            VALUES,
+            st.dictionaries(
+                st.sampled_from(["path", "transports", "affinity", "servers", "flash"]), VALUES, max_size=3
+            ),
+        ),
     },
 )
 EDGE = services.Edge((":80",), (":443",), (), (":843",), "", "/c", "/l", "/r", (3, 0), 20000)
@@ -69,7 +128,9 @@ def sound(configuration):
     assert not [char for char in text if (ord(char) < 32 and char not in "\n\t") or ord(char) == 127]
     text.encode()
     shown = [line for line in text.split("\n") if line.strip(" \t") and not line.strip(" \t").startswith("#")]
-    wanted = [line for section in configuration.sections for line in (section.header, *(d.text for d in section.directives))]
+    wanted = [
+        line for section in configuration.sections for line in (section.header, *(d.text for d in section.directives))
+    ]
     assert [line.strip(" \t") for line in shown] == [line.strip(" \t") for line in wanted]
     read = syntax.parse(text)
     known = [section for section in configuration.sections if section.kind in syntax.SECTIONS]
@@ -85,14 +146,20 @@ def test_sections_are_sound_or_an_error(data):
     sound(configuration)
 
 
-@given(st.one_of(st.lists(st.one_of(SERVICE, VALUES), max_size=3), VALUES), st.dictionaries(st.one_of(WORDS, st.just("nodes")), VALUES, max_size=2))
+@given(
+    st.one_of(st.lists(st.one_of(SERVICE, VALUES), max_size=3), VALUES),
+    st.dictionaries(st.one_of(WORDS, st.just("nodes")), VALUES, max_size=2),
+)
 @MANY
 def test_services_are_sound_or_an_error(described, groups):
     configuration, _problems = attempt(fragments.assemble, EDGE, [store.Fragment("shop", described, {}, groups)])
     sound(configuration)
 
 
-@given(st.binary(max_size=300) | st.lists(WORDS, max_size=30).map(lambda words: "\n".join(words).encode(errors="surrogatepass")))
+@given(
+    st.binary(max_size=300)
+    | st.lists(WORDS, max_size=30).map(lambda words: "\n".join(words).encode(errors="surrogatepass"))
+)
 @MANY
 def test_any_file_can_be_read_or_is_told_by_its_line(content):
     text = content.decode(errors="surrogateescape")
@@ -118,7 +185,9 @@ def test_a_mapping_within_itself_is_an_error():
 def place(tmp_path):
     """A live configuration, and a HAProxy that refuses all others."""
     binary = tmp_path / "haproxy"
-    binary.write_text("#!/bin/sh\n[ \"$1\" = -v ] && { echo HAProxy version 3.0.11; exit; }\necho '[ALERT] (1) : config : no.' >&2; exit 1\n")
+    binary.write_text(
+        "#!/bin/sh\n[ \"$1\" = -v ] && { echo HAProxy version 3.0.11; exit; }\necho '[ALERT] (1) : config : no.' >&2; exit 1\n"
+    )
     binary.chmod(0o755)
     (tmp_path / "haproxy.cfg").write_text("# live\n")
     folder = tmp_path / "fragments.d"
@@ -142,7 +211,15 @@ def live(place):
     return {str(path): path.read_bytes() for path in (place / "haproxy.cfg", *(place / "fragments.d").iterdir())}
 
 
-JSONABLE = st.fixed_dictionaries({}, optional={"sections": SECTIONS, "services": st.lists(st.one_of(SERVICE, VALUES), max_size=2), "groups": st.dictionaries(WORDS, VALUES, max_size=2), "fragment": WORDS})
+JSONABLE = st.fixed_dictionaries(
+    {},
+    optional={
+        "sections": SECTIONS,
+        "services": st.lists(st.one_of(SERVICE, VALUES), max_size=2),
+        "groups": st.dictionaries(WORDS, VALUES, max_size=2),
+        "fragment": WORDS,
+    },
+)
 
 
 @given(options=JSONABLE)
@@ -150,7 +227,11 @@ JSONABLE = st.fixed_dictionaries({}, optional={"sections": SECTIONS, "services":
 def test_the_module_answers_and_leaves_the_live_file(place, options):
     before = live(place)
     base = {"path": str(place / "haproxy.cfg"), "state_directory": str(place), "master_socket": str(place / "m.sock")}
-    owner = {"binary": str(place / "haproxy"), "certificates": str(place)} if options.get("fragment", "edge") == "edge" else {}
+    owner = (
+        {"binary": str(place / "haproxy"), "certificates": str(place)}
+        if options.get("fragment", "edge") == "edge"
+        else {}
+    )
     answer = run(**base, **owner, **options)
     if answer.get("failed"):
         assert answer["msg"]
@@ -163,8 +244,22 @@ def test_the_module_answers_and_leaves_the_live_file(place, options):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b'{"services": [', b"null", b"[]", b"5", b'"x"', b"\xff\xfe", b"{}", b'{"services": 5, "sections": 1, "groups": 2, "settings": 3}',
-     b"[" * 100000, b'{"a":' * 50000, b"\x00" * 100, b'{"services": [], "groups": {}, "settings": []}'],
+    [
+        b"",
+        b"{",
+        b'{"services": [',
+        b"null",
+        b"[]",
+        b"5",
+        b'"x"',
+        b"\xff\xfe",
+        b"{}",
+        b'{"services": 5, "sections": 1, "groups": 2, "settings": 3}',
+        b"[" * 100000,
+        b'{"a":' * 50000,
+        b"\x00" * 100,
+        b'{"services": [], "groups": {}, "settings": []}',
+    ],
 )
 def test_a_damaged_fragment_is_told_and_stops_everybody_else(place, content):
     damaged = place / "fragments.d" / "shop.json"
@@ -184,7 +279,17 @@ def test_a_fragment_cut_anywhere_is_damaged(place, cut):
     assert "is damaged" in run(path=str(place / "haproxy.cfg"), binary=str(place / "haproxy"))["msg"]
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"global\n  log 'a\n", b"\xe4\xf6\n", b"\x00", b"frontend a\n bind :80\n\xff\n", b"global\n\tstats \\xzz\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00",
+        b"global\n  log 'a\n",
+        b"\xe4\xf6\n",
+        b"\x00",
+        b"frontend a\n bind :80\n\xff\n",
+        b"global\n\tstats \\xzz\n",
+    ],
+)
 @pytest.mark.parametrize("state", ["gathered", "present"])
 def test_a_live_file_that_is_none(place, content, state):
     (place / "haproxy.cfg").write_bytes(content)

@@ -131,6 +131,15 @@ def test_a_backend_that_takes_no_servers_at_run_time_is_reloaded(target, edge): 
     assert change(target, configuration(N1, N2, N3, **consistent)).action == "runtime"
 
 
+def test_what_an_older_haproxy_does_not_take_at_run_time_is_foreseen(target, edge):  # noqa: F811
+    wanted = configuration(N1, N2, N3 + " cookie n3")
+    assert apply.apply(wanted, target, check_mode=True).action == "runtime"
+    edge.version = "2.6.12-1+deb12u4"
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads) == ("reload", 1)
+    assert "takes none with `cookie`" in outcome.reasons[0]
+
+
 def test_a_reason_never_tells_a_value(target, edge):  # noqa: F811
     wanted = sections.from_data({"userlist": {"u": {"user": "admin insecure-password hunter2"}}})
     both = type(ONE)((*ONE.sections, *wanted.sections))

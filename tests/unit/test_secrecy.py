@@ -65,7 +65,9 @@ def test_no_secret(text):
 
 
 def test_all_secrets_of_a_configuration():
-    configuration = sections.from_data({"userlist": {"x": {"user": ["a password aaaa", "b password bbbb"]}}, "global": {"maxconn": 5}})
+    configuration = sections.from_data(
+        {"userlist": {"x": {"user": ["a password aaaa", "b password bbbb"]}}, "global": {"maxconn": 5}}
+    )
     assert secrecy.all_secrets(configuration) == {"aaaa", "bbbb"}
     assert secrecy.all_secrets(Configuration((Section("global"),))) == set()
 
@@ -73,13 +75,21 @@ def test_all_secrets_of_a_configuration():
 def differences(before, after):
     return [
         (item["before_header"], item["before"], item["after"])
-        for item in difference.compare(*(syntax.render(sections.from_data(data)) if data else "" for data in (before, after)), "f", apply.MARKER)
+        for item in difference.compare(
+            *(syntax.render(sections.from_data(data)) if data else "" for data in (before, after)), "f", apply.MARKER
+        )
     ]
 
 
 def test_differences_are_told_section_by_section():
-    before = {"global": {"maxconn": 5, "setenv": f"{apply.MARKER} one"}, "backend": {"a": {"balance": "first"}, "b": {}}}
-    after = {"global": {"maxconn": 5, "setenv": f"{apply.MARKER} two"}, "backend": {"a": {"balance": "source"}, "c": {}}}
+    before = {
+        "global": {"maxconn": 5, "setenv": f"{apply.MARKER} one"},
+        "backend": {"a": {"balance": "first"}, "b": {}},
+    }
+    after = {
+        "global": {"maxconn": 5, "setenv": f"{apply.MARKER} two"},
+        "backend": {"a": {"balance": "source"}, "c": {}},
+    }
     assert differences(before, after) == [
         ("f: backend a", "backend a\n    balance first\n", "backend a\n    balance source\n"),
         ("f: backend b", "backend b\n", ""),

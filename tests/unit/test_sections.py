@@ -72,22 +72,41 @@ def test_a_list_keeps_the_order_of_different_keywords():
     assert lines(
         [
             "# slow",
-            {"default-server": "weight 1", "server": ["a 10.0.0.1:80", {"name": "b", "address": "10.0.0.2", "port": 80}]},
+            {
+                "default-server": "weight 1",
+                "server": ["a 10.0.0.1:80", {"name": "b", "address": "10.0.0.2", "port": 80}],
+            },
             "# fast",
             "default-server weight 9",
             {"server": "c 10.0.0.3:80"},
         ]
-    ) == ["default-server weight 1", "server a 10.0.0.1:80", "server b 10.0.0.2:80", "default-server weight 9", "server c 10.0.0.3:80"]
+    ) == [
+        "default-server weight 1",
+        "server a 10.0.0.1:80",
+        "server b 10.0.0.2:80",
+        "default-server weight 9",
+        "server c 10.0.0.3:80",
+    ]
 
 
 def test_a_comment_is_the_purpose_of_what_follows():
-    (section,) = sections.from_data({"backend": {"x": ["# why", "retries 3", {"balance": "first"}, "#", "maxconn 5"]}}).sections
+    (section,) = sections.from_data(
+        {"backend": {"x": ["# why", "retries 3", {"balance": "first"}, "#", "maxconn 5"]}}
+    ).sections
     assert [line.purpose for line in section.directives] == ["why", "why", ""]
     assert "    # why\n    retries 3\n    balance first\n\n    maxconn 5\n" in syntax.render(Configuration((section,)))
 
 
 def test_a_condition_moves_as_one():
-    body = ["use_backend a if x", ".if feature(QUIC)", "http-request deny if x", ".else", "http-request allow", ".endif", "acl x src ::1"]
+    body = [
+        "use_backend a if x",
+        ".if feature(QUIC)",
+        "http-request deny if x",
+        ".else",
+        "http-request allow",
+        ".endif",
+        "acl x src ::1",
+    ]
     assert lines(body, "frontend") == [*body[6:], *body[1:6], body[0]]
 
 
@@ -136,7 +155,10 @@ def test_every_kind_can_be_written(kind):
         ({"backend": {"x": ["frontend y"]}}, r"haproxy_sections\.backend\.x\[0\]: 'frontend' begins a section"),
         ({"backend": {"x": ["# a\nuser root"]}}, r"haproxy_sections\.backend\.x\[0\]: a line break"),
         ({"backend": {"x": [5]}}, r"haproxy_sections\.backend\.x\[0\]: a line or a mapping of keywords"),
-        ({"backend": {"x": {"server": "a\ud800"}}}, r"haproxy_sections\.backend\.x\.server: a line break or another control"),
+        (
+            {"backend": {"x": {"server": "a\ud800"}}},
+            r"haproxy_sections\.backend\.x\.server: a line break or another control",
+        ),
         ("frontend x", r"haproxy_sections: a mapping of section kinds is expected here, not 'frontend x'"),
     ],
 )

@@ -62,7 +62,9 @@ def test_requests_for_unknown_hosts_are_turned_away_only_if_all_services_have_ho
     assert [line for line in lines if line.startswith("use_backend")][-1] == "use_backend rest_http"
 
 
-@pytest.mark.parametrize(("version", "action", "script"), [((3, 2), "pause 400ms", False), ((3, 0), "lua.wait_for_table", True)])
+@pytest.mark.parametrize(
+    ("version", "action", "script"), [((3, 2), "pause 400ms", False), ((3, 0), "lua.wait_for_table", True)]
+)
 def test_after_a_reload_a_session_waits_for_its_table(version, action, script):
     sections = built(CHAT, version=version)
     assert sum(line.startswith(f"http-request {action} if") for line in sections["frontend https"]) == 1
@@ -138,7 +140,9 @@ def test_the_applications_policy_servers_answer_where_there_are_some():
 def test_the_movies_tls_has_a_listener_of_its_own_and_only_where_it_is_asked_for():
     assert not any("SECLEVEL" in line or "TLSv1.0" in line for lines in built(FLASH).values() for line in lines)
     sections = built(flash(legacy_tls="movie"))
-    lowered = {header for header, lines in sections.items() for line in lines if "SECLEVEL" in line or "TLSv1.0" in line}
+    lowered = {
+        header for header, lines in sections.items() for line in lines if "SECLEVEL" in line or "TLSv1.0" in line
+    }
     assert lowered == {"frontend flash:legacy"}
     assert any("crt /etc/haproxy/certificates/movie.pem" in line for line in sections["frontend flash:legacy"])
     backend = sections["backend chat_flashsocket_legacy"]
@@ -149,7 +153,9 @@ def test_the_movies_tls_has_a_listener_of_its_own_and_only_where_it_is_asked_for
 def test_http3_is_served_and_offered_only_where_it_is_asked_for():
     assert not any("quic" in line or "Alt-Svc" in line for lines in built(CHAT).values() for line in lines)
     sections = built(CHAT, quic=("quic4@:8443",))
-    assert any(line.startswith("bind quic4@:8443 ssl ") and line.endswith(" alpn h3") for line in sections["frontend https"])
+    assert any(
+        line.startswith("bind quic4@:8443 ssl ") and line.endswith(" alpn h3") for line in sections["frontend https"]
+    )
     assert r'http-after-response set-header Alt-Svc "h3=\":8443\"; ma=86400"' in sections["frontend https"]
     assert "limited-quic" in sections["global"]
 
@@ -162,7 +168,9 @@ def test_an_address_that_is_not_quics_is_told():
 @pytest.mark.parametrize("setting", [{"policy_servers": ["10.0.0.9:843"]}, {"legacy_tls": "movie"}])
 def test_two_services_cannot_have_the_same_part_of_flash(setting):
     second = {**flash(**setting), "name": "game", "hosts": ["game.example.com"]}
-    with pytest.raises(ConfigurationError, match=r"haproxy_services\[1\]\.socketio\.flash\..*haproxy_services\[0\] has it"):
+    with pytest.raises(
+        ConfigurationError, match=r"haproxy_services\[1\]\.socketio\.flash\..*haproxy_services\[0\] has it"
+    ):
         services.together(services.read([flash(**setting), second], GROUPS))
 
 
@@ -190,24 +198,51 @@ def test_connections_follow_from_the_file_descriptors():
     ("change", "said"),
     [
         ({"servers": []}, r"haproxy_services\[0\]\.servers: a service needs servers"),
-        ({"servers": {"group": "chat_node", "port": 1}}, r"\.servers\.group: .* no group 'chat_node'; did you mean 'chat_nodes'"),
-        ({"servers": {"group": "nobody", "port": 1}}, r"\.servers\.group: the group 'nobody' of the inventory has no hosts"),
+        (
+            {"servers": {"group": "chat_node", "port": 1}},
+            r"\.servers\.group: .* no group 'chat_node'; did you mean 'chat_nodes'",
+        ),
+        (
+            {"servers": {"group": "nobody", "port": 1}},
+            r"\.servers\.group: the group 'nobody' of the inventory has no hosts",
+        ),
         ({"servers": {"group": "chat_nodes"}}, r"\.servers\.port: a port from 1 to 65535 is expected, not None"),
         ({"servers": ["10.0.0.1"]}, r"\.servers\[0\]"),
         ({"servers": ["a:1", "a:1"]}, r"\.servers\[1\]: there is already a server 'a_1'"),
         ({"servers": [{"address": "a b", "port": 1}]}, r"\.servers\[0\]\.address"),
         ({"servers": ["10.0.0.1:80\nuser root"]}, r"\.servers\[0\]"),
-        ({"servers": [{"address": "a", "port": 1, "weight": "1\n user root"}]}, r"\.servers\[0\]\.weight: a line break"),
-        ({"socketio": {"transports": ["websoket"]}}, r"transports\[0\]: there is no transport 'websoket'; did you mean 'websocket'"),
+        (
+            {"servers": [{"address": "a", "port": 1, "weight": "1\n user root"}]},
+            r"\.servers\[0\]\.weight: a line break",
+        ),
+        (
+            {"socketio": {"transports": ["websoket"]}},
+            r"transports\[0\]: there is no transport 'websoket'; did you mean 'websocket'",
+        ),
         ({"socketio": {"transport": []}}, r"\.socketio\.transport: .* did you mean 'transports'"),
         ({"socketio": {"affinity": "sessions"}}, r"\.socketio\.affinity: .* did you mean 'session'"),
         ({"socketio": {"path": "socket.io"}}, r"\.socketio\.path: a path that begins and ends with '/'"),
-        ({"socketio": {"transports": ["flashsocket"]}}, r"\.socketio\.transports: flashsocket opens its session by polling"),
+        (
+            {"socketio": {"transports": ["flashsocket"]}},
+            r"\.socketio\.transports: flashsocket opens its session by polling",
+        ),
         ({"socketio": {"flash": {}}}, r"\.socketio\.flash: the service has no flash sockets"),
-        ({"socketio": {**FLASH["socketio"], "flash": True}}, r"\.socketio\.flash: a mapping of policy_servers and legacy_tls"),
-        ({"socketio": {**FLASH["socketio"], "flash": {"legacy": "x"}}}, r"\.flash\.legacy: .* did you mean 'legacy_tls'"),
-        ({"socketio": {**FLASH["socketio"], "flash": {"legacy_tls": True}}}, r"\.flash\.legacy_tls: the name of an entry"),
-        ({"socketio": {**FLASH["socketio"], "flash": {"policy_servers": []}}}, r"\.flash\.policy_servers: a service needs servers"),
+        (
+            {"socketio": {**FLASH["socketio"], "flash": True}},
+            r"\.socketio\.flash: a mapping of policy_servers and legacy_tls",
+        ),
+        (
+            {"socketio": {**FLASH["socketio"], "flash": {"legacy": "x"}}},
+            r"\.flash\.legacy: .* did you mean 'legacy_tls'",
+        ),
+        (
+            {"socketio": {**FLASH["socketio"], "flash": {"legacy_tls": True}}},
+            r"\.flash\.legacy_tls: the name of an entry",
+        ),
+        (
+            {"socketio": {**FLASH["socketio"], "flash": {"policy_servers": []}}},
+            r"\.flash\.policy_servers: a service needs servers",
+        ),
         ({"name": "a chat"}, r"haproxy_services\[0\]\.name: a name of letters"),
         ({"hosts": ["bad host"]}, r"\.hosts\[0\]: 'bad host' is no host name"),
         ({"health": "healthz"}, r"\.health: a path such as /healthz"),

@@ -128,7 +128,11 @@ def test_only_haproxys_blanks_are_blanks(blank):
 def test_what_haproxy_reads_is_read_the_same():
     # There is no continuation of lines; a carriage return ends one; a form feed is a blank.
     text = "global\r\n  log a \\\r\n\tlog\fb # c\n  log 'x # y'z\\ w\n"
-    assert [line.text for line in syntax.parse(text).sections[0].directives] == ["log a \\", "log b", "log 'x # y'z\\ w"]
+    assert [line.text for line in syntax.parse(text).sections[0].directives] == [
+        "log a \\",
+        "log b",
+        "log 'x # y'z\\ w",
+    ]
 
 
 def test_a_section_that_is_not_known_yet_is_told_by_its_looks():
