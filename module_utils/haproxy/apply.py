@@ -358,9 +358,17 @@ def _at_run_time(change: _Intent, marked: Configuration, steps: tuple[planning.S
     Raises `RuntimeFailure` where the worker refuses a step, or says afterwards that it has something else.
     """
     target = change.target
-    for path, (content, group) in _contents(change, render(marked)).items():
-        if existing(path) != content:
-            _put(path, content, group)
+    contents = _contents(change, render(marked))
+    before = {path: (existing(path), group) for path, (_content, group) in contents.items()}
+    try:
+        for path, (content, group) in contents.items():
+            if before[path][0] != content:
+                _put(path, content, group)
+    except ConfigurationError:
+        for path, (content, group) in before.items():
+            if existing(path) != content:
+                _put(path, content, group)
+        raise
     pid = runtime.serving(target.master)
     leaving = carry_out(target.master, pid, steps, change.policy.drain_time)
     rest = planning.plan(change.wanted, change.wanted, change.found, observe(target.master, change.found))
@@ -567,8 +575,9 @@ def _load(change: _Intent, marked: Configuration, running: bool) -> None:
 
 
 def _settled(change: _Intent, text: str) -> None:
-    """It serves: this is the last known good one."""
-    _write(change.target.good, text, change.target.group)
+    """It serves: this is the last known good one. Where there is no room for it, the next run keeps it."""
+    with contextlib.suppress(ConfigurationError):
+        _write(change.target.good, text, change.target.group)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(change.target.rejected)
 

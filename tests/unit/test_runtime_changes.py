@@ -367,7 +367,9 @@ def test_a_full_disk_stops_a_change_before_the_worker_hears_of_it(target, edge, 
         replace(source, destination)
 
     monkeypatch.setattr(os, "replace", full)
+    record = os.path.join(target.state, "fragments.d", "edge.json")
     with pytest.raises(ConfigurationError, match="No space left on device"):
-        apply.apply(configuration(N1, N2, N3), target)
+        apply.apply(configuration(N1, N2, N3), target, records=((record, "{}\n"),))
     assert files(target) == before
+    assert not os.path.exists(record)
     assert ("chat", "n3") not in edge.servers
