@@ -96,8 +96,8 @@ sessions:
   type: dict
   returned: success
   sample: {"chat_polling": 0, "chat_websocket": 12}
-healthy:
-  description: Whether its health checks pass in all backends.
+settled:
+  description: Whether, within O(wait), its sessions had ended, or no health check had failed for longer than one takes.
   type: bool
   returned: success
 problems:
@@ -134,9 +134,8 @@ def change(module: AnsibleModule) -> dict[str, Any]:
         "commands": [{"what": s.what, "commands": list(s.commands), "sessions": s.sessions} for s in outcome.steps],
     }
     seconds = 0 if module.check_mode else module.params["wait"]
-    there = standby.wait(target.master, name, seconds, healthy=state == "ready")
-    result["sessions"] = {backend: server.sessions for backend, server in there.items()}
-    result["healthy"] = all(server.up for server in there.values())
+    quiet = standby.interval(wanted, name) + 1 if state == "ready" else standby.QUIET
+    result["settled"], result["sessions"] = standby.wait(target.master, name, seconds, quiet, state == "ready")
     if module._diff:
         result["diff"] = difference.compare(outcome.before, outcome.after, path, apply.MARKER)
     return result

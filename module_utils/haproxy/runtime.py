@@ -55,7 +55,8 @@ class Server(NamedTuple):
 
     `address` and `port` as numbers (a name that the worker has not resolved is an empty address), `weight` as it is now
     (0 to 256), `maxconn` 0 for no limit, `state` one of ready, drain, maint, `up` as its checks say, `sessions` the
-    streams that it serves at this moment. `checked`: its health is checked, or would be outside maintenance.
+    streams that it serves at this moment. `checked`: its health is checked, or would be outside maintenance. `health`
+    is a number that falls with each failed check.
     """
 
     address: str
@@ -66,6 +67,7 @@ class Server(NamedTuple):
     up: bool
     sessions: int
     checked: bool = True
+    health: int = 0
 
 
 class Certificate(NamedTuple):
@@ -191,6 +193,7 @@ def servers(master: str, pid: int) -> dict[tuple[str, str], Server]:
             up=row["srv_op_state"] != "0",
             sessions=int(figures.get("scur") or 0),
             checked=bool(int(row["srv_check_state"]) & _CHECKED),
+            health=int(row["srv_check_health"]),
         )
     return found
 

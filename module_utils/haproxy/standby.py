@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from .model import Configuration, ConfigurationError, Directive, meant
 _WORDS = {"ready": (), "drain": ("weight", "0"), "maint": ("disabled",)}
 
 # How long a server has to be without sessions: a polling client is away for a moment between two polls, in seconds.
-_QUIET = 1.0
+QUIET = 1.0
 
 
 def states() -> list[str]:
@@ -66,27 +67,40 @@ def there(master: str, name: str) -> dict[str, runtime.Server]:
     return {backend: state for (backend, server), state in found.items() if server == name}
 
 
-def wait(master: str, name: str, seconds: float, healthy: bool) -> dict[str, runtime.Server]:
-    """Wait, at most so long, until the server has no sessions (or, `healthy`, until its checks pass everywhere).
+def interval(configuration: Configuration, name: str) -> float:
+    """Seconds between two health checks of the server (`inter`, 2 s by itself), the longest where backends differ."""
+    longest = 2.0
+    for section in configuration.sections:
+        lines = [line.arguments for line in section.directives if line.keyword == "default-server"]
+        lines += [
+            line.arguments for line in section.directives if line.keyword == "server" and name in line.arguments[:1]
+        ]
+        for words in lines:
+            for word, value in zip(words, words[1:]):
+                if word == "inter" and (found := re.fullmatch(r"(\d+)(ms|s|m)?", value)):
+                    longest = max(longest, int(found[1]) * {"s": 1.0, "m": 60.0}.get(found[2] or "ms", 0.001))
+    return longest
 
-    Returns what the worker says in the end. Raises `RuntimeFailure`.
+
+def wait(master: str, name: str, seconds: float, quiet: float, healthy: bool) -> tuple[bool, dict[str, int]]:
+    """Wait, at most so long, until the server has had no sessions for `quiet` seconds.
+
+    Or, `healthy`, until it was up for so long and no check failed meanwhile: what HAProxy says at once may be older
+    than the update. Returns whether it is so, and the server's sessions in each backend. Raises `RuntimeFailure`.
     """
     limit = time.monotonic() + seconds
-    since = 0.0
+    since, before = 0.0, [-1]
     while True:
         now = time.monotonic()
         own = there(master, name)
-        if (
-            all(server.up for server in own.values())
-            if healthy
-            else not any(server.sessions for server in own.values())
-        ):
-            since = since or now
-            if healthy or now - since >= _QUIET:
-                break
+        health = [server.health for server in own.values()]
+        if healthy:
+            fine = all(server.up for server in own.values()) and health == before
         else:
-            since = 0.0
-        if now >= limit:
-            break
+            fine = not any(server.sessions for server in own.values())
+        before = health
+        since = (since or now) if fine else 0.0
+        done = fine and now - since >= quiet
+        if done or now >= limit:
+            return done, {backend: server.sessions for backend, server in own.items()}
         time.sleep(0.2)
-    return own

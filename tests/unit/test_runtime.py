@@ -104,9 +104,9 @@ def test_a_master_without_workers_is_an_error(master):
 def test_servers_are_read_with_their_states_and_sessions(master):
     master.worker(show_servers_state=STATE, show_stat=STATISTICS)
     found = runtime.servers(master.path, 103)
-    assert found["chat", "n1"] == runtime.Server("10.0.0.1", 3000, 1, 0, "ready", True, 7)
-    assert found["chat", "n2"] == runtime.Server("10.0.0.2", 3000, 5, 20, "maint", False, 0, False)
-    assert found["chat", "n3"] == runtime.Server("2001:db8::1", 3000, 0, 0, "drain", True, 0, False)
+    assert found["chat", "n1"] == runtime.Server("10.0.0.1", 3000, 1, 0, "ready", True, 7, True, 3)
+    assert found["chat", "n2"] == runtime.Server("10.0.0.2", 3000, 5, 20, "maint", False, 0, False, 6)
+    assert found["chat", "n3"] == runtime.Server("2001:db8::1", 3000, 0, 0, "drain", True, 0, False, 6)
     assert found["named", "n4"].address == ""
 
 

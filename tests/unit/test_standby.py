@@ -55,19 +55,43 @@ def test_what_does_not_serve_does_not_count(other):
         standby.enough(servers, "n1", 2)
 
 
-def test_a_server_counts_as_left_when_it_had_no_session_for_a_while(monkeypatch):
-    states = iter([{("one", "n1"): server(sessions=count)} for count in (1, 0, 2, 0, 0, 0, 0)])
+@pytest.fixture
+def states(monkeypatch):
+    """What the worker says of the server, one after the other; a question takes 0.6 seconds."""
+    told = []
     clock = iter(range(100))
     monkeypatch.setattr(runtime, "serving", lambda _master: 1)
-    monkeypatch.setattr(runtime, "servers", lambda _master, _pid: next(states))
+    monkeypatch.setattr(runtime, "servers", lambda _master, _pid: {("one", "n1"): told.pop(0)})
     monkeypatch.setattr(standby.time, "monotonic", lambda: next(clock) * 0.6)
     monkeypatch.setattr(standby.time, "sleep", lambda _seconds: None)
-    assert standby.wait("", "n1", 50, healthy=False) == {"one": server()}
-    assert len(list(states)) == 1
+    return told
 
 
-def test_waiting_ends_with_the_time_and_says_who_is_left(monkeypatch):
-    monkeypatch.setattr(runtime, "serving", lambda _master: 1)
-    monkeypatch.setattr(runtime, "servers", lambda _master, _pid: {("one", "n1"): server(sessions=3, up=False)})
-    assert standby.wait("", "n1", 0, healthy=False)["one"].sessions == 3
-    assert standby.wait("", "n1", 0, healthy=True)["one"].up is False
+def test_a_server_counts_as_left_when_it_had_no_session_for_a_while(states):
+    states += [server(sessions=count) for count in (1, 0, 2, 0, 0, 0, 0)]
+    assert standby.wait("", "n1", 50, 1, healthy=False) == (True, {"one": 0})
+    assert len(states) == 1
+
+
+def test_waiting_ends_with_the_time_and_says_who_is_left(states):
+    states += [server(sessions=3)] * 9
+    assert standby.wait("", "n1", 2, 1, healthy=False) == (False, {"one": 3})
+
+
+def test_a_server_that_stopped_and_is_still_taken_for_healthy_is_not(states):
+    states += [server(health=health) for health in (3, 3, 2, 2, 1, 1)] + [server(up=False)] * 9
+    assert standby.wait("", "n1", 6, 1, healthy=True) == (False, {"one": 0})
+
+
+def test_a_server_is_healthy_when_no_check_failed_for_a_while(states):
+    states += [server(up=False), server(health=3), server(health=3), server(health=3), server(health=3), server()]
+    assert standby.wait("", "n1", 50, 1, healthy=True) == (True, {"one": 0})
+    assert len(states) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"), [("check", 2), ("check inter 5s", 5), ("inter 2500", 2.5), ("inter 1m", 60)]
+)
+def test_the_time_between_two_checks(words, seconds):
+    edge = sections.from_data({"backend": {"one": {"server": f"n1 10.0.0.1:80 {words}"}}})
+    assert standby.interval(edge, "n1") == seconds
