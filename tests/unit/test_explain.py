@@ -25,7 +25,14 @@ DESCRIBED = [
         "servers": NODES,
         "socketio": {"transports": EVERY, "flash": {"legacy_tls": "old", "policy_servers": NODES}},
     },
-    {"name": "shop", "hosts": ["shop.example.com"], "servers": NODES, "socketio": {"affinity": "cookie"}},
+    {
+        "name": "shop",
+        "hosts": ["shop.example.com"],
+        "servers": NODES,
+        "client_ca": "staff",
+        "origins": ["https://shop.example.com"],
+        "socketio": {"affinity": "cookie"},
+    },
     {"name": "game", "hosts": ["game.example.com"], "servers": NODES, "socketio": {"affinity": "source"}},
 ]
 
