@@ -7,12 +7,16 @@
 //   --key SHA256         of the public key to trust, in base64
 //   --http VERSION       1, 2 or 3: what the browser may use
 //   --screenshot FILE    where a picture of it goes
+//   --fallback           tell too which transport a client ends on that tries WebTransport first
 
 const { parseArgs } = require('node:util');
 const { chromium } = require('playwright-core');
 
 const { values } = parseArgs({
-  options: Object.fromEntries(['url', 'address', 'key', 'http', 'screenshot'].map((name) => [name, { type: 'string' }])),
+  options: {
+    ...Object.fromEntries(['url', 'address', 'key', 'http', 'screenshot'].map((name) => [name, { type: 'string' }])),
+    fallback: { type: 'boolean', default: false },
+  },
 });
 const { hostname, port } = new URL(values.url);
 
@@ -33,6 +37,15 @@ async function session(page) {
     trip: document.getElementById('trip').textContent,
     upgraded: document.getElementById('rail').classList.contains('run'),
     protocols: [...new Set(performance.getEntriesByType('resource').map(({ nextHopProtocol }) => nextHopProtocol))],
+  }));
+}
+
+/** The transport of another session of this page, which prefers what the edge cannot have. */
+function fallback(page) {
+  return page.evaluate(() => new Promise((resolve) => {
+    // eslint-disable-next-line no-undef
+    const client = io({ forceNew: true, transports: ['webtransport', 'websocket', 'polling'], tryAllTransports: true });
+    client.on('connect', () => resolve(client.io.engine.transport.name));
   }));
 }
 
@@ -74,7 +87,9 @@ async function main() {
     }
     const sessions = await Promise.all(pages.map(({ page }) => session(page)));
     if (values.screenshot) await pair[0].page.screenshot({ path: values.screenshot });
-    console.log(JSON.stringify({ sessions, heard, troubles, browser: browser.version() }));
+    const seen = { sessions, heard, troubles: troubles.splice(0), browser: browser.version() };
+    if (values.fallback) Object.assign(seen, { fallback: await fallback(pair[0].page), refused: troubles });
+    console.log(JSON.stringify(seen));
   } catch (error) {
     const seen = await Promise.all(pages.map(({ page }) => page.innerText('#history').catch(String)));
     console.log(JSON.stringify({ error: error.message, troubles, seen }));

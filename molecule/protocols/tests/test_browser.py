@@ -20,6 +20,9 @@ MODES = {"polling": {"polling"}, "polling,websocket": {"polling", "websocket"}, 
 # The version that the browser may use → what it calls it; the edge counts requests by it.
 HTTP = {"1": "http/1.1", "2": "h2", "3": "h3"}
 
+# Where it is on the browser's host.
+PICTURE = "/run/page.png"
+
 
 @pytest.fixture(scope="module")
 def browser(request):
@@ -53,26 +56,37 @@ def risen(before, after):
     return {name for name in after if after[name] > before[name]}
 
 
+@pytest.fixture
+def browse(edge, browser, key):
+    """What the browser shows of a generation's page."""
+
+    def browse(generation, mode, http, more=""):
+        done = browser.run(
+            f"node /srv/browser/browse.js --screenshot {PICTURE} --url %s --address %s --key %s --http %s {more}",
+            f"https://g{generation}.test/?transports={mode}",
+            edge.address,
+            key,
+            http,
+        )
+        assert done.stdout, done.stderr
+        result = json.loads(done.stdout)
+        assert "error" not in result, result
+        assert not result["troubles"]
+        return result
+
+    return browse
+
+
 # Over HTTP/3 there is no WebSocket: the browser goes back to TCP for it.
 @pytest.mark.parametrize(
     ("http", "mode"), [*((http, mode) for http in "12" for mode in MODES), ("3", "polling"), ("3", "polling,websocket")]
 )
 @pytest.mark.parametrize("generation", ["2", "4"])
-def test_the_page_works(edge, browser, key, pictures, generation, http, mode):
+def test_the_page_works(edge, browser, browse, pictures, generation, http, mode):
     served, asked = edge.served(), requests(edge)
-    done = browser.run(
-        "node /srv/browser/browse.js --url %s --address %s --key %s --http %s --screenshot /run/page.png",
-        f"https://g{generation}.test/?transports={mode}",
-        edge.address,
-        key,
-        http,
-    )
-    assert done.stdout, done.stderr
-    result = json.loads(done.stdout)
-    assert "error" not in result, result
-    assert not result["troubles"]
+    result = browse(generation, mode, http)
     picture = pictures / f"socketio{generation}-{mode.replace(',', '-')}-http{http}.png"
-    picture.write_bytes(browser.file("/run/page.png").content)
+    picture.write_bytes(browser.file(PICTURE).content)
 
     sessions = result["sessions"]
     last = mode.split(",")[-1]
@@ -94,3 +108,9 @@ def test_the_page_works(edge, browser, key, pictures, generation, http, mode):
         assert versions - {"3"} in ({"1"}, {"2"})
         versions = {"3"}
     assert versions == {http}
+
+
+def test_a_client_that_tries_webtransport_first_ends_on_another_transport(browse):
+    result = browse("4", "polling", "3", "--fallback")
+    assert any("Failed to establish a connection" in trouble for trouble in result["refused"]), "it was not tried"
+    assert result["fallback"] == "websocket"
