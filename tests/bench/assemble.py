@@ -88,7 +88,17 @@ def run(what: str, haproxy: str) -> dict[str, float]:
         os.symlink(haproxy, binary)
         place = apply.Target(f"{folder}/haproxy.cfg", binary, "", f"{folder}/none.sock", folder, -1)
         edge = services.Edge(
-            (":80",), (":443",), (), (), "127.0.0.1:8404", folder, "", f"{folder}/a", (3, 0), 20000, metrics=f"{folder}/m.lua"
+            http=(":80",),
+            https=(":443",),
+            quic=(),
+            policy=(),
+            statistics="127.0.0.1:8404",
+            certificates=folder,
+            lua=f"{folder}/edge.lua",
+            metrics=f"{folder}/metrics.lua",
+            runtime_socket=f"{folder}/admin.sock",
+            version=(3, 0),
+            descriptors=20000,
         )
 
         def haproxys() -> float:
