@@ -138,9 +138,7 @@ class Edge:
     def get(self, path: str, secure: bool = True, **headers: str) -> http.client.HTTPResponse:
         """GET a path: the response, its body in attribute `text`."""
         connection = http.client.HTTPConnection(self.name)
-        connection.sock = (
-            self.connect() if secure else socket.create_connection((self.address, 80), 10)
-        )
+        connection.sock = self.connect() if secure else socket.create_connection((self.address, 80), 10)
         try:
             connection.request("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
             response = connection.getresponse()

@@ -160,9 +160,14 @@ def main():
     change("a server with live sockets is removed", "runtime", servers(BASE, lambda _line: None))
     change("it drains on", "unchanged", servers(BASE, lambda _line: None))
     change("it comes back", "reload", BASE)
+    path = f"{CERTIFICATES}/chat.pem"
+    with open(path, "rb") as file:
+        own_certificate = file.read()
     for _ in range(3):
-        certificate("chat.example.com" if os.path.exists(f"{CERTIFICATES}/chat.example.com.pem") else "chat")
+        certificate("chat")
         change("a certificate is replaced", "runtime", BASE)
+    write(path, own_certificate)
+    change("the first certificate is back", "runtime", BASE)
     certificate("more")
     change("a certificate is added", "runtime", BASE)
     os.unlink(f"{CERTIFICATES}/more.pem")

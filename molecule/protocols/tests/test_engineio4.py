@@ -14,6 +14,7 @@ testinfra_hosts = ["ansible://edges"]
 
 ENGINE = probe.GENERATIONS["4"]
 
+
 @pytest.fixture(scope="module")
 def place(reach):
     return reach("4")

@@ -29,7 +29,7 @@ def sockets(edge):
     """The processes with the clients, all of them connected."""
     processes = []
     for share, host, transport, more in CLIENTS:
-        command = edge._client(
+        command = edge.command(
             "numbered.js", "--insecure", "--clients", str(share), "--transport", transport, "--timeout", "60"
         )
         command[command.index("--host") + 1] = host

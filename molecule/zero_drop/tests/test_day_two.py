@@ -44,7 +44,7 @@ def test_nodes_are_updated_one_by_one_and_new_clients_never_notice(edge, play, n
     update = tmp_path / "update.yml"
     update.write_text("- name: Update\n  ansible.builtin.command: systemctl restart chat\n")
     started = {name: node.check_output("systemctl show --property MainPID chat") for name, node in nodes.items()}
-    command = edge._client("numbered.js", "--insecure", "--clients", "0", "--stream", "100")
+    command = edge.command("numbered.js", "--insecure", "--clients", "0", "--stream", "100")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stream:
         done = play("rolling_update", f"update={update}", "drain=2")
         output, _ = stream.communicate(timeout=60)
