@@ -3,7 +3,14 @@
 import re
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, guard, limits, services, store
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import (
+    fragments,
+    guard,
+    limits,
+    services,
+    store,
+    tls,
+)
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
 from test_services import CHAT, FLASH, GROUPS, edge
 
@@ -148,6 +155,11 @@ def test_clients_are_asked_for_certificates_by_host():
     assert bind.startswith("bind :443 ssl crt-list /etc/haproxy/certificates.list crt /etc/haproxy/certificates ")
     # What a connection of another service brings is refused.
     assert rules(sections["frontend https"], "if staff_host !{ ssl_c_used }")
+
+
+def test_without_tickets_no_keys_are_named():
+    assert "tls-ticket-keys /etc/haproxy/ticket-keys" in rules(built(CHAT)[0]["frontend https"], "bind ")[0]
+    assert "tls-ticket-keys" not in rules(built(CHAT, tls=tls.Settings(tickets=False))[0]["frontend https"], "bind ")[0]
 
 
 def test_two_certificates_of_one_service():
