@@ -38,7 +38,7 @@ _BANNER = "Managed by Ansible (realtime.edge). Changes made here are replaced by
 
 _TAKE_OVER = "where that process is an HAProxy which the role is to take over, allow it: haproxy_allow_restart: true"
 
-_MARKER = re.compile(rf"(?m)^.*\b{MARKER} (\w{{16}})-(\w{{8}})-(\w{{8}})-(\w{{8}})$")
+_MARKER = re.compile(rf"(?m){MARKER} (\w{{16}})-(\w{{8}})-(\w{{8}})-(\w{{8}})$")
 
 # How long a new worker may take from the master's answer to its first answer, in seconds.
 _SETTLE = 30.0
@@ -146,10 +146,25 @@ def marker_of(text: str) -> Marker | None:
     return Marker(*found.groups()) if found else None
 
 
-def mark(configuration: Configuration, marker: Marker) -> Configuration:
-    """The configuration with a marker in `global`; `text` of the marker is filled in."""
-    marker = marker._replace(text=_hash(unmarked(render(_with(configuration, marker))), 8))
-    return _with(configuration, marker)
+class Marked(NamedTuple):
+    """A configuration with a marker in `global`, the same as text, and the marker, whose `text` is filled in."""
+
+    configuration: Configuration
+    text: str
+    marker: Marker
+
+    def of_load(self, load: str) -> Marked:
+        """The same for another load."""
+        marker = self.marker._replace(load=load)
+        text = self.text.replace(f"{MARKER} {self.marker}", f"{MARKER} {marker}", 1)
+        return Marked(_with(self.configuration, marker), text, marker)
+
+
+def mark(configuration: Configuration, marker: Marker) -> Marked:
+    """The configuration with this marker. Nothing else renders it: that takes most of the time of a large one."""
+    draft = render(_with(configuration, marker))
+    whole = marker._replace(text=_hash(unmarked(draft), 8))
+    return Marked(_with(configuration, whole), draft.replace(f"{MARKER} {marker}", f"{MARKER} {whole}", 1), whole)
 
 
 def _with(configuration: Configuration, marker: Marker) -> Configuration:
@@ -157,8 +172,9 @@ def _with(configuration: Configuration, marker: Marker) -> Configuration:
     head, rest = Section("global"), configuration.sections
     if rest and rest[0].kind == "global":
         head, rest = rest[0], rest[1:]
+    others = tuple(other for other in head.directives if other.arguments[:1] != (MARKER,))
     # First: the section may end inside a condition (`.if`).
-    marked = Section(head.kind, head.name, (line, *head.directives), head.origin)
+    marked = Section(head.kind, head.name, (line, *others), head.origin)
     return replace(configuration, sections=(marked, *rest), banner=_BANNER)
 
 
@@ -175,9 +191,9 @@ def _program(path: str) -> str:
     return _hash(f"{path} {status.st_size} {status.st_mtime_ns}", 8)
 
 
-def _load_of(configuration: Configuration, loaded: Marker, before: str, master: str) -> str:
+def _load_of(draft: Marked, before: str, master: str) -> str:
     """What names a new load: the same for the same, unless that is what serves or stands in the file already."""
-    load = _hash(f"{loaded}{render(configuration)}", 16)
+    load = _hash(draft.text, 16)
     known = before
     if master:
         with contextlib.suppress(runtime.RuntimeFailure):
@@ -233,15 +249,15 @@ def apply(
     plan = planning.plan(_parsed(unmarked(before)), configuration, found, there) if running else planning.Plan()
     if not present:
         plan = plan._replace(steps=())
-    if not running and before and unmarked(before) != unmarked(render(_with(configuration, loaded))):
+    draft = mark(configuration, loaded)
+    if not running and before and unmarked(before) != unmarked(draft.text):
         reasons.append(f"{target.path} differs from what is wanted")
     if running and before:
         reasons += plan.reload
     # The same load, as long as everything is done at run time; another one from a reload on.
     master = target.master if running else ""
-    load = present.load if present and not reasons else _load_of(configuration, loaded, before, master)
-    marked = mark(configuration, loaded._replace(load=load))
-    text = render(marked)
+    marked = draft.of_load(present.load if present and not reasons else _load_of(draft, before, master))
+    text = marked.text
     change = _Intent(before, configuration, found, loaded, target, policy, records)
     loud = tuple(step for step in plan.steps if not step.quiet)
     leaving = [step.subject for step in plan.steps if step.quiet]
@@ -250,10 +266,11 @@ def apply(
     warnings: list[str] = []
     installed = os.access(target.binary, os.X_OK)
     if installed:
-        warnings = _examine(marked, text, target.binary)
+        warnings = _examine(marked, target.binary)
         if warnings and warnings_fatal:
             raise ConfigurationError(warnings)
-        impossible = [] if restart and not running else impossible_binds(marked, _parsed(before if running else ""))
+        held = _parsed(before if running else "")
+        impossible = [] if restart and not running else impossible_binds(configuration, held)
         if impossible:
             raise ConfigurationError(impossible if running else [*impossible, _TAKE_OVER])
     elif not check_mode:
@@ -288,8 +305,8 @@ def apply(
         except runtime.RuntimeFailure as failure:
             # What was done so far is in the file, too: the reload brings all of it.
             reasons = [*outcome.reasons, f"and the rest by a reload, as it could not be done at run time: {failure}"]
-            marked = mark(configuration, loaded._replace(load=_hash(f"{text}{loaded}{time.time()}", 16)))
-            outcome = outcome._replace(action="reload", reasons=reasons, after=render(marked), leaving=())
+            marked = draft.of_load(_hash(f"{text}{time.time()}", 16))
+            outcome = outcome._replace(action="reload", reasons=reasons, after=marked.text, leaving=())
             outcome.warnings.extend(_room(change, workers, check_mode))
     _load(change, marked, running)
     return outcome
@@ -352,13 +369,13 @@ def _unchanged(change: _Intent, running: bool, steps: tuple[planning.Step, ...],
     return Outcome("unchanged", reasons, change.before, change.before, [], True, leaving=gone)
 
 
-def _at_run_time(change: _Intent, marked: Configuration, steps: tuple[planning.Step, ...]) -> tuple[str, ...]:
+def _at_run_time(change: _Intent, marked: Marked, steps: tuple[planning.Step, ...]) -> tuple[str, ...]:
     """Write the files, then bring the worker to what they say; returns the servers that still drain.
 
     Raises `RuntimeFailure` where the worker refuses a step, or says afterwards that it has something else.
     """
     target = change.target
-    contents = _contents(change, render(marked))
+    contents = _contents(change, marked.text)
     before = {path: (existing(path), group) for path, (_content, group) in contents.items()}
     try:
         for path, (content, group) in contents.items():
@@ -375,7 +392,7 @@ def _at_run_time(change: _Intent, marked: Configuration, steps: tuple[planning.S
     missing = [*rest.reload, *(step.what for step in rest.steps if not step.quiet)]
     if missing:
         raise runtime.RuntimeFailure(f"read back after the commands, this is not so: {'; '.join(missing)}")
-    _settled(change, render(marked))
+    _settled(change, marked.text)
     return leaving
 
 
@@ -489,8 +506,9 @@ def unmarked(text: str) -> str:
     return before[: -len(_COMMENT)] + text[end:] if before.endswith(_COMMENT) else before + text[end:]
 
 
-def _examine(wanted: Configuration, text: str, binary: str) -> list[str]:
+def _examine(marked: Marked, binary: str) -> list[str]:
     """HAProxy's warnings about the text; whatever speaks against it raises `ConfigurationError`."""
+    wanted, text, _marker = marked
     with _storage("a temporary file"), tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
         for number, (path, content) in enumerate(wanted.files):
             candidate = os.path.join(folder, str(number))
@@ -547,8 +565,8 @@ def _contents(change: _Intent, text: str) -> dict[str, tuple[str, int | None]]:
     return found
 
 
-def _load(change: _Intent, marked: Configuration, running: bool) -> None:
-    target, text = change.target, render(marked)
+def _load(change: _Intent, marked: Marked, running: bool) -> None:
+    target, text = change.target, marked.text
     link_before = os.readlink(target.link) if target.link and os.path.islink(target.link) else ""
     contents = _contents(change, text)
     before = {path: (existing(path), group) for path, (_content, group) in contents.items()}
@@ -606,19 +624,18 @@ def _restore(change: _Intent, before: dict[str, tuple[str, int | None]], link_be
         carry_out(target.master, runtime.serving(target.master), plan.steps, None)
 
 
-def _reload(wanted: Configuration, target: Target) -> None:
-    marker = marker_of(render(wanted))
+def _reload(marked: Marked, target: Target) -> None:
     failed_before = runtime.failed_reloads(target.master)
     answer = runtime.reload(target.master)
     if answer.taken is False:
-        alerts = [message for message in check.read(answer.log, target.path, wanted) if message.level == "ALERT"]
-        said = "; ".join(str(message) for message in alerts) or answer.log or "it gave no reason"
-        raise ConfigurationError(f"HAProxy refused the reload: {said}")
+        messages = check.read(answer.log, target.path, marked.configuration)
+        alerts = "; ".join(str(message) for message in messages if message.level == "ALERT")
+        raise ConfigurationError(f"HAProxy refused the reload: {alerts or answer.log or 'it gave no reason'}")
     limit = time.monotonic() + _SETTLE
     problem = f"no worker has loaded it within {_SETTLE:g} s of the reload"
     while time.monotonic() < limit:
         try:
-            if runtime.environment(target.master, MARKER) == str(marker):
+            if runtime.environment(target.master, MARKER) == str(marked.marker):
                 return
             if answer.taken is None and runtime.failed_reloads(target.master) > failed_before:
                 problem = "HAProxy refused the reload, and `journalctl -u haproxy` says why"

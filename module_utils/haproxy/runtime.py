@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 # A reload of a large configuration takes seconds; nothing else takes long.
 _TIMEOUT = 60.0
+_SOON = 10.0
 
 # Bits of srv_admin_state (management guide, `show servers state`): by command, inherited, from the configuration, ...
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
@@ -127,7 +128,7 @@ def workers(master: str, sessions: bool = False) -> list[Worker]:
     """
     found = []
     rows = re.findall(
-        r"^(\d+)\s+worker\s+(\d+)\s+(\d+)d(\d+)h(\d+)m(\d+)s\s+(\S+)", ask(master, "show proc", 10), re.MULTILINE
+        r"^(\d+)\s+worker\s+(\d+)\s+(\d+)d(\d+)h(\d+)m(\d+)s\s+(\S+)", ask(master, "show proc", _SOON), re.MULTILINE
     )
     for pid, reloads, days, hours, minutes, seconds, version in rows:
         uptime = ((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)
@@ -144,7 +145,7 @@ def serving(master: str) -> int:
     return workers(master)[0].pid
 
 
-def tell(master: str, pid: int, command: str, payload: str = "", timeout: float = _TIMEOUT) -> str:
+def tell(master: str, pid: int, command: str, payload: str = "") -> str:
     """The answer of one worker to one command of the Runtime API, without blank lines around it.
 
     Asked through the master: for a moment after a reload, the worker's own socket may still be answered by the old one.
@@ -153,7 +154,7 @@ def tell(master: str, pid: int, command: str, payload: str = "", timeout: float 
     if payload:
         lines = [line for line in payload.splitlines() if line.strip()]
         command = "\n".join((f"{command} <<", *lines, ""))
-    answer = ask(master, f"@!{pid} {command}", timeout).strip("\n")
+    answer = ask(master, f"@!{pid} {command}", _SOON).strip("\n")
     if answer.startswith("Can't find the target PID"):
         raise RuntimeFailure(f"{master} has no worker {pid} any more")
     return answer
@@ -167,7 +168,7 @@ def environment(master: str, name: str) -> str:
 
 def _connections(master: str, pid: int) -> int:
     try:
-        found = re.search(r"^CurrConns: (\d+)", tell(master, pid, "show info", timeout=10), re.MULTILINE)
+        found = re.search(r"^CurrConns: (\d+)", tell(master, pid, "show info"), re.MULTILINE)
     except RuntimeFailure:
         return -1  # it has ended between the two questions
     return int(found.group(1)) if found else -1
@@ -268,7 +269,7 @@ def _expect(answer: str, command: str, pattern: str) -> None:
 
 def failed_reloads(master: str) -> int:
     """How many reloads were refused since the last one that was taken, from the master's `show proc`."""
-    found = re.search(r"\[failed: (\d+)\]", ask(master, "show proc", 10))
+    found = re.search(r"\[failed: (\d+)\]", ask(master, "show proc", _SOON))
     return int(found.group(1)) if found else 0
 
 

@@ -42,6 +42,7 @@ class FakeEdge:
         self.refuse_commands = ()
         self.ignore_commands = ()
         self.hang = ()
+        self.held = []
         self.sessions = {}
         self.servers = {}
         self.certificates = {}
@@ -63,13 +64,13 @@ class FakeEdge:
                 connection, _ = self.socket.accept()
             except OSError:
                 return
-            with connection, connection.makefile("rw") as stream:
-                question = stream.read()
-                if not question.startswith(self.hang or "\0"):
-                    with contextlib.suppress(OSError):
-                        stream.write(self.answer(question.removesuffix("\n")) + "\n")
-                else:
-                    threading.Event().wait(5)
+            stream = connection.makefile("rw")
+            question = stream.read()
+            if question.startswith(self.hang or "\0"):
+                self.held.append((connection, stream))
+                continue
+            with connection, stream, contextlib.suppress(OSError):
+                stream.write(self.answer(question.removesuffix("\n")) + "\n")
 
     def answer(self, question):
         self.asked.append(question)
