@@ -250,13 +250,14 @@ def test_garbage_is_answered_or_closed(answer, edge, hold, connect, garbage):
     ("asked", "status"),
     [
         (request("/socket.io/1/flashsocket/1", *WEBSOCKET), b"400"),  # no key
-        (request("/socket.io/1/flashsocket/" + "x" * 10_000, *WEBSOCKET, KEY), b"101"),  # and `7:::1+0`, not handshaken
-        (request("/socket.io/1/xhr-polling/" + "x" * 10_000), b"200"),  # and `7:::1+0`
+        (request("/socket.io/1/flashsocket/" + "x" * 8_000, *WEBSOCKET, KEY), b"101"),  # and `7:::1+0`, not handshaken
+        (request("/socket.io/1/xhr-polling/" + "x" * 8_000), b"200"),  # and `7:::1+0`
         (request("/socket.io/1/carrier-pigeon/1"), b"[245]"),
-        (request("/socket.io/?EIO=4&transport=polling&sid=" + "x" * 10_000, host="chat.test"), b"400"),
+        (request("/socket.io/?EIO=4&transport=polling&sid=" + "x" * 8_000, host="chat.test"), b"400"),
+        (request("/socket.io/1/flashsocket/" + "x" * 10_000, *WEBSOCKET, KEY), b"414"),  # haproxy_limits.url_length
         (request("/socket.io/?EIO=4&transport=carrier-pigeon", host="chat.test"), b"400"),
     ],
-    ids=["no key", "long flash session", "long 0.9 session", "0.9 transport", "long session", "transport"],
+    ids=["no key", "long flash session", "long 0.9 session", "0.9 transport", "long session", "longer", "transport"],
 )
 def test_a_rough_request_is_answered_and_nobody_else_notices(edge, hold, connect, asked, status):
     held = hold(2, "polling")
