@@ -34,7 +34,8 @@ CELLS = [
 # So many sessions that they do not end up on their nodes by chance.
 QUICKLY = ["--quick", "--sessions", "12", "--timeout", "8"]
 
-# On the edge: sends a packet of each session, and only then lets the edge know the session. Tells what was answered.
+# On the edge: sends a packet of each session, and lets the edge know the session only when no answer has come for a
+# while. Tells what was answered.
 LATE = """
 import json, socket, ssl, sys
 port, admin, sessions = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
@@ -45,11 +46,17 @@ for sid, server in sessions:
     with context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="g4.test") as users:
         path = f"/socket.io/?EIO=4&transport=polling&sid={sid}"
         users.sendall(f"POST {path} HTTP/1.1\\r\\nHost: g4.test\\r\\nContent-Length: 2\\r\\n\\r\\n40".encode())
-        with socket.socket(socket.AF_UNIX) as operators:
-            operators.connect(admin)
-            operators.sendall(f"set table affinity/g4 key {sid} data.server_id {server}\\n".encode())
-            operators.recv(100)
-        answers.append(users.recv(4096).decode()[9:12])
+        try:
+            users.settimeout(0.1)
+            answer = users.recv(4096)
+        except TimeoutError:
+            with socket.socket(socket.AF_UNIX) as operators:
+                operators.connect(admin)
+                operators.sendall(f"set table affinity/g4 key {sid} data.server_id {server}\\n".encode())
+                operators.recv(100)
+            users.settimeout(30)
+            answer = users.recv(4096)
+        answers.append(answer.decode()[9:12])
 print(json.dumps(answers))
 """
 
