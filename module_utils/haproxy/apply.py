@@ -425,9 +425,9 @@ def _room(change: _Intent, workers: tuple[runtime.Worker, ...], check_mode: bool
     """
     old = [worker for worker in workers if worker.old]
     limit = change.policy.workers
-    if len(old) + 1 < limit * 0.8:
+    if not old or len(old) + 1 < limit * 0.8:
         return []
-    oldest = max(old, key=lambda worker: worker.uptime, default=workers[0])
+    oldest = max(old, key=lambda worker: worker.uptime)
     since = f"{oldest.uptime // 3600} h" if oldest.uptime >= 3600 else f"{oldest.uptime} s"
     state = f"{len(old)} old workers still serve, the oldest for {since}, with {oldest.sessions} connections"
     if len(old) < limit:

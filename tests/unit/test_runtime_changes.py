@@ -317,6 +317,14 @@ def test_too_many_old_workers_are_warned_of_and_then_refused(target, edge):  # n
     assert (allowed.action, edge.reloads) == ("reload", 1)
 
 
+def test_the_worker_that_serves_is_never_emptied(target, edge):  # noqa: F811
+    edge.old_workers = 0
+    wanted, policy = configuration(N1, N2, timeout={"server": "5s"}), apply.Policy(drain_time=0.1, workers=0)
+    outcome = apply.apply(wanted, target, policy=policy)
+    assert (outcome.action, outcome.warnings) == ("reload", [])
+    assert not any("show sess" in question for question in edge.asked)
+
+
 def test_a_master_that_answers_garbage_changes_nothing(target, edge):  # noqa: F811
     edge.answer = lambda _question: "\x00\xff garbage"
     before = files(target)
