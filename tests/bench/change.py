@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What a change costs: the time until a new server takes traffic, the sockets that are lost, a plan, old workers.
 
-Side by side in one run, on the edge of the scenario zero_drop: a change at run time, one by reload, and the plain way
-of other roles (write the file, restart or reload the service).
+Side by side in one run, on an edge of its own (change.yml): a change at run time, one by reload, and the plain way of
+other roles (write the file, restart or reload the service).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import select
 import socket
@@ -29,15 +30,25 @@ sys.path.insert(0, str(PROJECT / ".collections"))
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import files, plan, runtime  # noqa: E402
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.sections import from_data  # noqa: E402
 
-SCENARIO = "zero_drop"
-INVENTORY = PROJECT / "molecule" / SCENARIO / "inventory"
-EDGE, ADDRESS, HOST = "zero-edge1", "10.213.9.10", "chat.example.com"
-NODES = [f"10.213.9.2{number}:3000" for number in (1, 2, 3)]
+INVENTORY = Path(__file__).with_suffix(".yml")
+SHARED = PROJECT / "molecule" / "shared"
+SITE = PROJECT / "playbooks" / "site.yml"
+EDGE, ADDRESS, HOST = "bench-edge1", "10.213.14.10", "chat.example.com"
+NODES = [f"10.213.14.2{number}:3000" for number in (1, 2, 3)]
 SOCKETS = 200
 RUNS = 3
 
+RELOAD = """
+import socket
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect("/run/haproxy/master.sock")
+    s.sendall(b"reload\\n")
+    s.shutdown(socket.SHUT_WR)
+    print(s.makefile().read())
+"""
+
 PLAIN = """
-- hosts: all
+- hosts: edges
   gather_facts: false
   handlers:
     - name: Tell HAProxy
@@ -58,10 +69,10 @@ def docker(*command: str) -> str:
     return subprocess.run(["docker", "exec", EDGE, *command], capture_output=True, text=True, check=True).stdout
 
 
-def play(playbook: Path, variables: dict[str, Any]) -> None:
-    """Run a playbook on the edge."""
+def play(playbook: Path, variables: dict[str, Any] | None = None) -> None:
+    """Run a playbook on the machines of change.yml."""
     environment = {**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}
-    command = ["ansible-playbook", "-i", str(INVENTORY), "--limit", EDGE, str(playbook), "-e", json.dumps(variables)]
+    command = ["ansible-playbook", "-i", str(INVENTORY), str(playbook), "-e", json.dumps(variables or {})]
     done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
@@ -75,7 +86,7 @@ def variables(nodes: list[str], **more: Any) -> dict[str, Any]:
 
 def connect() -> ssl.SSLSocket:
     """A TLS connection to the edge."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context.wrap_socket(socket.create_connection((ADDRESS, 443), 10), server_hostname=HOST)
 
@@ -85,36 +96,70 @@ def node() -> str:
     with connect() as connection:
         connection.sendall(f"GET /whoami HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
-    return json.loads(answer.partition(b"\r\n\r\n")[2])["node"]
+    found = re.search(rb"(?i)^x-node: (\S+)", answer, re.MULTILINE)
+    return found[1].decode() if found else ""
 
 
-def websocket() -> ssl.SSLSocket:
-    """An open Socket.IO connection; the server ends it after 45 s, as nobody answers its pings."""
-    connection = connect()
-    key = secrets.token_hex(8)
-    connection.sendall(
-        f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\n"
-        f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}{key[:6]}==\r\n\r\n".encode()
-    )
-    if b" 101 " not in connection.recv(4096):
-        raise SystemExit("the edge does not take WebSockets")
-    return connection
+class Sockets:
+    """Open Socket.IO connections that answer the server's pings, and those that were lost."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self.open: set[ssl.SSLSocket] = set()
+        self._poll = select.epoll()
+        self._by_number: dict[int, ssl.SSLSocket] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._answer)
+        self._thread.start()
+
+    def add(self, count: int) -> None:
+        """Open more of them."""
+        for _ in range(count):
+            connection = connect()
+            key = secrets.token_hex(8)
+            connection.sendall(
+                f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\n"
+                f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}{key[:6]}==\r\n\r\n".encode()
+            )
+            if b" 101 " not in connection.recv(4096):
+                raise SystemExit("the edge does not take WebSockets")
+            connection.sendall(frame(b"40"))  # Socket.IO's "connect"
+            connection.setblocking(False)
+            self.open.add(connection)
+            self._by_number[connection.fileno()] = connection
+            self._poll.register(connection.fileno(), select.EPOLLIN)
+
+    def _answer(self) -> None:
+        while not self._over.is_set():
+            for number, _event in self._poll.poll(0.2):
+                connection = self._by_number[number]
+                try:
+                    while data := connection.recv(4096):
+                        if data.endswith(b"\x81\x012"):  # Engine.IO's ping
+                            connection.sendall(frame(b"3"))
+                    alive = False
+                except (ssl.SSLWantReadError, BlockingIOError):
+                    alive = True
+                except OSError:
+                    alive = False
+                if not alive:
+                    self.lost += 1
+                    self.open.discard(connection)
+                    self._poll.unregister(number)
+                    connection.close()
+
+    def close(self) -> None:
+        """Close them all."""
+        self._over.set()
+        self._thread.join()
+        for connection in self.open:
+            connection.close()
+        self._poll.close()
 
 
-def lost(connections: list[ssl.SSLSocket]) -> int:
-    """How many of them are closed."""
-    count = 0
-    for connection in connections:
-        connection.setblocking(False)
-        try:
-            while data := connection.recv(4096):
-                pass
-            count += not data
-        except (ssl.SSLWantReadError, BlockingIOError):
-            pass
-        except OSError:
-            count += 1
-    return count
+def frame(text: bytes) -> bytes:
+    """A WebSocket frame of a client, masked with zeros."""
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
 
 
 @contextlib.contextmanager
@@ -125,7 +170,7 @@ def waiting_for(name: str) -> Iterator[list[float]]:
 
     def look() -> None:
         while not over.wait(0.1):
-            with contextlib.suppress(OSError, ValueError, KeyError):
+            with contextlib.suppress(OSError):
                 if node() == name:
                     found.append(time.monotonic() - began)
                     return
@@ -144,23 +189,21 @@ def waiting_for(name: str) -> Iterator[list[float]]:
 
 def measure(change: Any) -> tuple[float, int]:
     """Seconds until the third node answers, and the sockets that the change cost."""
-    connections = [websocket() for _ in range(SOCKETS)]
-    with waiting_for("zero-app3") as found:
-        change()
-    count = lost(connections)
-    for connection in connections:
-        connection.close()
-    return (found or [float("nan")])[0], count
+    with contextlib.closing(Sockets()) as sockets:
+        sockets.add(SOCKETS)
+        with waiting_for("bench-app3") as found:
+            change()
+        time.sleep(1)  # until the last close has arrived
+        return (found or [float("nan")])[0], sockets.lost
 
 
 def ways(folder: Path) -> dict[str, Any]:
     """Name → a change that adds the third node."""
-    site = PROJECT / "playbooks" / "site.yml"
     source = folder / "haproxy.cfg"
     text = docker("cat", "/etc/haproxy/haproxy.cfg")
     lines = [
-        f"{line}\n{line.replace('10.213.9.22_3000', 'third').replace('10.213.9.22', '10.213.9.23')}"
-        if "server 10.213.9.22_3000" in line
+        f"{line}\n{line.replace('10.213.14.22_3000', 'third').replace('10.213.14.22', '10.213.14.23')}"
+        if "server 10.213.14.22_3000" in line
         else line
         for line in text.splitlines()
     ]
@@ -171,8 +214,8 @@ def ways(folder: Path) -> dict[str, Any]:
         plain[state].write_text(PLAIN.format(state=state, source=source))
     timeout = {"haproxy_sections": {"backend": {"chat_http": {"timeout": {"queue": "29s"}}}}}
     return {
-        "realtime.edge, at run time": lambda: play(site, variables(NODES)),
-        "realtime.edge, by reload": lambda: play(site, variables(NODES, **timeout)),
+        "realtime.edge, at run time": lambda: play(SITE, variables(NODES)),
+        "realtime.edge, by reload": lambda: play(SITE, variables(NODES, **timeout)),
         "plain: copy, reload": lambda: play(plain["reloaded"], {}),
         "plain: copy, restart": lambda: play(plain["restarted"], {}),
     }
@@ -183,11 +226,11 @@ def changes() -> None:
     rows: dict[str, list[tuple[float, int]]] = {}
     with tempfile.TemporaryDirectory() as name:
         for number in range(RUNS):
-            play(PROJECT / "playbooks" / "site.yml", variables(NODES[:2]))
+            play(SITE, variables(NODES[:2]))
             found = ways(Path(name))
             for way, change in found.items():
                 if number or way != next(iter(found)):
-                    play(PROJECT / "playbooks" / "site.yml", variables(NODES[:2]))
+                    play(SITE, variables(NODES[:2]))
                 rows.setdefault(way, []).append(measure(change))
     first = sorted(seconds for seconds, _lost in next(iter(rows.values())))[RUNS // 2]
     print(f"{'a server is added':28} {'takes traffic after':>20} {'ratio':>6} {f'lost of {SOCKETS}':>12}")
@@ -225,35 +268,32 @@ def planning(count: int = 10_000) -> None:
 
 def old_workers(reloads: int = 20, share: int = 100) -> None:
     """The memory of the workers that are left after reloads with sockets on each."""
-    play(PROJECT / "playbooks" / "site.yml", variables(NODES))
-    reload = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/master.sock'); s.sendall(b'reload\\n'); "
-    reload += "s.shutdown(1); print(b''.join(iter(lambda: s.recv(9999), b'')))"
-    connections: list[ssl.SSLSocket] = []
-    for _ in range(reloads):
-        connections += [websocket() for _ in range(share)]
-        docker("python3", "-c", reload)
-    select.select([], [], [], 1)
-    gone = lost(connections)
-    memory = docker("sh", "-c", "for p in $(pgrep -x haproxy); do grep -H Pss: /proc/$p/smaps_rollup; done")
-    figures = sorted(int(line.split()[1]) / 1024 for line in memory.splitlines())
-    old = len(figures) - 2
-    print(
-        f"\n{old} old workers with {len(connections) - gone} sockets after {reloads} reloads ({gone} lost): "
-        f"{sum(figures):.0f} MB in all, {sum(figures) / len(figures):.1f} MB each, the serving one and the master included"
-    )
+    play(SITE, variables(NODES))
+    with contextlib.closing(Sockets()) as sockets:
+        for _ in range(reloads):
+            sockets.add(share)
+            if "Success=1" not in docker("python3", "-c", RELOAD):
+                raise SystemExit("a reload failed")
+        time.sleep(1)
+        memory = docker("sh", "-c", "for p in $(pgrep -x haproxy); do grep -H ^Pss: /proc/$p/smaps_rollup; done")
+        figures = [int(line.split()[1]) / 1024 for line in memory.splitlines()]
+        print(
+            f"\n{len(figures) - 2} old workers with {len(sockets.open)} sockets after {reloads} reloads"
+            f" ({sockets.lost} lost): {sum(figures):.0f} MB in all, {sum(figures) / len(figures):.1f} MB each,"
+            " the serving one and the master included"
+        )
 
 
 def main() -> None:
     """Measure everything."""
-    molecule = ["molecule", "converge", "--scenario-name", SCENARIO]
-    subprocess.run(molecule, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([PROJECT / "tools" / "release"], check=True, stdout=subprocess.DEVNULL)
     try:
+        play(SHARED / "create.yml")
         changes()
         planning()
         old_workers()
     finally:
-        molecule[1] = "destroy"
-        subprocess.run(molecule, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        play(SHARED / "destroy.yml")
 
 
 main()
