@@ -293,7 +293,7 @@ def apply(
     if action == "runtime":
         outcome = outcome._replace(
             steps=loud,
-            reasons=planning.shorten(step.what for step in loud)
+            reasons=planning.shorten(map(str, loud))
             or ["only the file differs: in comments, or in what the worker has already"],
             leaving=tuple("/".join(name) for name in leaving),
         )

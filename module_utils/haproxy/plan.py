@@ -73,6 +73,10 @@ class Step(NamedTuple):
     payload: str = ""
     quiet: bool = False
 
+    def __str__(self) -> str:
+        """For people: what, and who is on it."""
+        return f"{self.what} ({self.sessions} live sessions)" if self.sessions else self.what
+
 
 class Plan(NamedTuple):
     """`reload` has the reasons why nothing less will do; where it is empty, `steps` bring about what is wanted."""

@@ -158,6 +158,8 @@ def _services(rows: dict[int, Rows], serving: int, tables: dict[str, int]) -> li
     services: dict[str, dict[str, Any]] = {}
     for row in rows.get(serving, ()):
         name = row["pxname"]
+        if name.startswith("limits:"):
+            continue  # a table, which serves nobody
         owner, transport = service_of(name)
         service = services.setdefault(owner, {"name": owner, "known_sessions": None, "backends": []})
         backend = next((item for item in service["backends"] if item["name"] == name), None)
