@@ -307,7 +307,11 @@ def apply(
             reasons = [*outcome.reasons, f"and the rest by a reload, as it could not be done at run time: {failure}"]
             marked = draft.of_load(_hash(f"{text}{time.time()}", 16))
             outcome = outcome._replace(action="reload", reasons=reasons, after=marked.text, leaving=())
-            outcome.warnings.extend(_room(change, workers, check_mode))
+            try:
+                outcome.warnings.extend(_room(change, workers, check_mode))
+            except ConfigurationError as refusal:
+                said = f"done in part at run time; the rest needs a reload, as it could not be done so: {failure}"
+                raise ConfigurationError([said, *refusal.problems]) from None
     _load(change, marked, running)
     return outcome
 
@@ -435,7 +439,7 @@ def _room(change: _Intent, workers: tuple[runtime.Worker, ...], check_mode: bool
     if change.policy.drain_time is None:
         raise ConfigurationError(
             f"{state}, and haproxy_old_workers allows {limit}: allow more, or give the time after which sessions may "
-            "be shut down (haproxy_drain_time). Nothing has changed"
+            "be shut down (haproxy_drain_time)"
         )
     if not check_mode:
         runtime.end_sessions(change.target.master, oldest.pid, change.policy.drain_time)

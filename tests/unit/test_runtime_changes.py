@@ -317,6 +317,16 @@ def test_too_many_old_workers_are_warned_of_and_then_refused(target, edge):  # n
     assert (allowed.action, edge.reloads) == ("reload", 1)
 
 
+def test_what_was_done_in_part_is_told_where_the_rest_is_refused(target, edge):  # noqa: F811
+    edge.old_workers = 5
+    edge.refuse_commands = ("add server",)
+    with pytest.raises(ConfigurationError) as error:
+        apply.apply(configuration(N1, N2, N3), target, policy=apply.Policy(workers=5))
+    assert error.value.problems[0].startswith("done in part at run time; the rest needs a reload")
+    assert "5 old workers still serve" in error.value.problems[1]
+    assert edge.reloads == 0
+
+
 def test_the_worker_that_serves_is_never_emptied(target, edge):  # noqa: F811
     edge.old_workers = 0
     wanted, policy = configuration(N1, N2, timeout={"server": "5s"}), apply.Policy(drain_time=0.1, workers=0)
