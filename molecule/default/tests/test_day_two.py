@@ -64,7 +64,7 @@ def other_build(edge, tmp_path):
     facts = json.loads(edge.host.file(f"{directory}/build.json").content_string)
     recipe = build.Recipe(**{field.name: facts[field.name] for field in dataclasses.fields(build.Recipe)})
     other = dataclasses.replace(recipe, options={**recipe.options, "IGNOREGIT": "1"})
-    with tarfile.open(Path(edge.variables["haproxy_build_cache"]) / recipe.archive) as archive:
+    with tarfile.open(PROJECT / ".cache/archives" / recipe.archive) as archive:
         archive.extractall(tmp_path, filter="data")
     recipe.directory(tmp_path).rename(other.directory(tmp_path))
     name = f"{release}-{'x' * len(commit)}"
