@@ -269,11 +269,6 @@ def host_recipe(version: str, checksum: str, options: Mapping[str, Any]) -> Reci
     )
 
 
-def host_fingerprint(version: str, checksum: str, options: Mapping[str, Any]) -> str:
-    """Return the fingerprint this host's build would have; arguments and errors are those of `host_recipe`."""
-    return host_recipe(version, checksum, options).fingerprint
-
-
 # --- Where the source comes from -------------------------------------------------------------------------
 
 

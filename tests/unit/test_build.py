@@ -119,10 +119,6 @@ def test_a_version_that_cannot_be_verified_is_refused(version, checksum, named):
         build.host_recipe(version, checksum, {})
 
 
-def test_builder_and_edge_agree():
-    assert build.host_fingerprint("3.2.26", CHECKSUM, {}) == build.host_recipe("3.2.26", CHECKSUM, {}).fingerprint
-
-
 def test_os_release_with_and_without_quotes(tmp_path):
     file = tmp_path / "os-release"
     file.write_text('PRETTY_NAME="Debian 12"\nID=debian\nVERSION_ID="12"\nVERSION_CODENAME=\'bookworm\'\n')
