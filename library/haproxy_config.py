@@ -242,6 +242,27 @@ options:
         type: str
         choices: [proxy_protocol, x_forwarded_for]
         default: proxy_protocol
+  peers:
+    description:
+      - The other edges of the same services, with which this one shares what it knows of Socket.IO's sessions, so that
+        a session goes on where its edge does not. Empty for an edge that is alone.
+    type: dict
+    suboptions:
+      name:
+        description: This edge's name in the group.
+        type: str
+      group:
+        description: The group of O(groups) that has all of them, this one too.
+        type: str
+      port:
+        description: Where each of them listens for the others.
+        type: int
+        default: 8406
+      certificate:
+        description:
+          - The certificate that they know each other by, a file C(NAME.pem) in O(certificates) with its key. It is the
+            same on all of them, and signed by itself.
+        type: str
   ticket_keys:
     description:
       - The keys of session tickets, which M(realtime.edge.haproxy_certificate) writes; V(/etc/haproxy/ticket-keys) by
@@ -496,6 +517,7 @@ from ..module_utils.haproxy import (
     fragments,
     guard,
     limits,
+    peers,
     secrecy,
     sections,
     services,
@@ -514,13 +536,15 @@ class Module(AnsibleModule):
 
     def assemble(self, contributions: list[store.Fragment], settings: dict[str, Any]) -> Configuration:
         """The configuration; from here on, no secret of it leaves the module, whatever is said of it."""
-        configuration = fragments.assemble(edge(settings, self.params["path"]), contributions, settings["defaults"])
+        groups = next((part.groups for part in contributions if part.name == store.OWNER), {})
+        wanted = edge(settings, self.params["path"], groups)
+        configuration = fragments.assemble(wanted, contributions, settings["defaults"])
         self.no_log_values.update(secrecy.all_secrets(configuration))
         return dataclasses.replace(configuration, comments=settings["comments"])
 
 
-def edge(settings: dict[str, Any], path: str) -> services.Edge:
-    """What all services share."""
+def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> services.Edge:
+    """What all services share; `groups` are those that the owner names."""
     listen, trusted = settings["listen"], settings["trusted_proxies"].get("addresses", ())
     return services.Edge(
         http=tuple(listen["http"]),
@@ -539,6 +563,7 @@ def edge(settings: dict[str, Any], path: str) -> services.Edge:
         library=check.library(settings["binary"]),
         ticket_keys=settings["ticket_keys"],
         acme=settings["acme_thumbprint"],
+        peers=services.among(settings["peers"], groups, settings["certificates"]),
         limits=limits.Limits(**{**settings["limits"], "allow": tuple(settings["limits"].get("allow", ()))}),
         proxies=guard.Proxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
         authorities=os.path.join(os.path.dirname(path), "authorities"),
@@ -673,6 +698,15 @@ def main() -> None:
                 "options": {
                     "addresses": {"default": [], **address},
                     "protocol": {"type": "str", "choices": list(guard.PROTOCOLS), "default": "proxy_protocol"},
+                },
+            },
+            "peers": {
+                "type": "dict",
+                "options": {
+                    "name": {"type": "str"},
+                    "group": {"type": "str"},
+                    "port": {"type": "int", "default": peers.PORT},
+                    "certificate": {"type": "str"},
                 },
             },
             "ticket_keys": {"type": "path"},

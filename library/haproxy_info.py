@@ -195,6 +195,12 @@ live:
         - A server has these figures and C(name), C(address), C(weight) and C(check).
       type: list
       elements: dict
+    peers:
+      description:
+        - The other edges that this one shares its affinity tables with.
+        - Each has C(name), C(address) and C(up), whether they exchange them now.
+      type: list
+      elements: dict
     contributors:
       description:
         - Who contributes to the configuration, in the order in which it is merged.

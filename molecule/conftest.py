@@ -160,9 +160,9 @@ class Edge:
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
-    def hold(self, clients: int, transport: str) -> Held:
+    def hold(self, clients: int, transport: str, *more: str) -> Held:
         """Connect this many clients and wait until every one has its node."""
-        command = self.command("hold.js", "--clients", str(clients), "--transport", transport)
+        command = self.command("hold.js", "--clients", str(clients), "--transport", transport, *more)
         held = Held(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         wait_until(f"{clients} clients are connected", lambda: len(held.nodes()) == clients)
         return held

@@ -58,7 +58,8 @@ GOALS: dict[str, tuple[str, str]] = {
     "affinity": (
         "Affinity",
         "A session stays on the node that opened it, without cookies. The id is read from the handshake's answer "
-        "and found again in each request. At a reload the old worker hands its table to the new one.",
+        "and found again in each request. At a reload the old worker hands its table to the new one; edges of the "
+        "same services tell each other.",
     ),
     "balance": (
         "Balancing",
@@ -132,7 +133,7 @@ NOTES: dict[str, str] = {
         "expose-fd listeners hands open ports to the next worker, so that no connection is refused meanwhile."
     ),
     "ssl-default-bind-options": "Tickets are off: without keys shared by all workers they would end at each reload.",
-    "localpeer": "The only peer of the edge is the edge itself: that is how a table outlives a reload.",
+    "localpeer": "By this name the next worker gets the tables at a reload, and other edges know this one.",
     "lua-load-per-thread": "A few lines of Lua for what this version of HAProxy cannot say in its own words.",
     "option redispatch": "A request whose node does not answer goes to another one.",
     "option http-no-delay": "Small messages are sent at once instead of being collected.",

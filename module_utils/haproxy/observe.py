@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import re
+
 from .model import Directive
+from .peers import SECTION
 from .syntax import quote, split
 
 # HAProxy's own HTTP format (manual, 8.2.3) with the TLS version and the beginning of the session id; backend and server
@@ -22,12 +25,12 @@ PATH = r"""http-request set-var(txn.path) path,'regsub("(/1/[a-z]+(socket|-polli
 MISSES = ":misses"
 
 
-def missed(service: str, unknown: str) -> Directive:
-    """Frontend line: a request whose session is `unknown` (a condition) counts as a miss of its service.
+def missed(key: str, unknown: str) -> Directive:
+    """Frontend line: a request whose session is `unknown` (a condition) counts as a miss of `key`, edge and service.
 
     Stick counter 2 is taken for it.
     """
-    return _line("statistics", f"http-request track-sc2 str({service}) table affinity/{MISSES} if {unknown}")
+    return _line("statistics", f"http-request track-sc2 str({key}) table {SECTION}/{MISSES} if {unknown}")
 
 
 def misses() -> tuple[str, str]:
@@ -48,9 +51,13 @@ def statistics(address: str) -> list[tuple[str, str]]:
     ]
 
 
-def script(master: str, runtime: str) -> str:
-    """The Lua service `edge_metrics`, which asks the two sockets what HAProxy's exporter does not tell."""
-    return _SCRIPT.replace("MASTER", _lua(f"unix@{master}")).replace("WORKER", _lua(f"unix@{runtime}"))
+def script(master: str, runtime: str, peer: str) -> str:
+    """The Lua service `edge_metrics`, which asks the two sockets what HAProxy's exporter does not tell.
+
+    `peer` is this edge's name among those that share its tables.
+    """
+    values = {"MASTER": f"unix@{master}", "WORKER": f"unix@{runtime}", "PEER": peer}
+    return re.sub(r"\b(MASTER|WORKER|PEER)\b", lambda name: _lua(values[name[1]]), _SCRIPT)
 
 
 def _lua(text: str) -> str:
@@ -143,8 +150,15 @@ local function metrics()
   end
 
   add = metric("realtime_edge_affinity_misses_total", "counter", "Requests of sessions that no node was known for.")
-  for service, count in ask(WORKER, "show table affinity/:misses"):gmatch("key=(%S+) [^\n]*http_req_cnt=(%d+)") do
-    add("{service=" .. label(service) .. "}", tonumber(count))
+  local entry = "key=([^:%s]+):(%S+) [^\n]*http_req_cnt=(%d+)"
+  for edge, service, count in ask(WORKER, "show table affinity/:misses"):gmatch(entry) do
+    if edge == PEER then add("{service=" .. label(service) .. "}", tonumber(count)) end
+  end
+
+  add = metric("realtime_edge_peer_up", "gauge", "Whether the affinity tables are exchanged with this other edge.")
+  for line in ask(WORKER, "show peers affinity"):gmatch("[^\n]+") do
+    local peer = line:match("id=([^%s(]+)%(remote")
+    if peer then add("{peer=" .. label(peer) .. "}", line:find("last_status=ESTA", 1, true) and 1 or 0) end
   end
   return table.concat(lines, "\n") .. "\n"
 end

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from . import guard, limits, observe, socketio, tls
+from . import guard, limits, observe, peers, socketio, tls
 from .model import Configuration, ConfigurationError, Directive, Section, meant
 from .sections import endpoint
 from .syntax import quote, split
@@ -83,6 +83,7 @@ class Edge(NamedTuple):
     for none. `certificates`: their folder; `authorities`: that of clients' CAs; `certificate_list`: where the list
     goes that says which certificate asks for a client's; `ticket_keys`: the keys of session tickets. `lua`: where a
     script of ours goes. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty.
+    `peers`: the other edges.
     `version`: of the HAProxy that will run. `descriptors`: how many file descriptors it may have. `metrics`: where the
     script goes that asks `master_socket`. `maxconn`: the connections that a contributor allows the process, 0 where
     they follow from the descriptors.
@@ -107,6 +108,7 @@ class Edge(NamedTuple):
     limits: limits.Limits = limits.Limits()
     proxies: guard.Proxies = guard.Proxies()
     acme: str = ""
+    peers: peers.Peers = peers.Peers()
     authorities: str = "/etc/haproxy/authorities"
     certificate_list: str = "/etc/haproxy/certificates.list"
 
@@ -127,6 +129,35 @@ def read(data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "hapr
     if problems:
         raise ConfigurationError(problems)
     return services
+
+
+def among(
+    data: dict[str, Any], groups: dict[str, list[dict[str, Any]]], certificates: str, origin: str = "haproxy_peers"
+) -> peers.Peers:
+    """The edges of the same services, and which of them this is; `data` are `name`, `group`, `port`, `certificate`.
+
+    `certificates` is the folder of certificates. Raises `ConfigurationError`, also where this edge is none of them.
+    """
+    if not data:
+        return peers.Peers()
+    problems: list[str] = []
+    name, group, port, certificate = (data.get(key) for key in ("name", "group", "port", "certificate"))
+    port = port or peers.PORT
+    members: list[Server] = []
+    if not group:
+        problems.append(f"{origin}.group: the group of the inventory that has these edges is needed")
+    else:
+        members = list(_group({"group": group, "port": port}, groups, origin, problems))
+    if members and name not in [member.name for member in members]:
+        problems.append(f"{origin}.group: this edge, '{name}', is not in '{group}': the others would not know it")
+    if not isinstance(certificate, str) or not _NAME.match(certificate):
+        problems.append(
+            f"{origin}.certificate: the name of an entry of haproxy_certificates that all of them have is needed"
+        )
+    if problems:
+        raise ConfigurationError(problems)
+    addresses = tuple((member.name, member.endpoint) for member in members)
+    return peers.Peers(str(name), addresses, port, f"{certificates}/{certificate}.pem")
 
 
 def together(services: list[Service]) -> None:
@@ -215,7 +246,7 @@ def base(edge: Edge) -> Configuration:
     if edge.statistics:
         sections.append(_section("global", "", observe.load(edge.metrics)))
         sections.append(_section("frontend", "statistics", observe.statistics(edge.statistics), "haproxy_statistics"))
-        files = ((edge.metrics, observe.script(edge.master_socket, edge.runtime_socket)),)
+        files = ((edge.metrics, observe.script(edge.master_socket, edge.runtime_socket, edge.peers.name)),)
     return Configuration(tuple(sections), files=files)
 
 
@@ -278,8 +309,7 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
     result = [_http(edge, bool(flash)), _https(services, edge, bool(flash))]
     result += [_section("backend", name, lines, "haproxy_limits") for name, lines in limits.tables(edge.limits)]
     tables = [service for service in services if service.affinity == "session" and service.transports]
-    # One peer, ourselves: at a reload the old worker hands the tables to the new one.
-    needs = [("affinity", "localpeer edge")] if tables else []
+    needs = [peers.process(edge.peers)] if tables else []
     scripts = [("affinity", socketio.LUA)] if tables and edge.version < _PAUSE else []
     if flash and not any(service.policy_servers for service in flash):
         ports = dict.fromkeys(_port(address) for address in (*edge.http, *edge.https))
@@ -292,13 +322,13 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
     if needs:
         result.insert(0, _section("global", "", needs))
     if tables:
-        lines = [("affinity", "bind 127.0.0.1:8405"), ("affinity", "server edge")]
+        lines = peers.section(edge.peers)
         lines += [
             ("affinity", f"table {service.name} type string len {socketio.SESSION_ID_LENGTH} size 100k expire 10m")
             for service in tables
         ]
         lines.append(observe.misses())
-        result.append(_section("peers", "affinity", lines))
+        result.append(_section("peers", peers.SECTION, lines, "haproxy_peers"))
     if flash:
         result.extend(_flash(flash, edge))
     for service in services:
@@ -534,7 +564,7 @@ def _routes(service: Service, edge: Edge) -> list[Directive]:
         lines += limits.sessions(edge.limits, socketio.opens_session(names))
         if session:
             lines.append(socketio.wait_for_table(names, edge.version < _PAUSE))
-            lines.append(observe.missed(service.name, socketio.unknown(names)))
+            lines.append(observe.missed(peers.key(edge.peers, service.name), socketio.unknown(names)))
     if service.origins:
         io = names.acl("socketio") if service.transports else ""
         lines += [_line(*line) for line in guard.foreign(service.origins, names.condition, io)]
@@ -549,7 +579,7 @@ def _routes(service: Service, edge: Edge) -> list[Directive]:
 
 def _names(service: Service) -> socketio.Names:
     condition = f"{service.name}_host " if service.hosts else ""
-    return socketio.Names(service.name, condition, service.path, f"affinity/{service.name}")
+    return socketio.Names(service.name, condition, service.path, f"{peers.SECTION}/{service.name}")
 
 
 def _balance(service: Service, method: str) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from typing import Any
 from . import sections, store
 from .annotations import TRANSPORTS, service_of
 from .model import ConfigurationError
+from .peers import SECTION
 from .runtime import RuntimeFailure, Worker, ask, failed_reloads, tell, workers
 
 PROGRAMS = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
@@ -44,6 +45,7 @@ def live(master: str, path: str, now: datetime | None = None) -> dict[str, Any]:
             "workers": [_worker(worker) for worker in known],
             "certificates": _certificates(master, serving, now or datetime.now(timezone.utc)),
             "services": _services(rows, serving, _tables(tell(master, serving, "show table"))),
+            "peers": _peers(tell(master, serving, f"show peers {SECTION}")),
             "contributors": _contributors(path),
         }
     except RuntimeFailure as failure:
@@ -118,6 +120,12 @@ def _tables(answer: str) -> dict[str, int]:
     return {name: int(used) for name, used in found}
 
 
+def _peers(answer: str) -> list[dict[str, Any]]:
+    """The other edges that hold the affinity tables; nobody where the section is not there (management guide, 9.3)."""
+    found = re.findall(r"id=(\S+)\(remote,\w+\) addr=(\S+).* last_status=(\S+)", answer)
+    return [{"name": name, "address": address, "up": state == "ESTA"} for name, address, state in found]
+
+
 def _certificates(master: str, pid: int, now: datetime) -> list[dict[str, Any]]:
     """The certificates that the worker has loaded, those that end first before the others."""
     found = []
@@ -179,7 +187,7 @@ def _services(rows: dict[int, Rows], serving: int, tables: dict[str, int]) -> li
         elif row["type"] == _BACKENDS:
             backend.update(figures)
     for service in services.values():
-        service["known_sessions"] = tables.get(f"affinity/{service['name']}")
+        service["known_sessions"] = tables.get(f"{SECTION}/{service['name']}")
     return list(services.values())
 
 
@@ -214,6 +222,10 @@ def table(facts: dict[str, Any]) -> list[str]:
     known = [service for service in facts["services"] if service["known_sessions"] is not None]
     for service in known:
         lines.append(f"{service['name']}: {service['known_sessions']} Socket.IO sessions in the affinity table")
+    lines += [
+        f"{peer['name']} ({peer['address']}): {'has' if peer['up'] else 'DOES NOT GET'} the same tables"
+        for peer in facts["peers"]
+    ]
     lines += [""] if known else []
     rows = [("certificate", "names", "key", "until", "days left")]
     rows += [

@@ -24,6 +24,7 @@ SETTINGS: dict[str, Any] = {
     "acme_thumbprint": "",
     "limits": {},
     "trusted_proxies": {},
+    "peers": {},
     "ticket_keys": "/etc/haproxy/ticket-keys",
     "certificates": "/etc/haproxy/certificates",
     "binary": "/usr/sbin/haproxy",

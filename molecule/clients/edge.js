@@ -5,12 +5,14 @@ const dns = require('node:dns');
 const fs = require('node:fs');
 const http = require('node:http');
 const https = require('node:https');
+const net = require('node:net');
 const { parseArgs } = require('node:util');
 const { io } = require('socket.io-client');
 
 const OPTIONS = {
   url: { type: 'string' },
   host: { type: 'string' },
+  also: { type: 'string', multiple: true, default: [] },
   ca: { type: 'string' },
   insecure: { type: 'boolean', default: false },
   timeout: { type: 'string', default: '10' },
@@ -19,6 +21,7 @@ const OPTIONS = {
 const USAGE = `
   --url https://ADDRESS[:PORT]  where the edge answers
   --host NAME                   ask for this host (Host header and SNI) at that address
+  --also ADDRESS                another edge of that host, and another: each connection begins with the next of them
   --ca FILE                     trust the certificates in this PEM file
   --insecure                    trust any certificate
   --timeout SECONDS             for one connection or one answer (10)`;
@@ -47,14 +50,24 @@ function stop(message) {
 
 /** An edge at an address of its own, asked for by a host name that need not resolve to it. */
 class Edge {
-  constructor({ url, host, ca, insecure, timeout }) {
+  constructor({ url, host, also, ca, insecure, timeout }) {
     this.url = new URL(url);
     this.address = this.url.hostname.replace(/^\[(.*)\]$/, '$1');
     this.url.hostname = host || this.url.hostname;
     this.timeout = timeout;
-    const lookup = (name, how, done) => dns.lookup(this.address, how, done);
+    const edges = [this.address, ...also];
+    // As a name with several addresses: Node tries one after the other, from a different one each time.
+    const several = (name, how, done) => {
+      edges.push(edges.shift());
+      const found = edges.map((address) => ({ address, family: net.isIP(address) }));
+      if (how.all) done(null, found);
+      else done(null, found[0].address, found[0].family);
+    };
+    const one = (name, how, done) => dns.lookup(this.address, how, done);
+    const lookup = also.length ? several : one;
     // Every request has a connection of its own: what belongs together must not rest on keep-alive.
-    this.connection = { keepAlive: false, ...(host && { lookup }) };
+    // A busy machine takes longer than Node's quarter of a second for an address.
+    this.connection = { keepAlive: false, autoSelectFamilyAttemptTimeout: timeout, ...(host && { lookup }) };
     this.trust = { ca: ca && fs.readFileSync(ca), rejectUnauthorized: !insecure };
   }
 

@@ -3,13 +3,13 @@
 // Keep clients connected and tell, one JSON object a line, what happens to each of them:
 //
 //   {"event": "connect" | "reconnect", "id": 7, "node": "node1", "sid": "…", "transport": "websocket"}
-//   {"event": "disconnect", "id": 7, "reason": "transport close"}
+//   {"event": "disconnect", "id": 7, "reason": "transport close", "cause": "…"}
 //
 // Lines on standard input: `ping` asks every client's node and answers {"event": "ping", "answered": N, "failed": N,
 // "per_node": {…}, "p99_ms": 2.5}; `stop`, like the end of the input, closes all clients and ends with {"event": "stop"}.
 
 const readline = require('node:readline');
-const { Edge, options } = require('./edge.js');
+const { Edge, options, reason } = require('./edge.js');
 
 const values = options('hold.js', `
   --clients N                   how many (1)
@@ -31,10 +31,10 @@ function hold(id) {
     tell(before ? 'reconnect' : 'connect', { id, node, sid, transport });
     before = true;
   });
-  client.on('disconnect', (reason) => {
-    tell('disconnect', { id, reason });
+  client.on('disconnect', (why, details) => {
+    tell('disconnect', { id, reason: why, cause: reason(details, why) });
     // A node that shuts down says goodbye, after which the client waits to be told to come back.
-    if (reason === 'io server disconnect') client.connect();
+    if (why === 'io server disconnect') client.connect();
   });
   return client;
 }

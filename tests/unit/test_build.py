@@ -503,7 +503,12 @@ def prefix(tmp_path):
 
 @pytest.mark.parametrize(
     ("header", "feature"),
-    [("openssl 3.5", ""), ("openssl 1.1", ""), ("aws-lc 1.29", "USE_OPENSSL_AWSLC"), ("wolfssl 5.7", "USE_OPENSSL_WOLFSSL")],
+    [
+        ("openssl 3.5", ""),
+        ("openssl 1.1", ""),
+        ("aws-lc 1.29", "USE_OPENSSL_AWSLC"),
+        ("wolfssl 5.7", "USE_OPENSSL_WOLFSSL"),
+    ],
 )
 def test_a_library_under_a_prefix_is_a_build_of_its_own(prefix, header, feature):
     options = prefix(header)
@@ -514,7 +519,9 @@ def test_a_library_under_a_prefix_is_a_build_of_its_own(prefix, header, feature)
     assert {name for name in own.options if "AWSLC" in name or "WOLFSSL" in name} == ({feature} - {""})
 
 
-@pytest.mark.parametrize("options", [{"SSL_INC": "/nowhere"}, {"SSL_LIB": "/nowhere"}, {"SSL_INC": "/nowhere", "SSL_LIB": "/nowhere"}])
+@pytest.mark.parametrize(
+    "options", [{"SSL_INC": "/nowhere"}, {"SSL_LIB": "/nowhere"}, {"SSL_INC": "/nowhere", "SSL_LIB": "/nowhere"}]
+)
 def test_half_a_library_is_none(options):
     with pytest.raises(build.BuildError, match="SSL_"):
         build.host_recipe("3.2.26", "0" * 64, options)

@@ -8,8 +8,14 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.realtime.edge.plugins.modules import haproxy_config
 
-SHOP = {"frontend": {"web": {"use_backend": "shop if { path /shop }"}}, "backend": {"shop": {"server": "a 10.0.0.9:80"}}}
-OWN = {"frontend": {"web": {"bind": "127.0.0.1:0", "default_backend": "rest"}}, "backend": {"rest": {"server": "a 10.0.0.1:80"}}}
+SHOP = {
+    "frontend": {"web": {"use_backend": "shop if { path /shop }"}},
+    "backend": {"shop": {"server": "a 10.0.0.9:80"}},
+}
+OWN = {
+    "frontend": {"web": {"bind": "127.0.0.1:0", "default_backend": "rest"}},
+    "backend": {"rest": {"server": "a 10.0.0.1:80"}},
+}
 
 
 @pytest.fixture
@@ -18,8 +24,8 @@ def run(tmp_path):
     binary = tmp_path / "bin"
     binary.write_text(
         "#!/bin/sh\n"
-        "[ \"$1\" = -v ] && { echo HAProxy version 3.0.11; exit; }\n"
-        "[ \"$1\" = -dKall ] && exit\n"
+        '[ "$1" = -v ] && { echo HAProxy version 3.0.11; exit; }\n'
+        '[ "$1" = -dKall ] && exit\n'
         "grep -q doubtful \"$3\" && echo '[WARNING]  (1) : config : doubtful' >&2\n"
         "grep -q wrong \"$3\" && { echo '[ALERT]    (1) : config : wrong' >&2; exit 1; }\nexit 0\n"
     )
@@ -40,7 +46,9 @@ def run(tmp_path):
 
 
 def test_a_contributor_who_comes_first_waits_for_the_owner(run, tmp_path):
-    assert run(fragment="shop", sections=SHOP)["reasons"] == [f"{tmp_path}/fragments.d/shop.json is recorded; it changes nothing for HAProxy"]
+    assert run(fragment="shop", sections=SHOP)["reasons"] == [
+        f"{tmp_path}/fragments.d/shop.json is recorded; it changes nothing for HAProxy"
+    ]
     assert run(fragment="shop", sections=SHOP)["changed"] is False
     assert not (tmp_path / "haproxy.cfg").exists()
     assert run(sections=OWN)["fragments"] == ["edge", "shop"]

@@ -163,7 +163,10 @@ def test_in_a_mapping_defaults_come_first_and_the_nameless_last():
 
 
 def test_a_contributors_named_defaults_are_nobody_elses():
-    found = assembled(("edge", [], {"defaults": {"retries": 1}}), ("shop", [], {"defaults x": {"retries": 2}, "backend": {"a from x": {}}}))
+    found = assembled(
+        ("edge", [], {"defaults": {"retries": 1}}),
+        ("shop", [], {"defaults x": {"retries": 2}, "backend": {"a from x": {}}}),
+    )
     assert [section.header for section in found.sections][:3] == ["global", "defaults x", "defaults"]
 
 

@@ -48,12 +48,21 @@ def test_zero_is_no_limit():
     none = limits.Limits(**{name: 0 for name, value in limits.Limits()._asdict().items() if isinstance(value, int)})
     sections, _files = built(CHAT, limits=none)
     assert "backend limits:connections" not in sections
-    assert not any(word in line for lines in sections.values() for line in lines for word in ("track-sc0", "track-sc1", "deny_status 429", "deny_status 414", "default-server maxconn"))
+    assert not any(
+        word in line
+        for lines in sections.values()
+        for line in lines
+        for word in ("track-sc0", "track-sc1", "deny_status 429", "deny_status 414", "default-server maxconn")
+    )
 
 
 def test_who_is_allowed_is_not_limited():
     sections, _files = built(CHAT, limits=limits.Limits(allow=("192.0.2.0/24",)))
-    assert all(line.endswith("if !{ src 192.0.2.0/24 }") for line in rules(sections["frontend https"], "limits:") if "track" in line)
+    assert all(
+        line.endswith("if !{ src 192.0.2.0/24 }")
+        for line in rules(sections["frontend https"], "limits:")
+        if "track" in line
+    )
 
 
 def test_what_is_refused_says_when_to_come_again():
@@ -73,7 +82,10 @@ def test_the_handshake_has_a_limit_where_haproxy_has_one(version, has):
     ("wrong", "problem"),
     [
         ({"connections": -1}, "haproxy_limits.connections: a number is expected, 0 for no limit, not -1"),
-        ({"allow": ("office",)}, "haproxy_limits.allow[0]: an address or a network like 10.0.0.0/8 is expected, not 'office'"),
+        (
+            {"allow": ("office",)},
+            "haproxy_limits.allow[0]: an address or a network like 10.0.0.0/8 is expected, not 'office'",
+        ),
         ({"url_length": 20000}, "haproxy_limits.url_length: a request's head has 15 kB of room"),
     ],
 )
@@ -107,7 +119,11 @@ def test_proxies_that_speak_http():
     lines = sections["frontend https"]
     (source,) = rules(lines, "set-src")
     assert "if { src 10.0.0.1 }" in source
-    assert lines.index(source) < lines.index(rules(lines, "track-sc1")[0]) < lines.index(rules(lines, "del-header x-forw")[0])
+    assert (
+        lines.index(source)
+        < lines.index(rules(lines, "track-sc1")[0])
+        < lines.index(rules(lines, "del-header x-forw")[0])
+    )
     assert rules(lines, "track-sc0")[0].endswith("if !{ src 10.0.0.1 }")
 
 
@@ -139,7 +155,9 @@ def test_origins_are_checked_for_sockets_and_for_every_upgrade():
     assert not rules(built(CHAT)[0]["frontend https"], "may not connect")
 
 
-@pytest.mark.parametrize("origin", ["chat.example.com", "https://chat.example.com/", "*", 1, "https://a }\n http-request allow"])
+@pytest.mark.parametrize(
+    "origin", ["chat.example.com", "https://chat.example.com/", "*", 1, "https://a }\n http-request allow"]
+)
 def test_what_is_no_origin_is_told(origin):
     with pytest.raises(ConfigurationError, match=r"haproxy_services\[0\].origins\[0\]: .* is no origin"):
         services.read([{**CHAT, "origins": [origin]}], GROUPS)
@@ -164,7 +182,10 @@ def test_without_tickets_no_keys_are_named():
 
 def test_two_certificates_of_one_service():
     (bind,) = rules(built({**CHAT, "certificate": ["chat", "chat-rsa"]})[0]["frontend https"], "bind ")
-    assert "crt /etc/haproxy/certificates/chat.pem crt /etc/haproxy/certificates/chat-rsa.pem crt /etc/haproxy/certificates " in bind
+    assert (
+        "crt /etc/haproxy/certificates/chat.pem crt /etc/haproxy/certificates/chat-rsa.pem crt /etc/haproxy/certificates "
+        in bind
+    )
 
 
 @pytest.mark.parametrize(

@@ -294,7 +294,11 @@ def test_a_fragment_cut_anywhere_is_damaged(place, cut):
 def test_a_live_file_that_is_none(place, content, state):
     (place / "haproxy.cfg").write_bytes(content)
     before = live(place)
-    answer = run(path=str(place / "haproxy.cfg"), state=state, **({"binary": str(place / "haproxy")} if state == "present" else {}))
+    answer = run(
+        path=str(place / "haproxy.cfg"),
+        state=state,
+        **({"binary": str(place / "haproxy")} if state == "present" else {}),
+    )
     if state == "present" or content == b"global\n\tstats \\xzz\n":
         assert answer.get("msg") or answer["gathered"]
     else:

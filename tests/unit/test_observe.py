@@ -44,7 +44,7 @@ def test_the_query_is_in_no_format():
 def test_misses_are_counted_where_sessions_are_followed_by_their_id():
     for affinity, counted in (("session", True), ("cookie", False), ("none", False)):
         _configuration, https = lines("frontend https", described=[{**CHAT, "socketio": {"affinity": affinity}}])
-        assert any("track-sc2 str(chat) table affinity/:misses" in line for line in https) is counted
+        assert any("track-sc2 str(edge:chat) table affinity/:misses" in line for line in https) is counted
 
 
 def test_the_script_of_the_metrics_asks_this_edges_sockets():
@@ -52,7 +52,7 @@ def test_the_script_of_the_metrics_asks_this_edges_sockets():
     script = dict(configuration.files)["/l/metrics.lua"]
     assert 'ask("unix@/run/master.sock", "show proc")' in script
     assert 'ask("unix@/run/admin.sock", "show ssl cert")' in script
-    assert not re.search(r"\b(MASTER|WORKER)\b", script)
+    assert not re.search(r"\b(MASTER|WORKER|PEER)\b", script)
 
 
 def test_without_statistics_there_are_no_metrics_either():

@@ -150,7 +150,10 @@ def test_every_kind_can_be_written(kind):
         ),
         ({"backend": {"x": {"balance": "first\n  user root"}}}, r"haproxy_sections\.backend\.x\.balance: a line break"),
         ({"backend": {"x\nglobal": {}}}, r"a line break"),
-        ({"backend": {"x": {"server": [{"name": "a", "address": ""}]}}}, r"server\[0\]\.address: an address is expected"),
+        (
+            {"backend": {"x": {"server": [{"name": "a", "address": ""}]}}},
+            r"server\[0\]\.address: an address is expected",
+        ),
         ({"backend": {"x": {"frontend": "y"}}}, r"haproxy_sections\.backend\.x\.frontend: 'frontend' begins a section"),
         ({"backend": {"x": ["frontend y"]}}, r"haproxy_sections\.backend\.x\[0\]: 'frontend' begins a section"),
         ({"backend": {"x": ["# a\nuser root"]}}, r"haproxy_sections\.backend\.x\[0\]: a line break"),

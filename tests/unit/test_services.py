@@ -16,7 +16,7 @@ CHAT = {"name": "chat", "hosts": ["chat.example.com"], "servers": {"group": "cha
 FLASH = {**CHAT, "socketio": {"transports": ["polling", "websocket", "flashsocket"]}}
 
 
-def edge(version=(3, 2), quic=()):
+def edge(version=(3, 2), quic=(), **more):
     return services.Edge(
         http=(":80",),
         https=(":443",),
@@ -28,6 +28,7 @@ def edge(version=(3, 2), quic=()):
         runtime_socket="/run/haproxy/admin.sock",
         version=version,
         descriptors=20000,
+        **more,
     )
 
 
@@ -84,6 +85,47 @@ def test_affinity(affinity, polling, peers):
     assert polling in sections["backend chat_polling"]
     assert polling not in sections["backend chat_http"]
     assert ("peers affinity" in sections) is peers
+
+
+EDGES = {"edges": [{"name": "edge1", "address": "10.0.0.1"}, {"name": "edge2", "address": "2001:db8::2"}]}
+
+
+def test_edges_of_the_same_services_know_each_other_by_their_certificate():
+    among = services.among({"name": "edge1", "group": "edges", "certificate": "edges"}, EDGES, "/c")
+    sections = built(CHAT, peers=among)
+    assert "localpeer edge1" in sections["global"]
+    bind, secure = (line for line in sections["peers affinity"] if line.startswith(("bind", "default-server")))
+    assert {bind, secure} == {
+        "bind :8406 ssl crt /c/edges.pem ca-file /c/edges.pem verify required",
+        "default-server ssl crt /c/edges.pem ca-file /c/edges.pem verify required",
+    }
+    # Its own address is that of the bind: there the next worker listens, too.
+    servers = [line for line in sections["peers affinity"] if line.startswith("server ")]
+    assert servers == ["server edge1", "server edge2 [2001:db8::2]:8406"]
+
+
+def test_an_edge_that_is_alone_listens_to_itself_only():
+    sections = built(CHAT, peers=services.among({}, {}, "/c"))
+    assert [line for line in sections["peers affinity"] if not line.startswith("table")] == [
+        "bind 127.0.0.1:8405",
+        "server edge",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "place"),
+    [
+        ({"group": "edgs"}, r"haproxy_peers.group: the inventory has no group 'edgs'; did you mean 'edges'"),
+        ({"group": None}, r"haproxy_peers.group: the group of the inventory"),
+        ({"name": "edge3"}, r"haproxy_peers.group: this edge, 'edge3', is not in 'edges'"),
+        ({"port": 70000}, r"haproxy_peers.port: a port from 1 to 65535"),
+        ({"certificate": None}, r"haproxy_peers.certificate: the name of an entry"),
+        ({"certificate": "../key"}, r"haproxy_peers.certificate: the name of an entry"),
+    ],
+)
+def test_what_is_wrong_with_edges_is_told_by_its_place(changed, place):
+    with pytest.raises(ConfigurationError, match=place):
+        services.among({"name": "edge1", "group": "edges", "certificate": "edges", **changed}, EDGES, "/c")
 
 
 def flash(**settings):

@@ -24,6 +24,12 @@ ANSWERS = {
     + "chat_websocket,app1,0,40,50,UP,1,2,10.0.0.1:3000,L7OK\n"
     + "chat_websocket,BACKEND,0,40,50,UP,1,1,,\n",
     (900, "show table"): "# table: affinity/chat, type: string, size:102400, used:17\n",
+    (900, "show peers affinity"): (
+        "0x1: [24/Nov/2026:09:38:07] id=affinity disabled=0 flags=0x68b3\n"
+        "  0x2: id=edge2(remote,active) addr=10.0.0.12:8406 last_status=ESTA last_hdshk=4s\n"
+        "  0x3: id=edge3(remote,active) addr=10.0.0.13:8406 app_state=STOPPED last_status=CONN last_hdshk=4s\n"
+        "  0x4: id=edge1(local,inactive) addr=0.0.0.0:8406 last_status=NONE last_hdshk=<NEVER>\n"
+    ),
     (900, "show ssl cert"): "# filename\n/c/late.pem\n/c/soon.pem\n*/c/open.pem\n",
     (900, "show ssl cert /c/late.pem"): "notAfter: Nov 24 06:06:04 2027 GMT\nSubject: /CN=late\n",
     (900, "show ssl cert /c/soon.pem"): (
@@ -78,6 +84,15 @@ def test_known_sessions_are_those_of_the_affinity_table(running):
     facts = status.live("master", "/none/haproxy.cfg", NOW)
     assert service(facts, "chat")["known_sessions"] == 17
     assert service(facts, "reports")["known_sessions"] is None
+
+
+def test_other_edges_are_told_with_whether_they_are_heard(running):
+    facts = status.live("master", "/none/haproxy.cfg", NOW)
+    assert [(peer["name"], peer["address"], peer["up"]) for peer in facts["peers"]] == [
+        ("edge2", "10.0.0.12:8406", True),
+        ("edge3", "10.0.0.13:8406", False),
+    ]
+    assert "edge3 (10.0.0.13:8406): DOES NOT GET the same tables" in facts["table"]
 
 
 def test_certificates_that_end_first_come_first_and_open_changes_are_left_alone(running):

@@ -39,7 +39,9 @@ def test_the_first_group_is_hybrid_where_the_library_can(library, settings, firs
 
 
 def test_custom_takes_what_it_is_given_and_the_rest_from_intermediate():
-    made = tls.profile(tls.Settings("custom", min_version="TLSv1.3", ciphersuites="TLS_AES_128_GCM_SHA256", tickets=False), OLD)
+    made = tls.profile(
+        tls.Settings("custom", min_version="TLSv1.3", ciphersuites="TLS_AES_128_GCM_SHA256", tickets=False), OLD
+    )
     assert made.options == "prefer-client-ciphers ssl-min-ver TLSv1.3 no-tls-tickets"
     assert (made.ciphersuites, made.ciphers) == ("TLS_AES_128_GCM_SHA256", tls.PROFILES["intermediate"].ciphers)
 
@@ -89,7 +91,9 @@ def worker(monkeypatch):
 
     def tell(_master, _pid, command, *_more):
         told.append(command)
-        return "# id secret\n# 0 (/etc/haproxy/ticket-keys)\n" if command == "show tls-keys" else "TLS ticket key updated!"
+        return (
+            "# id secret\n# 0 (/etc/haproxy/ticket-keys)\n" if command == "show tls-keys" else "TLS ticket key updated!"
+        )
 
     monkeypatch.setattr(runtime, "answers", lambda _master: True)
     monkeypatch.setattr(runtime, "serving", lambda _master: 7)
@@ -127,7 +131,15 @@ def test_a_new_key_comes_last_and_the_oldest_goes(tmp_path, worker):
 def test_the_worker_gets_the_new_key(tmp_path, worker, monkeypatch):
     path = tmp_path / "keys"
     tickets.provide(path, os.getgid(), 0, "master")
-    monkeypatch.setattr(runtime, "tell", lambda *said: worker.append(said[2]) or f"# 0 ({path})" if said[2] == "show tls-keys" else worker.append(said[2]) or "TLS ticket key updated!")
+    monkeypatch.setattr(
+        runtime,
+        "tell",
+        lambda *said: (
+            worker.append(said[2]) or f"# 0 ({path})"
+            if said[2] == "show tls-keys"
+            else worker.append(said[2]) or "TLS ticket key updated!"
+        ),
+    )
     assert tickets.provide(path, os.getgid(), 0, "master") == ("rotated", [])
     assert worker[-1] == f"set ssl tls-key {path} {keys(path)[-1]}"
 

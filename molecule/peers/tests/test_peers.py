@@ -1,0 +1,143 @@
+"""A session that one edge has seen opened goes on at every other one, whatever happens to the first."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+
+import pytest
+import testinfra
+
+testinfra_hosts = ["ansible://edges"]
+
+POLL = "/socket.io/?EIO=4&transport=polling"
+
+
+@pytest.fixture(scope="module")
+def others(edge, request):
+    """The other edges: name → host."""
+    inventory = request.config.getoption("--ansible-inventory")
+    names = set(edge.variables["groups"]["edges"]) - {edge.variables["inventory_hostname"]}
+    return {name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory) for name in names}
+
+
+@pytest.fixture
+def anywhere(others):
+    """Arguments of a client that takes another edge for each request."""
+    addresses = (host.ansible.get_variables()["haproxy_address"] for host in others.values())
+    return [word for address in addresses for word in ("--also", address)]
+
+
+@pytest.fixture
+def everywhere(edge, anywhere, wait_until):
+    """Sixty polling clients, each of whose requests goes to another edge than the one before."""
+    held = edge.hold(60, "polling", *anywhere)
+    yield held
+    held.stop()
+
+
+def heard(host):
+    """The other edges as haproxy_info tells of them: name → whether this one exchanges its tables with it."""
+    live = host.ansible("realtime.edge.haproxy_info", "live=true", check=False)["live"]
+    return {peer["name"]: peer["up"] for peer in live.get("peers", ())}
+
+
+def unhurt(held):
+    """All sixty are answered, and none of them has noticed anything."""
+    assert held.of("disconnect", "reconnect") == []
+    assert held.ping()["answered"] == 60
+    assert not [ping for ping in held.of("ping") if ping["failed"]]
+
+
+def test_a_session_is_at_home_at_every_edge(edge, nodes, anywhere):
+    result = edge.client("affinity.js", "--clients", "60", *anywhere)
+    assert (result["connected"], result["failed"], result["moved"]) == (60, 0, 0), result
+    assert set(result["per_node"]) == set(nodes)
+
+
+def test_reloads_lose_none_of_them(edge, everywhere, wait_until):
+    for _ in range(4):
+        worker = edge.worker()
+        everywhere.talk(10)
+        edge.ask("reload", "master")
+        wait_until("a new worker serves", lambda worker=worker: edge.worker() != worker)
+        everywhere.talk(10)
+    unhurt(everywhere)
+
+
+def test_an_edge_that_leaves_takes_no_session_with_it(edge, everywhere, others, wait_until):
+    """Its listeners are closed, and what it has begun, it ends (management guide, 4: SIGUSR1)."""
+    edge.host.check_output("systemctl kill --kill-who=main --signal=USR1 haproxy")
+    wait_until("it takes nobody", lambda: edge.host.run("timeout 1 bash -c '</dev/tcp/127.0.0.1/443'").rc)
+    for _ in range(10):
+        everywhere.talk(5)
+    unhurt(everywhere)
+    edge.host.check_output("systemctl restart haproxy")
+    wait_until("it has the tables of the others", lambda: heard(edge.host) == dict.fromkeys(others, True))
+    unhurt(everywhere)
+
+
+def test_an_edge_that_was_killed_learns_from_the_others(edge, others, wait_until):
+    session = json.loads(edge.get(POLL).text[1:])["sid"]
+    assert session in edge.ask("show table affinity/chat")
+    before = edge.worker()
+    edge.host.check_output("systemctl kill --signal=KILL haproxy")
+    wait_until("it has the tables of the others", lambda: heard(edge.host) == dict.fromkeys(others, True))
+    assert edge.worker() != before
+    wait_until("it knows the session", lambda: session in edge.ask("show table affinity/chat"))
+
+
+def metrics(edge, name):
+    """Lines of a metric of this edge."""
+    script = (
+        "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:8404/metrics/edge').read().decode())"
+    )
+    text = edge.host.check_output("python3 -c %s", script)
+    return sorted(line for line in text.splitlines() if line.startswith(f"{name}{{"))
+
+
+def test_an_edge_that_dies_takes_only_what_it_held(edge, everywhere, others, wait_until):
+    """Who was waiting for an answer from it comes back elsewhere; for the others, their next request goes elsewhere."""
+    name = edge.variables["inventory_hostname"]
+    edge.host.check_output("systemctl stop haproxy")
+    wait_until("all are answered", lambda: everywhere.ping()["answered"] == 60)
+    cut = {event["id"] for event in everywhere.of("disconnect")}
+    assert cut == {event["id"] for event in everywhere.of("reconnect")}
+    assert 0 < len(cut) < 40, len(cut)  # a third
+    for host in others.values():
+        wait_until("it is missed", lambda host=host: heard(host)[name] is False)
+    edge.host.check_output("systemctl start haproxy")
+    wait_until("all are there", lambda: heard(edge.host) == dict.fromkeys(others, True))
+    assert metrics(edge, "realtime_edge_peer_up") == sorted(f'realtime_edge_peer_up{{peer="{n}"}} 1' for n in others)
+
+
+def test_each_edge_counts_its_own_misses(edge):
+    unknown = f"nobodys-{edge.worker()}"
+    edge.get(f"{POLL}&sid={unknown}")
+    (count,) = metrics(edge, "realtime_edge_affinity_misses_total")
+    edge.get(f"{POLL}&sid={unknown}")
+    assert int(metrics(edge, "realtime_edge_affinity_misses_total")[0].split()[-1]) == int(count.split()[-1]) + 1
+
+
+@pytest.mark.parametrize("certificate", ["none", "of their own"])
+def test_strangers_are_not_heard(edge, tmp_path, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if certificate != "none":
+        files = ["-keyout", tmp_path / "key", "-out", tmp_path / "crt"]
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=edges"]
+        subprocess.run(["openssl", "req", "-x509", "-nodes", *kind, *files], check=True, capture_output=True)
+        context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+    name = edge.variables["inventory_hostname"]
+    hello = f"HAProxyS 2.1\n{name}\nstranger 1 1\n".encode()
+
+    def say_hello():
+        with socket.create_connection((edge.address, 8406), 10) as plain, context.wrap_socket(plain) as connection:
+            connection.sendall(hello)
+            connection.recv(100)
+
+    with pytest.raises(ssl.SSLError, match="alert"):
+        say_hello()
