@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 from . import check, files, runtime
 from . import plan as planning
-from .fragments import says_the_same
+from .fragments import addresses, says_the_same
 from .model import Configuration, ConfigurationError, Directive, Section
-from .syntax import INDENT, parse, quote, render, unquote
+from .syntax import INDENT, parse, quote, render
 
 # The environment variable that tells which configuration a worker has loaded (`show env`).
 MARKER = "REALTIME_EDGE_CONFIGURATION"
@@ -528,9 +528,9 @@ def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]
 
     `haproxy -c` binds nothing, and a reload that fails for a port stops the listeners for seconds first.
     """
-    held = {address for address, _origin in _addresses(serving)}
+    held = {address for address, _line in addresses(serving)}
     problems = []
-    for (host, port), origin in _addresses(wanted):
+    for (host, port), line in addresses(wanted):
         if (host, port) in held:
             continue
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -541,24 +541,10 @@ def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     where = host or "any address"
-                    problems.append(f"{origin}: another process already listens on port {port} ({where})")
+                    problems.append(f"{line.origin}: another process already listens on port {port} ({where})")
                 elif error.errno == errno.EADDRNOTAVAIL:
-                    problems.append(f"{origin}: this host has no address {host}")
+                    problems.append(f"{line.origin}: this host has no address {host}")
     return problems
-
-
-def _addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, int], str]]:
-    """Host and port of each plain TCP bind; sockets, inherited ones and QUIC are not for us to try."""
-    for section in configuration.sections:
-        for line in section.directives:
-            if line.keyword != "bind" or not line.arguments or "transparent" in line.arguments:
-                continue
-            for address in unquote(line.arguments[0]).split(","):
-                host, _colon, port = re.sub(r"^(tcp[46]?|ipv[46])@", "", address).rpartition(":")
-                if "@" in host or not port.isdigit():
-                    continue
-                host = host.strip("[]")
-                yield ("" if host == "*" else host, int(port)), line.origin
 
 
 def _contents(change: _Intent, text: str) -> dict[str, tuple[str, int | None]]:

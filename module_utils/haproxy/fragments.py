@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from . import sections, services
 from .model import Configuration, ConfigurationError, Directive, Section
 from .secrecy import mask
 from .store import OWNER, Fragment
-from .syntax import parse
+from .syntax import parse, unquote
 
 # Keywords that may stand several times in one section, each line adding to the others.
 _ADDING = frozenset(
@@ -86,7 +87,10 @@ def assemble(edge: services.Edge, contributions: list[Fragment], defaults: bool 
     base = Configuration()
     if defaults:
         base = merge(services.unknown(served), services.logs(served), services.base(edge))
-    return merge(base, services.sections(served, edge), *native, services.routes(served, edge))
+    configuration = merge(base, services.sections(served, edge), *native, services.routes(served, edge))
+    if problems := _shared(configuration):
+        raise ConfigurationError(problems)
+    return configuration
 
 
 def merge(defaults: Configuration, *contributions: Configuration) -> Configuration:
@@ -120,6 +124,39 @@ def merge(defaults: Configuration, *contributions: Configuration) -> Configurati
     ordered = sorted(merged, key=ranks.__getitem__)
     files = tuple(file for part in (*contributions, defaults) for file in part.files)
     return Configuration(tuple(sections.arrange(merged[key]) for key in ordered), files=files)
+
+
+def addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, int], Directive]]:
+    """Host and port of each plain TCP bind; sockets, inherited ones and QUIC are not for us to try."""
+    for section in configuration.sections:
+        for line in section.directives:
+            if line.keyword != "bind" or not line.arguments or "transparent" in line.arguments:
+                continue
+            for address in unquote(line.arguments[0]).split(","):
+                host, _colon, port = re.sub(r"^(tcp[46]?|ipv[46])@", "", address).rpartition(":")
+                if "@" in host or not port.isdigit() or not int(port):
+                    continue
+                host = host.strip("[]")
+                yield ("" if host == "*" else host, int(port)), line
+
+
+def _shared(configuration: Configuration) -> list[str]:
+    """The addresses that two sections listen on: HAProxy takes that, and the kernel then deals out the connections."""
+    if not all(sections.complete(section) for section in configuration.sections):
+        return []  # one of them may be in the other branch of a condition
+    problems = []
+    seen: dict[tuple[str, int], tuple[Section, str]] = {}
+    for section in configuration.sections:
+        for address, line in addresses(Configuration((section,))):
+            if {"interface", "namespace"} & set(line.arguments):
+                continue
+            other, origin = seen.setdefault(address, (section, line.origin))
+            if other is not section:
+                problems.append(
+                    f"{line.origin}: '{mask(line)}' is where {other.header} of {origin} listens already, and each "
+                    f"would get some of the connections; choose another address, or add to {other.header}"
+                )
+    return problems
 
 
 def says_the_same(text: str, wanted: Configuration) -> bool:

@@ -176,3 +176,22 @@ def test_a_condition_around_sections_leaves_no_place_for_others():
     assert syntax.render(alone) == "global\n    .if feature(X)\n\nbackend a\n    balance first\n    .endif\n"
     with pytest.raises(ConfigurationError, match=r"haproxy_sections\[0\]\.global: a condition"):
         assembled(("edge", [], around))
+
+
+@pytest.mark.parametrize("bind", [":443", "*:443 ssl crt /c", "10.0.0.1:80,:443"])
+def test_two_sections_never_share_an_address(bind):
+    own = {"frontend": {"shop": {"bind": bind, "default_backend": "shop"}}, "backend": SHOP["backend"]}
+    with pytest.raises(ConfigurationError) as raised:
+        assembled(("edge", [CHAT], {}), ("shop", [], own))
+    (problem,) = raised.value.problems
+    assert problem.startswith(f"fragment shop: sections.frontend.shop.bind: 'bind {bind}' is where frontend https of ")
+
+
+@pytest.mark.parametrize("bind", [":444", "10.0.0.1:443", ":443 interface eth1", "quic4@:443", "/run/shop.sock"])
+def test_another_address_is_anybodys(bind):
+    assert assembled(("edge", [CHAT], {}), ("shop", [], {"frontend": {"shop": {"bind": bind}}}))
+
+
+def test_what_a_condition_holds_apart_may_share_an_address():
+    either = [{"frontend": {"a": ["bind :80", ".else"]}}, {"frontend": {"b": ["bind :80", ".endif"]}}]
+    assert assembled(("edge", [], [{"global": [".if feature(LUA)"]}, *either]), defaults=False)
