@@ -58,11 +58,16 @@ options:
         default: []
   services:
     description:
-      - Services as in the variable C(haproxy_services) of the role. Only C(name), C(certificate) and C(hosts) are read.
+      - Services as in the variable C(haproxy_services) of the role. Of these, C(name), C(certificate), C(client_ca) and C(hosts) matter here.
       - Their certificates are asked for just as if they were in O(certificates), for their hosts.
     type: list
     elements: raw
     default: []
+  groups:
+    description:
+      - Members of inventory groups that O(services) name, as M(realtime.edge.haproxy_config) takes them. With them, O(services)
+        are examined as a whole first, so that no certificate is made for a service that will be refused.
+    type: dict
   self_signed:
     description:
       - Whether a certificate without any value gets a self-signed stand-in, where there is no file yet.
@@ -179,8 +184,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import hotswap, tickets
+from ..module_utils.haproxy import hotswap, secrecy, services, tickets
 from ..module_utils.haproxy.certificates import FIELDS, CertificateError, group_id, install, is_path
+from ..module_utils.haproxy.model import ConfigurationError
 
 
 class Module(AnsibleModule):
@@ -210,6 +216,7 @@ def main() -> None:
                 },
             },
             "services": {"type": "list", "elements": "raw", "default": []},
+            "groups": {"type": "dict"},
             "self_signed": {"type": "bool", "default": True},
             "directory": {"type": "path", "default": "/etc/haproxy/certificates"},
             "group": {"type": "str", "default": "haproxy"},
@@ -224,6 +231,8 @@ def main() -> None:
     values = {entry[part] for entry in parameters["certificates"] for part in FIELDS if entry[part]}
     module.no_log_values -= {value for value in values if is_path(value)}
     try:
+        if parameters["groups"] is not None:
+            services.together(services.read(parameters["services"], parameters["groups"]))
         result = install(
             certificates=parameters["certificates"],
             services=parameters["services"],
@@ -234,7 +243,8 @@ def main() -> None:
         )
         swap(module, result)
         result["ticket_keys"] = ticket_keys(module, result)
-    except CertificateError as error:
+    except (CertificateError, ConfigurationError) as error:
+        module.no_log_values.update(secrecy.in_data(parameters["services"]))
         module.fail_json(msg=f"No certificate was changed, because of mistakes:\n{error}")
     for warning in result.pop("warnings"):
         module.warn(warning)

@@ -627,6 +627,7 @@ def _service(item: Any, groups: dict[str, list[dict[str, Any]]], origin: str, pr
     if not isinstance(item, dict):
         problems.append(f"{origin}: a service is a mapping with 'name' and 'servers'")
         return None
+    item = _stated(item)
     count = len(problems)
     _unknown(item, _SERVICE_KEYS, origin, problems)
     name = item.get("name")
@@ -655,11 +656,11 @@ def _service(item: Any, groups: dict[str, list[dict[str, Any]]], origin: str, pr
         problems.append(f"{origin}.health: a path such as /healthz is expected, or false to check the connection only")
     servers = _servers(item.get("servers"), groups, f"{origin}.servers", problems)
     own = item.get("socketio", {})
-    has_socketio = own is not False and own is not None
+    has_socketio = own is not False
     place = f"{origin}.socketio"
-    if not isinstance(own, (dict, bool, type(None))):
+    if not isinstance(own, (dict, bool)):
         problems.append(f"{place}: a mapping is expected, or false for a service without Socket.IO")
-    settings = own if isinstance(own, dict) else {}
+    settings = _stated(own) if isinstance(own, dict) else {}
     _unknown(settings, _SOCKETIO_KEYS, place, problems)
     path = settings.get("path", socketio.PATH)
     if not isinstance(path, str) or not re.match(r"^/([A-Za-z0-9_.~-]+/)+$", path):
@@ -678,7 +679,7 @@ def _service(item: Any, groups: dict[str, list[dict[str, Any]]], origin: str, pr
         hint = meant(str(affinity), socketio.AFFINITIES)
         problems.append(f"{place}.affinity: there is no affinity '{affinity}'{hint}")
     sockets = servers
-    if settings.get("servers") is not None:
+    if "servers" in settings:
         sockets = _servers(settings["servers"], groups, f"{place}.servers", problems)
     policy_servers, legacy_tls = _flash_settings(settings.get("flash"), transports, groups, f"{place}.flash", problems)
     if len(problems) > count:
@@ -802,6 +803,11 @@ def _server(item: Any, origin: str, problems: list[str]) -> Server | None:
         problems.append(f"{origin}.address: {address!r} is no address")
         return None
     return Server(name, endpoint(address, port), tuple(options), origin)
+
+
+def _stated(settings: dict[Any, Any]) -> dict[Any, Any]:
+    """What is said: in YAML, a key whose value is only commented out is null, and means its default."""
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _is_port(port: Any) -> bool:

@@ -3,22 +3,26 @@
 import datetime
 import errno
 import grp
+import io
 import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import certificates
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.certificates import (
     CertificateError,
     describe,
     install,
 )
+from ansible_collections.realtime.edge.plugins.modules import haproxy_certificate
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="keys are made with the command openssl")
 
@@ -528,3 +532,18 @@ def test_a_path_without_a_file_is_shown_and_a_bare_key_is_not(tmp_path, made):
         in result["msg"]
     )
     assert bare not in printed
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"servers": {"group": "chat_node", "port": 3000}}, {"name": "chat", "hosts": ["a.example"]}]
+)
+def test_no_certificate_is_made_for_a_service_that_is_refused(tmp_path, wrong):
+    service = {"name": "shop", "hosts": ["shop.example"], "servers": ["10.0.0.1:3000"]}
+    described = [{**service, "name": "chat", "hosts": ["a.example"]}, {**service, **wrong}]
+    arguments = {"services": described, "groups": {"chat_nodes": []}, "directory": str(tmp_path), "group": GROUP}
+    said = io.StringIO()
+    with patch_module_args(arguments), redirect_stdout(said), pytest.raises(SystemExit):
+        haproxy_certificate.main()
+    assert "No certificate was changed" in json.loads(said.getvalue())["msg"]
+    assert "haproxy_services[1]." in json.loads(said.getvalue())["msg"]
+    assert not list(tmp_path.iterdir())

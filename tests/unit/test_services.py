@@ -307,3 +307,10 @@ def test_two_services_cannot_share_a_name_or_a_host():
 def test_a_wrong_shape_is_an_error_and_no_traceback(data):
     with pytest.raises(ConfigurationError, match="haproxy_services"):
         services.read(data, GROUPS)
+
+
+def test_a_key_with_nothing_behind_it_means_its_default():
+    said = {"name": "chat", "servers": ["10.0.0.1:3000"]}
+    empty = {**said, "hosts": None, "certificate": None, "health": None, "socketio": None}
+    silent = {**said, "socketio": {"path": None, "transports": None, "affinity": None, "servers": None, "flash": None}}
+    assert services.read([empty], {}) == services.read([silent], {}) == services.read([said], {})
