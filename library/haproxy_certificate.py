@@ -58,15 +58,15 @@ options:
         default: []
   services:
     description:
-      - Services as in the variable C(haproxy_services) of the role. Of these, C(name), C(certificate), C(client_ca) and C(hosts) matter here.
+      - Services as in the variable C(haproxy_services) of the role, for what they say of hosts and certificates.
       - Their certificates are asked for just as if they were in O(certificates), for their hosts.
     type: list
     elements: raw
     default: []
   groups:
     description:
-      - Members of inventory groups that O(services) name, as M(realtime.edge.haproxy_config) takes them. With them, O(services)
-        are examined as a whole first, so that no certificate is made for a service that will be refused.
+      - Members of inventory groups that O(services) name, as M(realtime.edge.haproxy_config) takes them.
+      - With them, O(services) are examined as a whole first, and no certificate is made for one that will be refused.
     type: dict
   self_signed:
     description:
