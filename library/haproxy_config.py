@@ -590,7 +590,7 @@ def contribute(module: Module) -> dict[str, Any]:
         else:
             parts = store.ordered(parts)
         settings = next((part.settings for part in parts if part.name == store.OWNER), None)
-        place = apply.target({**store.SETTINGS, **(settings or {})}, path)
+        place = apply.target({**store.SETTINGS, "file_descriptors": 0, **(settings or {})}, path)
         result = {"path": path, "fragments": [part.name for part in parts]}
         if settings is None or (parameters["state"] == "absent" and not os.path.exists(record[0])):
             # Nobody owns the edge (yet), or there is nothing to take out: HAProxy is left alone.

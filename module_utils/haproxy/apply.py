@@ -36,6 +36,9 @@ _COMMENT = f"{INDENT}# marker\n"
 
 _BANNER = "Managed by Ansible (realtime.edge). Changes made here are replaced by the next run."
 
+# How long a HAProxy may take until its master answers, in seconds.
+_START = 3.0
+
 _TAKE_OVER = "where that process is an HAProxy which the role is to take over, allow it: haproxy_allow_restart: true"
 
 _MARKER = re.compile(rf"(?m){MARKER} (\w{{16}})-(\w{{8}})-(\w{{8}})-(\w{{8}})$")
@@ -49,7 +52,8 @@ class Target(NamedTuple):
 
     `path`: the file. `binary`: the program that has to run it; `link`: the symlink that the service starts, empty where
     the service starts the binary itself. `master`: the master CLI. `state`: folder of the last known good file.
-    `group`: numeric group that may read the files, -1 to leave it.
+    `group`: numeric group that may read the files, -1 to leave it. `descriptors`: how many file descriptors the service
+    may have, 0 where nobody has told.
     """
 
     path: str
@@ -58,6 +62,7 @@ class Target(NamedTuple):
     master: str
     state: str
     group: int
+    descriptors: int = 0
 
     @property
     def good(self) -> str:
@@ -88,6 +93,7 @@ def target(settings: dict[str, Any], path: str) -> Target:
         master=settings["master_socket"],
         state=settings["state_directory"],
         group=group,
+        descriptors=settings["file_descriptors"],
     )
 
 
@@ -242,7 +248,15 @@ def apply(
     if not present and not _misled(target) and says_the_same(before, configuration):
         # People wrote it, and it stays as it is.
         return Outcome("unchanged", record(records, check_mode), before, before, [], True)
+    lost = 0 if running else _unreachable(target)
+    deaf = [f"HAProxy runs (process {lost}), and {target.master} does not answer"] if lost else []
+    if deaf and not restart:
+        raise ConfigurationError(
+            f"{deaf[0]}: it cannot be changed without a restart, which ends its connections; where that is acceptable, "
+            "allow it: haproxy_allow_restart: true"
+        )
     reasons = _reasons(before, loaded, running, target, others)
+    reasons += [f"{line}: it is started anew" for line in deaf]
     reasons += [f"{path} is not as it should be" for path, content in own.items() if existing(path) != content]
     there = observe(target.master, found) if running else planning.Observed()
     # Where nothing runs, all there is to plan is a start.
@@ -270,6 +284,8 @@ def apply(
         if warnings and warnings_fatal:
             raise ConfigurationError(warnings)
         held = _parsed(before if running else "")
+        if excess := impossible_connections(configuration, target.descriptors):
+            raise ConfigurationError(excess)
         impossible = [] if restart and not running else impossible_binds(configuration, held)
         if impossible:
             raise ConfigurationError(impossible if running else [*impossible, _TAKE_OVER])
@@ -333,6 +349,29 @@ def _workers(target: Target, restart: bool) -> tuple[runtime.Worker, ...]:
             return ()
         raise ConfigurationError(f"the HAProxy at {target.master} runs {ran}, not {target.path}; {_TAKE_OVER}")
     return tuple(workers)
+
+
+def _unreachable(target: Target) -> int:
+    """The process of an HAProxy that was started for this file and this socket, and has lost the socket; 0 for none."""
+    limit = time.monotonic() + _START
+    while pid := _process(target):
+        if runtime.answers(target.master):
+            return 0  # it was about to start
+        if time.monotonic() > limit:
+            return pid
+        time.sleep(0.05)
+    return 0
+
+
+def _process(target: Target) -> int:
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
+            words = file.read().split("\0")
+            ours = target.path in words and target.master in [word.partition(",")[0] for word in words]
+            # A container's HAProxy can be seen here, and is none of ours.
+            if ours and os.readlink(f"/proc/{name}/ns/pid") == os.readlink("/proc/self/ns/pid"):
+                return int(name)
+    return 0
 
 
 def observe(master: str, found: files.Files) -> planning.Observed:
@@ -521,6 +560,20 @@ def _examine(marked: Marked, binary: str) -> list[str]:
         candidate = os.path.join(folder, "haproxy.cfg")
         _write(candidate, text, -1)
         return [str(warning) for warning in check.check(binary, candidate, wanted)]
+
+
+def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]:
+    """Where `maxconn` asks for more than the process gets: `haproxy -c` passes it, and a start or a reload fails.
+
+    A connection takes two descriptors, one to each side (manual, `maxconn` and `ulimit-n`).
+    """
+    head = wanted.section("global")
+    return [
+        f"{line.origin}: {line.arguments[0]} connections need twice as many file descriptors, and the service may have "
+        f"{descriptors} on this host"
+        for line in (head.directives if head and descriptors else ())
+        if line.keyword == "maxconn" and "".join(line.arguments).isdigit() and 2 * int(line.arguments[0]) > descriptors
+    ]
 
 
 def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import difflib
 import grp
 import hashlib
 import ipaddress
@@ -377,7 +378,8 @@ def _value(part: str, text: str) -> list[tuple[str, bytes]]:
     blocks = _blocks(text)
     if not blocks:
         if is_path(text):
-            raise ValueError(f"is neither PEM text nor a PEM file on the controller: {text}")
+            where = "" if text.startswith(("/", "~")) else " (beside the playbook, or from the folder you are in)"
+            raise ValueError(f"is neither PEM text nor a PEM file on the controller: {text}{where}")
         kind = "PRIVATE KEY" if part == "key" else "CERTIFICATE"
         raise ValueError(f"is not PEM: there is no -----BEGIN {kind}----- with its END in it")
     certificates = [describe(content) for kind, content in blocks if kind == "CERTIFICATE"]
@@ -501,6 +503,7 @@ def install(
     """
     wishes = wanted(certificates, services)
     gid = group_id(group, check_mode)
+    given = [wish.name for wish in wishes if wish.bundle and not wish.authority]
     changes: list[Change] = []
     results: list[dict[str, Any]] = []
     warnings: list[str] = []
@@ -529,7 +532,8 @@ def install(
             try:
                 content = wish.bundle or _kept(present) or _made(wish, self_signed, check_mode)
             except CertificateError as error:
-                errors.append(f"{wish.place}: {path}: {error}" if present else f"{wish.place}: {error}")
+                hint = "" if present else _mistaken(wish.name, given)
+                errors.append(f"{wish.place}: {path}: {error}" if present else f"{wish.place}: {error}{hint}")
                 continue
             if wish.rsa and content.text and not content.own.rsa:
                 errors.append(f"{wish.rsa}: Flash movies know RSA keys only, and that of {path} is none")
@@ -537,7 +541,7 @@ def install(
             want(path, present, 0o640, content)
             changed = bool(changes) and changes[-1][0] == path
             results.append({"name": wish.name, "path": str(path), "changed": changed, **_result(content.own)})
-            warnings += _warnings(wish, content, fresh=present is None)
+            warnings += _warnings(wish, content, present is None, _mistaken(wish.name, given))
         if errors:
             raise CertificateError("\n".join(errors))
         if not check_mode:
@@ -626,11 +630,18 @@ def _result(certificate: Certificate) -> dict[str, Any]:
     }
 
 
-def _warnings(wish: Wanted, content: Bundle, fresh: bool) -> Iterator[str]:
+def _mistaken(name: str, given: Sequence[str]) -> str:
+    """Return a hint where the name is much like that of a certificate which is there."""
+    close = difflib.get_close_matches(name, given, n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _warnings(wish: Wanted, content: Bundle, fresh: bool, hint: str) -> Iterator[str]:
     """Say what will work and yet not please whoever connects."""
     own = content.own
     if own.stand_in and fresh:
-        yield f"{wish.place}: {wish.name} gets a self-signed stand-in: browsers warn until a real one replaces it"
+        said = "gets a self-signed stand-in: browsers warn until a real one replaces it"
+        yield f"{wish.place}: {wish.name} {said}{hint}"
     if own.not_after < _now():
         yield f"{wish.place}: the certificate {wish.name} expired on {own.not_after:%Y-%m-%d}"
     elif own.not_after < _now() + SOON:

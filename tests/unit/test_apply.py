@@ -4,6 +4,8 @@ import dataclasses
 import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -320,3 +322,29 @@ def test_a_file_that_nobody_can_read_is_replaced(target, edge):
         file.write("global\n log 'never closed\n")
     assert apply.apply(ONE, target).action == "reload"
     assert "never closed" not in read(target.path)
+
+
+def test_a_haproxy_that_has_lost_its_socket_is_told_and_not_taken_for_none(target, monkeypatch):
+    apply.apply(ONE, target)
+    monkeypatch.setattr(apply, "_START", 0.0)
+    lost = [sys.executable, "-c", "input()", "-Ws", "-f", target.path, "-S", f"{target.master},mode,600"]
+    with subprocess.Popen(lost, stdin=subprocess.PIPE) as process:
+        for configuration in (ONE, TWO):
+            with pytest.raises(
+                ConfigurationError, match=rf"process {process.pid}.*{target.master} does not answer.*restart"
+            ):
+                apply.apply(configuration, target)
+        outcome = apply.apply(ONE, target, restart=True)
+        assert (outcome.action, len(outcome.reasons)) == ("start", 1)
+        process.communicate(b"\n")
+    assert apply.apply(ONE, target).action == "unchanged"
+
+
+def test_more_connections_than_the_service_has_descriptors_for_are_refused_before_anything_is_written(target):
+    many = sections.from_data({"global": {"maxconn": 10001}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
+    with pytest.raises(
+        ConfigurationError, match=r"haproxy_sections.global.maxconn: 10001 connections .* 20000 on this"
+    ):
+        apply.apply(many, target._replace(descriptors=20000))
+    assert not os.path.exists(target.path)
+    assert apply.apply(many, target).action == "start"

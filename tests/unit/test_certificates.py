@@ -547,3 +547,11 @@ def test_no_certificate_is_made_for_a_service_that_is_refused(tmp_path, wrong):
     assert "No certificate was changed" in json.loads(said.getvalue())["msg"]
     assert "haproxy_services[1]." in json.loads(said.getvalue())["msg"]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_is_almost_that_of_a_certificate_is_told(run, made):
+    wanted, services = {"name": "chat", "pem": made.chat.pem}, [{"name": "chta"}, {"name": "shop"}]
+    warnings = [line for line in run(wanted, services=services)["warnings"] if "stand-in" in line]
+    assert [line.partition("; did you")[2] for line in warnings] == [" mean 'chat'?", ""]
+    with pytest.raises(CertificateError, match=r"services\[0\]\.name: .* is false; did you mean 'chat'\?\n.*is false$"):
+        run(wanted, services=[{"name": "caht"}, {"name": "game"}], self_signed=False)
