@@ -87,7 +87,7 @@ def version(binary: str, stated: str = "") -> tuple[int, ...]:
 
 
 def check(binary: str, path: str, configuration: Configuration) -> list[Message]:
-    """The warnings of `binary -c` for the file at `path`, which is `configuration` rendered.
+    """The warnings of `binary -c` for the file at `path`, which is `configuration` rendered, and our own.
 
     Raises `ConfigurationError` with every alert when the file is refused, and also when it is valid but listens
     nowhere (exit status 2): a reload to such a file succeeds and takes the service away.
@@ -98,7 +98,7 @@ def check(binary: str, path: str, configuration: Configuration) -> list[Message]
         for message in read(process.stderr + process.stdout, path, configuration)
     ]
     if process.returncode == 0:
-        return [message for message in messages if message.level == "WARNING"]
+        return [message for message in messages if message.level == "WARNING"] + _doubts(configuration)
     alerts = [str(message) for message in messages if message.level == "ALERT"]
     if process.returncode == 2 and not alerts:
         alerts = ["the configuration is valid, but no frontend listens anywhere: HAProxy would serve nothing"]
@@ -107,6 +107,22 @@ def check(binary: str, path: str, configuration: Configuration) -> list[Message]
     raise ConfigurationError(
         alerts or [(process.stderr or process.stdout).strip() or "haproxy -c failed without a word"]
     )
+
+
+def _doubts(configuration: Configuration) -> list[Message]:
+    """Timeouts that HAProxy takes for milliseconds (manual, 2.5) where few people mean them: `timeout client 60`."""
+    return [
+        Message(
+            "WARNING",
+            f"{line.arguments[1]} without a unit is in milliseconds; write {line.arguments[1]}s for seconds, or "
+            f"{line.arguments[1]}ms",
+            line.origin,
+            line.text,
+        )
+        for section in configuration.sections
+        for line in section.directives
+        if line.keyword == "timeout" and re.fullmatch(r"[1-9]\d{0,2}", "".join(line.arguments[1:]))
+    ]
 
 
 def remarks(binary: str, path: str) -> tuple[int, list[tuple[str, str, int]]]:

@@ -85,6 +85,15 @@ def test_warnings_of_a_valid_file_are_returned(binary):
     assert [message.origin for message in warnings] == ["haproxy_sections.frontend.web"]
 
 
+def test_a_timeout_that_would_be_milliseconds_by_mistake_is_a_warning(binary):
+    said = {"client": 60, "server": "60s", "connect": 5000, "tunnel": 0, "queue": "250ms"}
+    warnings = check.check(binary(0), PATH, sections.from_data({"defaults": {"timeout": said}}))
+    assert [str(warning) for warning in warnings] == [
+        "haproxy_sections.defaults.timeout.client: 60 without a unit is in milliseconds; write 60s for seconds, or 60ms "
+        "(in the line `timeout client 60`)"
+    ]
+
+
 @pytest.mark.parametrize(
     ("status", "said", "expected"),
     [
