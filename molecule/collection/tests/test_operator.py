@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+testinfra_hosts = ["ansible://edges"]
 PROJECT = Path(__file__).parents[3]
 INSTALLED = PROJECT / ".cache/collection/installed"
 
