@@ -365,11 +365,11 @@ def _unreachable(target: Target) -> int:
 
 def _process(target: Target) -> int:
     for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(OSError), open(f"/proc/{name}/cmdline", encoding="utf-8", errors="replace") as file:
-            words = file.read().split("\0")
+        with contextlib.suppress(ConfigurationError):  # it has just ended
+            words = existing(f"/proc/{name}/cmdline").split("\0")
             ours = target.path in words and target.master in [word.partition(",")[0] for word in words]
-            # A container's HAProxy can be seen here, and is none of ours.
-            if ours and os.readlink(f"/proc/{name}/ns/pid") == os.readlink("/proc/self/ns/pid"):
+            # One with a number in another namespace, too, is a container's, and none of ours.
+            if ours and not re.search(r"(?m)^NSpid:\s+\d+\s+\d+", existing(f"/proc/{name}/status")):
                 return int(name)
     return 0
 
