@@ -378,7 +378,7 @@ def detect(where: Place) -> EngineIO:
                 continue
             client.request("POST", wire.polling(where.path, sid), wire.pack(wire.farewell).encode())
             return wire
-        if answer.status >= 500:
+        if answer.status == 429 or answer.status >= 500:
             raise ProbeError(answer.said)
         if answer.status == 400 and "Transport unknown" in answer.said:
             return GENERATIONS["4"]

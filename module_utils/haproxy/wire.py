@@ -341,7 +341,8 @@ class Answer(NamedTuple):
             said = json.loads(self.body)["message"]
         except (ValueError, KeyError, TypeError, RecursionError):
             said = self.reason
-        return f"{self.status} {shown(str(said))}".rstrip()
+        hint = "; haproxy_limits say what one address may take, this host too" if self.status == 429 else ""
+        return f"{self.status} {shown(str(said))}".rstrip() + hint
 
 
 class Client:

@@ -385,6 +385,16 @@ def test_a_bad_status_does_not_work_and_a_page_that_is_missing_does(serve):
         assert (works(result)["http"], detail(result, "http")) == (wanted, status)
 
 
+def test_a_limit_is_told_as_one(serve):
+    def talk(peer):
+        while peer.request():
+            peer.answer("429 Too Many Requests")
+
+    result = probe.probe(serve(talk).place(), ["polling"])
+    assert works(result) == {"polling": False}
+    assert detail(result, "polling").startswith("429 Too Many Requests; haproxy_limits")
+
+
 def test_what_others_say_is_shown_in_one_printable_line(serve):
     said = json.dumps({"message": "a\x1b[31m\r\nb" + "c" * 1000}).encode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -48,6 +49,14 @@ def test_a_certificate_is_found_from_the_folder_one_is_in(play, tmp_path):
     assert status == 2
     assert "haproxy_certificates[0].certificate is neither PEM text nor a PEM file" in said
     assert play("rotate_certificate", "-e", '{"haproxy_certificates": [{"name": "other", "state": "absent"}]}')[0] == 0
+
+
+def test_a_service_that_cannot_be_tried_is_told_beside_the_others(play):
+    described = [{"name": "staff", "client_ca": "staff"}, {"name": "chat"}]
+    status, said = play("probe", "-e", json.dumps({"haproxy_services": described}))
+    assert status == 0, said
+    assert "Not tried: clients need a certificate" in said
+    assert "redirect yes" in said
 
 
 @pytest.mark.parametrize("update", [[], ["-e", "update=missing.yml"]])
