@@ -83,6 +83,11 @@ GOALS: dict[str, tuple[str, str]] = {
         "Origins",
         "Whose pages may open sockets here: browsers send cookies along with a WebSocket to wherever a page says.",
     ),
+    "characters": (
+        "Forbidden characters",
+        "Control characters in a header, and blanks or a fragment in a URL, are forbidden by HTTP. HAProxy lets some "
+        "through, depending on its version; a node may end the header or the path there.",
+    ),
     "paths": (
         "Plain paths",
         "A path that is written in disguise could pass a rule here and mean something else to the application.",
@@ -132,7 +137,6 @@ NOTES: dict[str, str] = {
     "stats socket": (
         "expose-fd listeners hands open ports to the next worker, so that no connection is refused meanwhile."
     ),
-    "ssl-default-bind-options": "Tickets are off: without keys shared by all workers they would end at each reload.",
     "localpeer": "By this name the next worker gets the tables at a reload, and other edges know this one.",
     "lua-load-per-thread": "A few lines of Lua for what this version of HAProxy cannot say in its own words.",
     "option redispatch": "A request whose node does not answer goes to another one.",
@@ -147,7 +151,7 @@ NOTES: dict[str, str] = {
         "After a reload the table arrives some milliseconds late: a known session waits for it."
     ),
     "http-request pause": "After a reload the table arrives some milliseconds late: a known session waits for it.",
-    "http-request deny deny_status 400": "Without a Host header there is nowhere to redirect to.",
+    "http-request deny deny_status 400 unless": "Without a Host header there is nowhere to redirect to.",
     "stick store-response": "The table keeps the id together with the node that gave it.",
     "tcp-response content set-var(txn.sid)": (
         "The id is in the body of the handshake's answer. The second line reads that of Socket.IO 0.9."

@@ -29,6 +29,12 @@ _DISGUISED = (
     r"[\\]",
 )
 
+# No field value has control characters but tabs (RFC 9110, 5.5), no URL has them, blanks or a fragment (RFC 9112, 3.2).
+# HAProxy lets some through, which ones depends on its version and on HTTP's: 2.6 lets even NUL through. The sample of
+# headers holds the CR and LF that end each.
+_IN_HEADERS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+_IN_URL = r"[\x00-\x20\x7f\x23]"
+
 
 class Proxies(NamedTuple):
     """Whom the edge believes the address of a client: networks of the proxies before it, and how they tell it."""
@@ -93,15 +99,14 @@ def claims() -> list[Line]:
     return [("forwarding", line) for line in lines]
 
 
-def paths() -> list[Line]:
-    """Frontend line: a path in a disguise is refused."""
+def spelling() -> list[Line]:
+    """Frontend lines: characters that no request has, and a path in a disguise, are refused."""
+    answer = "http-request deny deny_status 400 content-type text/plain string"
+    characters = f"{{ req.hdrs -m reg '{_IN_HEADERS}' }} || {{ url -m reg '{_IN_URL}' }}"
     patterns = " ".join(f"'{pattern}'" for pattern in _DISGUISED)
     return [
-        (
-            "paths",
-            'http-request deny deny_status 400 content-type text/plain string "This path is not in its plain form." '
-            f"if {{ path -m reg -i {patterns} }}",
-        )
+        ("characters", f'{answer} "This request has a character that none may have." if {characters}'),
+        ("paths", f'{answer} "This path is not in its plain form." if {{ path -m reg -i {patterns} }}'),
     ]
 
 

@@ -549,7 +549,7 @@ def _https(services: list[Service], edge: Edge, flash: bool) -> Section:
     lines += [limits.directive(line) for line in _arrivals(edge, flash)]
     lines += [_line(purpose, text) for purpose, text in guard.address(edge.proxies)]
     lines += [limits.directive(line) for line in limits.requests(edge.limits)]
-    lines += [_line(purpose, text) for purpose, text in (*guard.paths(), *guard.claims())]
+    lines += [_line(purpose, text) for purpose, text in (*guard.spelling(), *guard.claims())]
     return Section("frontend", "https", tuple(lines), "haproxy_services")
 
 

@@ -143,6 +143,28 @@ def test_challenges_of_acme_are_answered_before_the_redirect():
         built(CHAT, acme="short")
 
 
+# --- What no request has
+
+PATTERNS = {word: re.compile(pattern) for word, pattern in (("headers", guard._IN_HEADERS), ("url", guard._IN_URL))}
+
+
+@pytest.mark.parametrize("character", [chr(code) for code in range(0x20) if chr(code) not in "\t\r\n"] + ["\x7f"])
+def test_control_characters_are_refused_wherever_they_are(character):
+    assert PATTERNS["headers"].search(f"host: chat\r\nx: a{character}b\r\n\r\n")
+    assert PATTERNS["url"].search(f"/a{character}b")
+
+
+def test_what_honest_clients_send_is_not():
+    fields = ["a\tb", "grüße ☕", "grüße ☕".encode().decode("latin1"), "".join(map(chr, range(0x20, 0x7F))), "\x80\xff"]
+    assert not PATTERNS["headers"].search("".join(f"x: {field}\r\n" for field in fields) + "\r\n")
+    assert not PATTERNS["url"].search("/socket.io/?EIO=4&t=%20%00&q='\"<>[]{}|\\^`~é")
+
+
+def test_both_are_asked_before_anything_is_passed_on():
+    (line,) = rules(built(CHAT)[0]["frontend https"], "a character that none may have")
+    assert f"if {{ req.hdrs -m reg '{guard._IN_HEADERS}' }} || {{ url -m reg '{guard._IN_URL}' }}" in line
+
+
 # --- Origins, hosts, client certificates
 
 
