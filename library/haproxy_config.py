@@ -186,11 +186,11 @@ options:
       connections:
         description: Connections of an address at a time.
         type: int
-        default: 2000
+        default: 4000
       connection_rate:
         description: New connections of an address, and hence TLS handshakes.
         type: int
-        default: 2000
+        default: 4000
       request_rate:
         description: Requests of an address.
         type: int
@@ -198,7 +198,7 @@ options:
       session_rate:
         description: New Socket.IO sessions of an address.
         type: int
-        default: 1000
+        default: 2000
       total_handshake_rate:
         description: TLS handshakes of all in a second; more wait.
         type: int

@@ -164,7 +164,7 @@ class Edge:
         """Connect this many clients and wait until every one has its node."""
         command = self.command("hold.js", "--clients", str(clients), "--transport", transport, *more)
         held = Held(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-        wait_until(f"{clients} clients are connected", lambda: len(held.nodes()) == clients)
+        wait_until(f"{clients} clients are connected", lambda: len(held.nodes()) == clients, 120)
         return held
 
     # As its operator sees it
@@ -206,12 +206,12 @@ def edge(host: Any, tmp_path_factory: pytest.TempPathFactory) -> Edge:
 
 
 @pytest.fixture
-def hold(edge: Edge) -> Iterator[Callable[[int, str], Held]]:
+def hold(edge: Edge) -> Iterator[Callable[..., Held]]:
     """Hold clients at the edge until the test ends."""
     held: list[Held] = []
 
-    def start(clients: int, transport: str) -> Held:
-        held.append(edge.hold(clients, transport))
+    def start(clients: int, transport: str, *options: str) -> Held:
+        held.append(edge.hold(clients, transport, *options))
         return held[-1]
 
     yield start

@@ -4,6 +4,10 @@
 A limit is told where the client can read it (429 with `Retry-After`), and is a refused connection where an answer would
 cost a TLS handshake. Both are counted: `haproxy_frontend_denied_connections_total` and
 `haproxy_frontend_requests_denied_total` in the metrics, each client in the tables (`show table limits:connections`).
+
+Rates count what was let in, so the rules that refuse stand before those that count: clients that try again as long as
+they are refused, as Socket.IO's do after an outage, would otherwise keep their address above its limit for ever. Threads
+that look at the same moment may let in one more each.
 """
 
 from __future__ import annotations
@@ -34,10 +38,10 @@ Line = tuple[str, str]
 class Limits(NamedTuple):
     """`haproxy_limits`, as described there. 0 is no limit; rates of an address are in 10 s, those of all in 1 s."""
 
-    connections: int = 2000
-    connection_rate: int = 2000
+    connections: int = 4000
+    connection_rate: int = 4000
     request_rate: int = 10000
-    session_rate: int = 1000
+    session_rate: int = 2000
     total_handshake_rate: int = 0
     total_connection_rate: int = 0
     request_time: int = 10
@@ -115,11 +119,12 @@ def connections(limits: Limits, layer: str = "connection", except_from: tuple[st
         return []
     free = (*limits.allow, *except_from)
     unless = f" if !{{ src {' '.join(free)} }}" if free else ""
-    lines = [f"track-sc0 {_CLIENT} table {CONNECTIONS}{unless}"]
+    lines = []
     if limits.connections:
-        lines.append(f"reject if {{ sc0_conn_cur({CONNECTIONS}) gt {limits.connections} }}")
+        lines.append(f"reject if {{ {_CLIENT},table_conn_cur({CONNECTIONS}) ge {limits.connections} }}")
     if limits.connection_rate:
-        lines.append(f"reject if {{ sc0_conn_rate({CONNECTIONS}) gt {limits.connection_rate} }}")
+        lines.append(f"reject if {{ {_CLIENT},table_conn_rate({CONNECTIONS}) ge {limits.connection_rate} }}")
+    lines.append(f"track-sc0 {_CLIENT} table {CONNECTIONS}{unless}")
     return [("limits", f"tcp-request {layer} {line}") for line in lines]
 
 
@@ -129,11 +134,12 @@ def requests(limits: Limits) -> list[Line]:
     if limits.url_length:
         answer = 'deny deny_status 414 content-type text/plain string "This URL is too long."'
         lines.append(f"http-request {answer} if {{ url,length gt {limits.url_length} }}")
+    if limits.request_rate:
+        rate = f"{_CLIENT},table_http_req_rate({REQUESTS})"
+        lines.append(_refuse("requests", f"{{ {rate} ge {limits.request_rate} }}"))
     if limits.request_rate or limits.session_rate:
         unless = f" if !{{ src {' '.join(limits.allow)} }}" if limits.allow else ""
         lines.append(f"http-request track-sc1 {_CLIENT} table {REQUESTS}{unless}")
-    if limits.request_rate:
-        lines.append(_refuse("requests", f"{{ sc1_http_req_rate({REQUESTS}) gt {limits.request_rate} }}"))
     if limits.request_time:
         # A node gets a request when its body is there, or the first 16 kB of it.
         lines.append(f"http-request wait-for-body time {limits.request_time}s")
@@ -147,8 +153,8 @@ def sessions(limits: Limits, handshake: str) -> list[Directive]:
     if not limits.session_rate:
         return []
     lines = [
+        _refuse("new sessions", f"{handshake} {{ sc1_gpc0_rate({REQUESTS}) ge {limits.session_rate} }}"),
         f"http-request sc-inc-gpc0(1) if {handshake}",
-        _refuse("new sessions", f"{handshake} {{ sc1_gpc0_rate({REQUESTS}) gt {limits.session_rate} }}"),
     ]
     return [directive(("limits", line)) for line in lines]
 

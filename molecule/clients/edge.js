@@ -50,7 +50,7 @@ function stop(message) {
 
 /** An edge at an address of its own, asked for by a host name that need not resolve to it. */
 class Edge {
-  constructor({ url, host, also, ca, insecure, timeout }) {
+  constructor({ url, host, also, ca, insecure, timeout, 'keep-alive': keepAlive = false }) {
     this.url = new URL(url);
     this.address = this.url.hostname.replace(/^\[(.*)\]$/, '$1');
     this.url.hostname = host || this.url.hostname;
@@ -67,7 +67,7 @@ class Edge {
     const lookup = also.length ? several : one;
     // Every request has a connection of its own: what belongs together must not rest on keep-alive.
     // A busy machine takes longer than Node's quarter of a second for an address.
-    this.connection = { keepAlive: false, autoSelectFamilyAttemptTimeout: timeout, ...(host && { lookup }) };
+    this.connection = { keepAlive, autoSelectFamilyAttemptTimeout: timeout, ...(host && { lookup }) };
     this.trust = { ca: ca && fs.readFileSync(ca), rejectUnauthorized: !insecure };
   }
 

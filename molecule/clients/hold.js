@@ -13,9 +13,13 @@ const { Edge, options, reason } = require('./edge.js');
 
 const values = options('hold.js', `
   --clients N                   how many (1)
-  --transport NAME              websocket (the default) or polling`, {
+  --transport NAME              websocket (the default) or polling; polling,websocket for one after the other
+  --keep-alive                  the requests of a client share its connections, as in a browser
+  --retry SECONDS               longest wait before a client tries to come back (1)`, {
   clients: { type: 'string', default: '1' },
   transport: { type: 'string', default: 'websocket' },
+  'keep-alive': { type: 'boolean', default: false },
+  retry: { type: 'string', default: '1' },
 });
 
 const edge = new Edge(values);
@@ -24,7 +28,10 @@ const clients = Array.from({ length: Number(values.clients) }, (_, id) => hold(i
 
 function hold(id) {
   const client = edge.client({
-    transports: [values.transport], reconnection: true, reconnectionDelay: 200, reconnectionDelayMax: 1000,
+    transports: values.transport.split(','),
+    reconnection: true,
+    reconnectionDelay: 200,
+    reconnectionDelayMax: Number(values.retry) * 1000,
   });
   let before = false;
   client.on('hello', ({ node, sid, transport }) => {

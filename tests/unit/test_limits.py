@@ -38,6 +38,13 @@ def test_each_frontend_counts_into_the_same_bounded_table():
         assert re.match(r"stick-table type ipv6 size \d+k expire \d+m store ", sections[f"backend {table}"][0])
 
 
+def test_who_is_refused_is_not_counted():
+    sections, _files = built(CHAT)
+    lines = [line for line in sections["frontend https"] if "limits:" in line or "gpc0" in line]
+    words = ["reject", "reject", "track-sc0", "deny", "track-sc1", "deny", "sc-inc-gpc0"]
+    assert [next((word for word in words if word in line), line) for line in lines] == words
+
+
 def test_behind_the_entrance_of_flash_connections_are_counted_once():
     sections, _files = built(FLASH)
     assert rules(sections["frontend flash"], "track-sc0")

@@ -75,28 +75,28 @@ def test_who_is_slow_is_not_waited_for(edge, attack, row):
 
 
 def test_a_flood_of_sessions_is_told_to_come_later(edge, attack, row):
-    found, ratio = attack(sessions=4000)
+    found, ratio = attack(sessions=5000)
     answers = found["sessions"]["answers"]
     # A rate over ten seconds lets a little more through when the flood takes longer than those.
     assert answers["429 retry-after"] > 1000, answers
     assert set(answers) == {"200", "429 retry-after"}
     row(
-        "4,000 new Socket.IO sessions from one address",
+        "5,000 new Socket.IO sessions from one address",
         f"{answers['200']} opened, {answers['429 retry-after']} × 429 with Retry-After; {unhurt(ratio)}",
-        "`session_rate` 1000 in 10 s",
+        "`session_rate` 2000 in 10 s",
     )
     assert int(next(r["dreq"] for (p, k), r in edge.statistics().items() if (p, k) == ("https", "FRONTEND"))) > 1000
 
 
 def test_one_address_gets_its_share_of_connections(edge, attack, row):
-    found, ratio = attack(idle_connections=5000)
+    found, ratio = attack(idle_connections=6000)
     idle = found["idle_connections"]
-    assert idle["held"] <= 2000, idle
-    assert idle["refused"] >= 3000, idle
+    assert idle["held"] < 4010, idle  # threads that look at the same moment may let in one more each
+    assert idle["refused"] > 1000, idle
     ended = f"after {idle['ended']:.0f} s" if idle["ended"] else "by `timeout client`, 60 s"
     row(
-        "5,000 idle connections from one address",
+        "6,000 idle connections from one address",
         f"{idle['held']} held, closed {ended}; {idle['refused']} refused; {unhurt(ratio)}",
-        "`connections` 2000, `connection_rate` 2000 in 10 s",
+        "`connections` 4000, `connection_rate` 4000 in 10 s",
     )
-    assert int(next(r["dcon"] for (p, k), r in edge.statistics().items() if (p, k) == ("https", "FRONTEND"))) >= 3000
+    assert int(next(r["dcon"] for (p, k), r in edge.statistics().items() if (p, k) == ("https", "FRONTEND"))) > 900

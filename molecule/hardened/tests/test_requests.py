@@ -124,6 +124,9 @@ def test_edge_and_node_agree_where_a_request_ends(edge, row, say, recorded, way)
         "bare LF between headers": [("POST /", SMUGGLED)],
         "bare LF in a chunk": [("POST /", "ab"), ("GET /smuggled", "")] if edge.version < (3, 0) else [],
         "folded header": plain,
+        # Refused by a rule and not by the parser, a request is answered, and what follows is the next one.
+        "NUL in a header": plain[1:] if edge.version < (3, 0) else [],
+        "other control characters in a header": plain[1:],
     }.get(way, [])
     head = "|".join(("POST / HTTP/1.1", "Host: recorder.test", headers, "", "")).replace("|", "\r\n")
     before = served(edge)
@@ -131,7 +134,8 @@ def test_edge_and_node_agree_where_a_request_ends(edge, row, say, recorded, way)
     passed_on, seen = served(edge) - before, recorded()
     assert (seen, passed_on) == (taken, len(taken))
     answers = [code.decode() for code in re.findall(rb"HTTP/1\.1 (\d\d\d) ", answer)]
-    assert answers == (["200"] * len(taken) or ["400"])
+    refused = [] if taken and taken[0][0] == "POST /" else ["400"]
+    assert answers == refused + ["200"] * len(taken)
     next_one(say, recorded)
     result = f"{len(taken)} passed on, {len(seen)} parsed by the node" if taken else "the node saw nothing"
     row(

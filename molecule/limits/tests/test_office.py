@@ -1,0 +1,55 @@
+"""A thousand people behind one address, under the limits that everybody has."""
+
+from __future__ import annotations
+
+import pytest
+
+testinfra_hosts = ["ansible://limits-edge"]
+
+# What each of them uses: the client's own way is polling first.
+PEOPLE = {"websocket": 400, "polling": 300, "polling,websocket": 300}
+
+
+@pytest.fixture
+def office(edge, hold, denied):
+    """All have come, as browsers do, and nobody was refused."""
+    for table in ("connections", "requests"):
+        edge.ask(f"clear table limits:{table}")
+    people = [hold(number, transport, "--keep-alive", "--retry", "2") for transport, number in PEOPLE.items()]
+    assert refused(denied) == 0
+    return people
+
+
+def refused(denied):
+    return denied("connections") + denied("requests")
+
+
+def back(people, times):
+    """Whether each has come back that often since it first came."""
+    return all(len(some.of("reconnect")) >= times * number for some, number in zip(people, PEOPLE.values()))
+
+
+def all_answered(people):
+    return [some.ping()["answered"] for some in people] == list(PEOPLE.values())
+
+
+def test_all_come_back_at_once(edge, office, denied, wait_until):
+    # What they have done so far counts for ten seconds.
+    wait_until("the address is quiet", lambda: "conn_rate(10000)=0" in edge.ask("show table limits:connections"), 60)
+    servers = [key for key in edge.statistics() if key[0] in ("chat_polling", "chat_websocket") and "app" in key[1]]
+    for proxy, server in servers:
+        edge.ask(f"shutdown sessions server {proxy}/{server}")
+    wait_until("a thousand are back", lambda: back(office, 1), 120)
+    assert refused(denied) == 0
+    assert all_answered(office)
+
+
+def test_all_come_back_after_an_outage(edge, office, nodes, denied, wait_until):
+    """Who is refused tries again, and so do all others: that must not keep the door shut."""
+    for node in nodes.values():
+        node.check_output("systemctl stop chat")
+    wait_until("they have tried too often", lambda: refused(denied) > 1000, 120)
+    for node in nodes.values():
+        node.check_output("systemctl start chat")
+    wait_until("a thousand are back", lambda: back(office, 1), 120)
+    assert all_answered(office)
