@@ -13,11 +13,17 @@ from typing import Any, NamedTuple
 from . import guard, limits, observe, peers, socketio, tls
 from .model import Configuration, ConfigurationError, Directive, Section, meant
 from .sections import endpoint
-from .syntax import quote, split
+from .syntax import one_line, quote, split
 
 # A name must be one word for HAProxy, and free of the characters that mean something in an ACL or a path.
-_NAME = re.compile(r"^[A-Za-z0-9_.-]+$")
-_HOST = re.compile(r"^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
+_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
+
+# An entry of haproxy_certificates is the name of a file (the same as in the room of certificates).
+_CERTIFICATE = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
+
+# The first word of an address where something listens, such as `:443`, `quic4@:443`, `[::1]:8404`, `:8000-8010`.
+_ADDRESS = re.compile(r"[A-Za-z0-9_.@:*\[\]-]*:([0-9]{1,5}(-[0-9]{1,5})?)\Z")
 
 _SERVICE_KEYS = ("name", "hosts", "certificate", "client_ca", "origins", "servers", "health", "socketio")
 _SOCKETIO_KEYS = ("path", "transports", "affinity", "servers", "flash")
@@ -195,6 +201,15 @@ def together(services: list[Service]) -> None:
 
 def base(edge: Edge) -> Configuration:
     """The settings under every edge; each yields to the same setting of a contributor."""
+    problems = [
+        f"{name}: {value!r} is no path"
+        for name in ("runtime_socket", "master_socket", "certificates", "ticket_keys")
+        if not one_line(value := getattr(edge, name))
+    ]
+    if edge.statistics:
+        problems += _listens(edge.statistics, "haproxy_statistics")
+    if problems:
+        raise ConfigurationError(problems)
     limits.validate(edge.limits)
     guard.validate(edge.proxies)
     profile = tls.profile(edge.tls, edge.library)
@@ -303,6 +318,13 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
         for number, address in enumerate(edge.quic)
         if not address.startswith(("quic4@", "quic6@"))
     ]
+    for what in ("http", "https", "quic", "policy"):
+        addresses: tuple[str, ...] = getattr(edge, what)
+        problems += [
+            problem
+            for number, address in enumerate(addresses)
+            for problem in _listens(address, f"haproxy_listen.{what}[{number}]")
+        ]
     if problems:
         raise ConfigurationError(problems)
     flash = [service for service in services if "flashsocket" in service.transports]
@@ -367,8 +389,20 @@ def _connections(edge: Edge) -> int:
     return edge.maxconn or max(1, min(_MOST_CONNECTIONS, (edge.descriptors - _SPARE_DESCRIPTORS) // 2))
 
 
+def _listens(address: str, origin: str) -> list[str]:
+    """What is wrong with an address to listen at, which may have options of HAProxy's behind it."""
+    try:
+        words = split(address)
+    except ConfigurationError as error:
+        return [f"{origin}: {error}"]
+    if not words or not (_ADDRESS.match(words[0]) or words[0].startswith(("/", "unix@", "abns@", "fd@"))):
+        return [f"{origin}: an address with a port is expected, such as :443 or 192.0.2.1:443, not {address!r}"]
+    return []
+
+
 def _port(address: str) -> str:
-    return address.split()[0].rpartition(":")[2]
+    found = _ADDRESS.match(address.split()[0])
+    return found[1] if found else ""
 
 
 def _behind(edge: Edge, what: str) -> str:
@@ -506,7 +540,7 @@ def _certificate_list(services: list[Service], edge: Edge) -> str:
 def _http(edge: Edge, flash: bool) -> Section:
     # The port of the Host header is HTTP's: it must not come along. Ours does, where it is not the usual one.
     port = _port(edge.https[0])
-    port = "" if port == "443" else f":{port}"
+    port = "" if port in ("443", "") else f":{port}"
     return _section(
         "frontend",
         "http",
@@ -643,10 +677,10 @@ def _service(item: Any, groups: dict[str, list[dict[str, Any]]], origin: str, pr
             problems.append(f"{origin}.hosts[{number}]: {host!r} is no host name (`chat.example.com`, `*.example.com`)")
     certificates = item.get("certificate", name)
     certificates = certificates if isinstance(certificates, list) else [certificates]
-    if not certificates or not all(isinstance(one, str) and one and "/" not in one for one in certificates):
+    if not certificates or not all(isinstance(one, str) and _CERTIFICATE.match(one) for one in certificates):
         problems.append(f"{origin}.certificate: the name of an entry of haproxy_certificates is expected, or a list")
     client_ca = item.get("client_ca") or ""
-    if not isinstance(client_ca, str) or not re.match(r"^[A-Za-z0-9_.@+-]*$", client_ca):
+    if not isinstance(client_ca, str) or (client_ca and not _CERTIFICATE.match(client_ca)):
         problems.append(f"{origin}.client_ca: the name of an authority in haproxy_certificates is expected")
     elif client_ca and not item.get("hosts"):
         problems.append(f"{origin}.client_ca: name the hosts of the service too: TLS asks clients by host")
@@ -663,7 +697,7 @@ def _service(item: Any, groups: dict[str, list[dict[str, Any]]], origin: str, pr
     settings = _stated(own) if isinstance(own, dict) else {}
     _unknown(settings, _SOCKETIO_KEYS, place, problems)
     path = settings.get("path", socketio.PATH)
-    if not isinstance(path, str) or not re.match(r"^/([A-Za-z0-9_.~-]+/)+$", path):
+    if not isinstance(path, str) or not re.match(r"/([A-Za-z0-9_.~-]+/)+\Z", path):
         problems.append(f"{place}.path: a path that begins and ends with '/' is expected, such as {socketio.PATH}")
         path = socketio.PATH
     transports = settings.get("transports", ["polling", "websocket"]) if has_socketio else []
@@ -722,7 +756,7 @@ def _flash_settings(
     if data.get("policy_servers") is not None:
         servers = _servers(data["policy_servers"], groups, f"{origin}.policy_servers", problems)
     certificate = data.get("legacy_tls") or ""
-    if not isinstance(certificate, str) or "/" in certificate:
+    if not isinstance(certificate, str) or (certificate and not _CERTIFICATE.match(certificate)):
         problems.append(
             f"{origin}.legacy_tls: the name of an entry of haproxy_certificates (with an RSA key) is expected"
         )
@@ -784,7 +818,7 @@ def _server(item: Any, origin: str, problems: list[str]) -> Server | None:
         return None
     name = str(item.get("name") or re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{address}_{port}"))
     if not _NAME.match(name):
-        problems.append(f"{origin}.name: '{name}' cannot name a server: use letters, digits, '_', '-' and '.'")
+        problems.append(f"{origin}.name: {name!r} cannot name a server: use letters, digits, '_', '-' and '.'")
         return None
     options: list[str] = []
     for key, value in item.items():
@@ -796,10 +830,9 @@ def _server(item: Any, origin: str, problems: list[str]) -> Server | None:
         try:
             words = split(str(key)) if value is not False else split(f"no-{key}")
             options += words if isinstance(value, bool) else [*words, *split(str(value))]
-            split(address)
         except ConfigurationError as error:
             problems.append(f"{origin}.{key}: {error}")
-    if len(address.split()) != 1 or quote(address) != address:
+    if len(address.split()) != 1 or not one_line(address) or quote(address) != address:
         problems.append(f"{origin}.address: {address!r} is no address")
         return None
     return Server(name, endpoint(address, port), tuple(options), origin)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .model import ConfigurationError, meant
-from .syntax import quote
+from .syntax import one_line, quote
 
 
 class Profile(NamedTuple):
@@ -91,7 +91,7 @@ def profile(settings: Settings, library: tuple[str, tuple[int, ...]], origin: st
                 f"{origin}.{name}: the profile {settings.profile} is Mozilla's as a whole; for lists of your own write "
                 "profile: custom"
             )
-        elif value and (len(value.split()) > 1 or quote(value) != value):
+        elif value and (len(value.split()) != 1 or not one_line(value) or quote(value) != value):
             problems.append(f"{origin}.{name}: one word is expected, its parts joined by colons, not {value!r}")
     if not settings.hsts.isprintable() or any(character in settings.hsts for character in '"\\%$'):
         problems.append(f"{origin}.hsts: the value of a header such as 'max-age=63072000' is expected")

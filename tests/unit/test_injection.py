@@ -1,0 +1,180 @@
+"""No value of a variable makes a line that its owner did not mean: it is refused by its place, or stays where it belongs.
+
+Each text of a complete example is replaced, one at a time, by what would be another directive, section or script if
+somebody pasted it into a file.
+"""
+
+import copy
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, store, syntax
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.modules import haproxy_config
+
+SERVER = {"name": "s1", "address": "10.0.0.1", "port": "3000", "on-error": "mark-down", "sni": "str(chat)"}
+
+# Every variable that reaches the configuration (meta/argument_specs.yml), under the names of the module's options.
+EVERYTHING = {
+    "services": [
+        {
+            "name": "chat",
+            "hosts": ["chat.example.com", "*.example.org"],
+            "certificate": ["chat", "chat-rsa"],
+            "client_ca": "staff-ca",
+            "origins": ["https://chat.example.com", "https://*.example.org"],
+            "servers": {"group": "chat_nodes", "port": "3000", "on-error": "mark-down"},
+            "health": "/healthz?a=b",
+            "socketio": {
+                "path": "/socket.io/",
+                "transports": ["polling", "websocket", "flashsocket"],
+                "affinity": "session",
+                "servers": [{**SERVER}, "10.0.0.2:3000"],
+                "flash": {"policy_servers": ["10.0.0.3:843"], "legacy_tls": "flash"},
+            },
+        },
+        # The edge answers the Flash player itself, with a script that names ports.
+        {"name": "news", "hosts": ["news.example.com"], "servers": [{**SERVER}], "socketio": {"affinity": "cookie"}},
+    ],
+    "groups": {"chat_nodes": [{"name": "app1", "address": "10.0.0.1"}, {"name": "app2", "address": "app2.internal"}]},
+    "sections": {
+        "global": {"maxconn": "20000", "setenv": "PLACE here"},
+        "defaults": {"timeout": {"client": "90s"}, "option": ["http-ignore-probes", "socket-stats"]},
+        "frontend": {"https": {"http-request": "deny if { path_beg /internal/ }"}},
+        "backend": {
+            "reports": [
+                "# two of them",
+                "balance leastconn",
+                {"server": [{"name": "r1", "address": "10.0.0.31", "port": "8080", "check": True, "weight": "10"}]},
+            ]
+        },
+    },
+    "listen": {"http": [":80"], "https": [":443"], "quic": ["quic4@:443"], "policy": [":843"]},
+    "statistics": "127.0.0.1:8404",
+    "tls": {
+        "profile": "custom",
+        "min_version": "TLSv1.2",
+        "ciphers": "ECDHE+AESGCM",
+        "ciphersuites": "TLS_AES_128_GCM_SHA256",
+        "curves": "X25519:P-256",
+        "hsts": "max-age=63072000; includeSubDomains",
+    },
+    "acme_thumbprint": "A" * 43,
+    "limits": {"allow": ["192.0.2.0/24", "2001:db8::1"]},
+    "trusted_proxies": {"addresses": ["10.0.0.0/8"]},
+    "ticket_keys": "/etc/haproxy/ticket-keys",
+    "certificates": "/etc/haproxy/certificates",
+    "master_socket": "/run/haproxy/master.sock",
+    "runtime_socket": "/run/haproxy/admin.sock",
+}
+
+# What HAProxy, OpenSSL's lists, a list of certificates or Lua would take for something else than a value.
+HOSTILE = [
+    "\n",
+    "\r",
+    "\0",
+    "\x0b",
+    "\x7f",
+    "\nuser root",
+    "\n    stats socket /tmp/open mode 666 level admin",
+    "\n\nlisten open\n    bind :1",
+    "\r\nX-Injected: 1",
+    " #",
+    "#",
+    "\\",
+    "\\n",
+    '"',
+    "'",
+    '" mode 666 "',
+    "' mode 666 '",
+    "${HOME}",
+    '"${HOME}"',
+    "%[env(HOME)]",
+    "%[",
+    "]]",
+    "' .. os.execute('id') .. '",
+    '"/><x a="',
+    " mode 666",
+    " user root",
+    " if TRUE",
+    " { always_true }",
+    "} || { always_true",
+    "; deny",
+    "|deny",
+    "\u2028user root",
+    "\u0085user root",
+    "\ud800",
+    "../../tmp/x",
+]
+
+
+def leaves(value, place=()):
+    """The place of each text, its keys and indexes."""
+    if isinstance(value, str):
+        yield place
+    elif isinstance(value, (dict, list)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(item, (*place, key))
+
+
+def replaced(place, change):
+    """The example with another text at this place."""
+    example = copy.deepcopy(EVERYTHING)
+    part = example
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = change(part[place[-1]])
+    return example
+
+
+def assembled(example):
+    """The text of the configuration, and of the files beside it."""
+    settings = {key: value for key, value in example.items() if key not in ("services", "groups", "sections")}
+    settings = {**store.SETTINGS, **settings, "version": "3.0", "binary": ""}
+    part = store.Fragment(store.OWNER, example["services"], example["sections"], example["groups"])
+    configuration = fragments.assemble(haproxy_config.edge(settings, "/etc/haproxy/haproxy.cfg"), [part])
+    return syntax.render(configuration), dict(configuration.files)
+
+
+def shape(text):
+    """Each directive's keyword under its section's kind."""
+    return [(section.kind, [line.keyword for line in section.directives]) for section in syntax.parse(text).sections]
+
+
+def spelled(place):
+    """How a message names the place: by the role's variable, or by the module's option that has none."""
+    first, *rest = place
+    if first == "groups":  # a service names them
+        return "haproxy_services[0].servers"
+    own = first.endswith(("_socket", "_keys")) or first == "certificates"
+    name = first if own else "haproxy_acme" if first == "acme_thumbprint" else f"haproxy_{first}"
+    return name + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in rest)
+
+
+HONEST, FILES = assembled(EVERYTHING)
+LINES = {path: code.count("\n") for path, code in FILES.items()}
+PLACES = list(leaves(EVERYTHING))
+
+
+def test_the_example_is_complete():
+    assert {*EVERYTHING} - {"services", "groups", "sections"} < {*store.SETTINGS}
+    for said in ("https:unknown", "frontend flash:legacy", "quic4@:443", "acme-challenge", "expect-proxy", "ssl_c_used"):
+        assert said in HONEST
+    assert set(FILES) == {"/etc/haproxy/edge.lua", "/etc/haproxy/metrics.lua", "/etc/haproxy/certificates.list"}
+
+
+@pytest.mark.parametrize("place", PLACES, ids=spelled)
+def test_a_value_stays_in_its_place(place):
+    for hostile in HOSTILE:
+        changes = [lambda value, more=hostile: value + more, lambda _value, whole=hostile: whole]
+        # An item of a section may be any line; what follows it may not become another one.
+        for change in changes[: 1 if place[0] == "sections" else 2]:
+            example = replaced(place, change)
+            try:
+                text, files = assembled(example)
+            except ConfigurationError as error:
+                # A service or a list may be told as a whole.
+                told = {spelled(place), spelled(place[:-1] if place[1:] else place)}
+                assert any(where in problem for problem in error.problems for where in told), error.problems
+                continue
+            assert shape(text) == shape(HONEST), hostile
+            assert {path: code.count("\n") for path, code in files.items()} == LINES, hostile
