@@ -6,8 +6,8 @@ cost a TLS handshake. Both are counted: `haproxy_frontend_denied_connections_tot
 `haproxy_frontend_requests_denied_total` in the metrics, each client in the tables (`show table limits:connections`).
 
 Rates count what was let in, so the rules that refuse stand before those that count: clients that try again as long as
-they are refused, as Socket.IO's do after an outage, would otherwise keep their address above its limit for ever. Threads
-that look at the same moment may let in one more each.
+they are refused, as Socket.IO's do after an outage, would otherwise keep their address above its limit for ever.
+Threads that look at the same moment may let in one more each.
 """
 
 from __future__ import annotations

@@ -7,7 +7,13 @@ somebody pasted it into a file.
 import copy
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, store, syntax
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import (
+    certificates,
+    fragments,
+    services,
+    store,
+    syntax,
+)
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
 from ansible_collections.realtime.edge.plugins.modules import haproxy_config
 
@@ -116,13 +122,17 @@ def leaves(value, place=()):
             yield from leaves(item, (*place, key))
 
 
-def replaced(place, change):
+def at(example, place):
+    """What stands there."""
+    for key in place:
+        example = example[key]
+    return example
+
+
+def replaced(place, text):
     """The example with another text at this place."""
     example = copy.deepcopy(EVERYTHING)
-    part = example
-    for key in place[:-1]:
-        part = part[key]
-    part[place[-1]] = change(part[place[-1]])
+    at(example, place[:-1])[place[-1]] = text
     return example
 
 
@@ -162,19 +172,33 @@ def test_the_example_is_complete():
     assert set(FILES) == {"/etc/haproxy/edge.lua", "/etc/haproxy/metrics.lua", "/etc/haproxy/certificates.list"}
 
 
+def outcome(example):
+    """What comes of it: the assembled text and files, or the problems."""
+    try:
+        return assembled(example), []
+    except ConfigurationError as error:
+        return None, error.problems
+
+
 @pytest.mark.parametrize("place", PLACES, ids=spelled)
 def test_a_value_stays_in_its_place(place):
+    # A service or a list may be told as a whole.
+    told = {spelled(place), spelled(place[:-1] if place[1:] else place)}
     for hostile in HOSTILE:
-        changes = [lambda value, more=hostile: value + more, lambda _value, whole=hostile: whole]
+        texts = [at(EVERYTHING, place) + hostile, hostile]
         # An item of a section may be any line; what follows it may not become another one.
-        for change in changes[: 1 if place[0] == "sections" else 2]:
-            example = replaced(place, change)
-            try:
-                text, files = assembled(example)
-            except ConfigurationError as error:
-                # A service or a list may be told as a whole.
-                told = {spelled(place), spelled(place[:-1] if place[1:] else place)}
-                assert any(where in problem for problem in error.problems for where in told), error.problems
-                continue
-            assert shape(text) == shape(HONEST), hostile
-            assert {path: code.count("\n") for path, code in files.items()} == LINES, hostile
+        for text in texts[: 1 if place[0] == "sections" else 2]:
+            made, problems = outcome(replaced(place, text))
+            if made is None:
+                assert any(where in problem for problem in problems for where in told), problems
+            else:
+                assert shape(made[0]) == shape(HONEST), text
+                assert {path: code.count("\n") for path, code in made[1].items()} == LINES, text
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_certificate_is_a_file_in_its_folder(hostile):
+    assert services._CERTIFICATE.pattern == certificates.NAME.pattern
+    for name in (hostile, f"chat{hostile}"):
+        with pytest.raises(certificates.CertificateError, match=r"^haproxy_certificates\[0\].name: "):
+            certificates.wanted([{"name": name}], [])

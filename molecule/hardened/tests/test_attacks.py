@@ -6,6 +6,7 @@ import json
 import os
 import statistics
 import subprocess
+import time
 
 import pytest
 
@@ -18,20 +19,28 @@ HONEST = 200
 PATIENCE = 5
 
 
+# What of one processor the attacker has: the machine under attack is not the one that attacks.
+ATTACKER = "0.25"
+
+
 @pytest.fixture
 def attack(edge, hold):
     """Start attacks side by side; the result of each, and how much the honest clients' p99 grew meanwhile."""
     honest = hold(HONEST, "websocket")
+    subprocess.run(["docker", "update", "--cpus", ATTACKER, "hardened-stranger"], capture_output=True, check=True)
 
     def p99(while_true):
+        """The median of many rounds: in each, all are asked at once."""
         times = []
-        while len(times) < 5 or while_true():
+        while len(times) < 20 or while_true():
             answer = honest.ping()
             assert (answer["answered"], answer["failed"]) == (HONEST, 0)
             times.append(answer["p99_ms"])
+            time.sleep(0.1)
         return statistics.median(times)
 
     def start(**attacks):
+        p99(lambda: False)  # the first rounds warm everything up
         before = p99(lambda: False)
         running = {
             name: subprocess.Popen(
@@ -43,18 +52,16 @@ def attack(edge, hold):
         }
         ratio = p99(lambda: any(process.poll() is None for process in running.values())) / before
         assert honest.of("disconnect", "reconnect") == []
-        return {name: json.loads(process.communicate()[0]) for name, process in running.items()}, ratio
+        return {name: json.loads(process.communicate()[0]) for name, process in running.items()}, {
+            "honest": HONEST,
+            "p99": round(ratio, 2),
+        }
 
     return start
 
 
-def unhurt(ratio):
-    """What the table says of the honest clients."""
-    return f"of {HONEST} honest sockets none was lost; p99 × {ratio:.1f}"
-
-
 def test_who_is_slow_is_not_waited_for(edge, attack, row):
-    found, ratio = attack(slow_headers=300, slow_bodies=300, slow_handshakes=300)
+    found, honest = attack(slow_headers=300, slow_bodies=300, slow_handshakes=300)
     for what in ("slow_headers", "slow_bodies"):
         # On a busy machine a connection may miss the time for its own handshake.
         assert found[what]["held"] > 200, found
@@ -62,7 +69,7 @@ def test_who_is_slow_is_not_waited_for(edge, attack, row):
         assert PATIENCE - 1 < found[what]["ended"] < 4 * PATIENCE, found
         seconds = found[what]["ended"]
         row(
-            what.replace("_", " ").capitalize(), f"408 after {seconds:.0f} s; {unhurt(ratio)}", "`request_time`, here 5"
+            what.replace("_", " ").capitalize(), f"408 after {seconds:.0f} s", "`request_time`, here 5", **honest
         )
     handshakes = found["slow_handshakes"]
     if edge.version >= (3, 0):
@@ -71,32 +78,34 @@ def test_who_is_slow_is_not_waited_for(edge, attack, row):
     else:
         # Before `timeout client-hs` there is only that of clients, 60 s; what one address may hold is limited.
         outcome = "held for 60 s"
-    row("Slow TLS handshakes", f"{outcome}; {unhurt(ratio)}", "`request_time` from 3.0 on, before `timeout client`")
+    row("Slow TLS handshakes", outcome, "`request_time` from 3.0 on, before `timeout client`", **honest)
 
 
 def test_a_flood_of_sessions_is_told_to_come_later(edge, attack, row):
-    found, ratio = attack(sessions=5000)
+    found, honest = attack(sessions=5000)
     answers = found["sessions"]["answers"]
     # A rate over ten seconds lets a little more through when the flood takes longer than those.
     assert answers["429 retry-after"] > 1000, answers
     assert set(answers) == {"200", "429 retry-after"}
     row(
         "5,000 new Socket.IO sessions from one address",
-        f"{answers['200']} opened, {answers['429 retry-after']} × 429 with Retry-After; {unhurt(ratio)}",
+        f"{answers['200']:,} opened, the others 429 with Retry-After",
         "`session_rate` 2000 in 10 s",
+        **honest,
     )
     assert int(next(r["dreq"] for (p, k), r in edge.statistics().items() if (p, k) == ("https", "FRONTEND"))) > 1000
 
 
 def test_one_address_gets_its_share_of_connections(edge, attack, row):
-    found, ratio = attack(idle_connections=6000)
+    found, honest = attack(idle_connections=6000)
     idle = found["idle_connections"]
     assert idle["held"] < 4010, idle  # threads that look at the same moment may let in one more each
     assert idle["refused"] > 1000, idle
     ended = f"after {idle['ended']:.0f} s" if idle["ended"] else "by `timeout client`, 60 s"
     row(
         "6,000 idle connections from one address",
-        f"{idle['held']} held, closed {ended}; {idle['refused']} refused; {unhurt(ratio)}",
+        f"{idle['held']:,} held, closed {ended}, the others refused",
         "`connections` 4000, `connection_rate` 4000 in 10 s",
+        **honest,
     )
     assert int(next(r["dcon"] for (p, k), r in edge.statistics().items() if (p, k) == ("https", "FRONTEND"))) > 900

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
 
 import pytest
 from conftest import KEYS
@@ -25,33 +24,6 @@ def certificate(edge):
     yield run
     # Back to what the inventory says.
     run({"name": "chat", "pem": (KEYS / "chat.pem").read_text()})
-
-
-@pytest.fixture(scope="module")
-def renewed(tmp_path_factory):
-    """A certificate and its key, by the same authority, for a name."""
-
-    def issue(name, bits="ec -pkeyopt ec_paramgen_curve:prime256v1"):
-        folder = tmp_path_factory.mktemp("renewed")
-        key = f"-newkey {bits} -keyout {folder}/key -nodes".split()
-        ask = [
-            "openssl",
-            "req",
-            "-x509",
-            "-CA",
-            f"{KEYS}/ecdsa-ca.crt",
-            "-CAkey",
-            f"{KEYS}/ecdsa-ca.key",
-            "-days",
-            "40",
-        ]
-        ask += ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-out", f"{folder}/crt", *key]
-        done = subprocess.run(ask, capture_output=True, text=True, check=False)
-        if done.returncode:  # before OpenSSL 3
-            pytest.fail(done.stderr)
-        return (folder / "crt").read_text(), (folder / "key").read_text()
-
-    return issue
 
 
 def served(edge, tls, name="chat.test"):

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 from conftest import PROXY, logged, myself, statuses, whoami
+from http3 import answers
 
 testinfra_hosts = ["ansible://limits-edge-header"]
 pytestmark = pytest.mark.usefixtures("forgotten")
@@ -31,3 +32,13 @@ def test_limits_count_the_client_and_not_the_proxy(crowd):
     assert (429, "10") in statuses(socket.create_connection((PROXY, 80), 10), "/healthz", 130, **{"X-As": "192.0.2.1"})
     modest = statuses(socket.create_connection((PROXY, 80), 10), "/healthz", 50, **{"X-As": "192.0.2.2"})
     assert modest == [(200, None)] * 50
+
+
+def test_limits_hold_for_http3_too(edge, denied):
+    before = denied("requests")
+    found = answers(edge.address, "chat", "/healthz", times=130)
+    assert found[:100] == ["200"] * 100
+    assert found.count("429") > 15, found
+    assert denied("requests") - before == found.count("429")
+    # Over TCP it is the same client.
+    assert statuses(edge.connect(), "/healthz", 1) == [(429, "10")]
