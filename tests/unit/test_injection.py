@@ -41,7 +41,10 @@ EVERYTHING = {
         # The edge answers the Flash player itself, with a script that names ports.
         {"name": "news", "hosts": ["news.example.com"], "servers": [{**SERVER}], "socketio": {"affinity": "cookie"}},
     ],
-    "groups": {"chat_nodes": [{"name": "app1", "address": "10.0.0.1"}, {"name": "app2", "address": "app2.internal"}]},
+    "groups": {
+        "chat_nodes": [{"name": "app1", "address": "10.0.0.1"}, {"name": "app2", "address": "app2.internal"}],
+        "edges": [{"name": "edge1", "address": "10.0.0.8"}, {"name": "edge2", "address": "10.0.0.9"}],
+    },
     "sections": {
         "global": {"maxconn": "20000", "setenv": "PLACE here"},
         "defaults": {"timeout": {"client": "90s"}, "option": ["http-ignore-probes", "socket-stats"]},
@@ -67,6 +70,7 @@ EVERYTHING = {
     "acme_thumbprint": "A" * 43,
     "limits": {"allow": ["192.0.2.0/24", "2001:db8::1"]},
     "trusted_proxies": {"addresses": ["10.0.0.0/8"]},
+    "peers": {"name": "edge1", "group": "edges", "certificate": "peers"},
     "ticket_keys": "/etc/haproxy/ticket-keys",
     "certificates": "/etc/haproxy/certificates",
     "master_socket": "/run/haproxy/master.sock",
@@ -141,7 +145,7 @@ def assembled(example):
     settings = {key: value for key, value in example.items() if key not in ("services", "groups", "sections")}
     settings = {**store.SETTINGS, **settings, "version": "3.0", "binary": ""}
     part = store.Fragment(store.OWNER, example["services"], example["sections"], example["groups"])
-    configuration = fragments.assemble(haproxy_config.edge(settings, "/etc/haproxy/haproxy.cfg"), [part])
+    configuration = fragments.assemble(haproxy_config.edge(settings, "/etc/haproxy/haproxy.cfg", example["groups"]), [part])
     return syntax.render(configuration), dict(configuration.files)
 
 
@@ -153,8 +157,8 @@ def shape(text):
 def spelled(place):
     """How a message names the place: by the role's variable, or by the module's option that has none."""
     first, *rest = place
-    if first == "groups":  # a service names them
-        return "haproxy_services[0].servers"
+    if first == "groups":  # where it is named
+        return {"chat_nodes": "haproxy_services[0].servers", "edges": "haproxy_peers"}[rest[0]]
     own = first.endswith(("_socket", "_keys")) or first == "certificates"
     name = first if own else "haproxy_acme" if first == "acme_thumbprint" else f"haproxy_{first}"
     return name + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in rest)
@@ -180,10 +184,10 @@ def outcome(example):
         return None, error.problems
 
 
-@pytest.mark.parametrize("place", PLACES, ids=spelled)
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
 def test_a_value_stays_in_its_place(place):
     # A service or a list may be told as a whole.
-    told = {spelled(place), spelled(place[:-1] if place[1:] else place)}
+    told = {spelled(place), spelled(place[:-1] if place[1:] and place[0] != "groups" else place)}
     for hostile in HOSTILE:
         texts = [at(EVERYTHING, place) + hostile, hostile]
         # An item of a section may be any line; what follows it may not become another one.

