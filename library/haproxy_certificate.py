@@ -16,6 +16,7 @@ description:
   - Where a certificate is asked for and there is none yet, a self-signed stand-in makes a first run work.
   - Files that are not asked for are left alone.
   - A HAProxy that runs serves what changed at once, without a reload and without a connection lost.
+  - What HAProxy's own ACME client has renewed in the running process is brought to its file before a reload loses it.
 options:
   certificates:
     description: The certificates, each with its key.
@@ -82,6 +83,11 @@ options:
     description: The group that may read the files besides root, which owns them.
     type: str
     default: haproxy
+  acme_account_key:
+    description:
+      - The private key (P-256, PEM text) of the account with which HAProxy's own ACME client orders. It is kept in
+        C(acme-account.key) beside O(directory), for root and O(group).
+    type: str
   ticket_keys:
     description:
       - The file of the keys with which session tickets are encrypted (C(tls-ticket-keys)), made where it is missing.
@@ -171,6 +177,12 @@ swapped:
   type: list
   elements: str
   sample: [/etc/haproxy/certificates/chat.example.com.pem]
+kept:
+  description: Paths of the certificates that HAProxy's own ACME client had renewed, and that the disk has now.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 ticket_keys:
   description: V(made) or V(rotated) where the keys of session tickets changed, otherwise empty.
   returned: success
@@ -184,9 +196,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import hotswap, secrecy, services, tickets
+from ..module_utils.haproxy import acme, hotswap, renewal, secrecy, services, tickets
 from ..module_utils.haproxy.certificates import FIELDS, CertificateError, group_id, install, is_path
 from ..module_utils.haproxy.model import ConfigurationError
+from ..module_utils.haproxy.runtime import RuntimeFailure
 
 
 class Module(AnsibleModule):
@@ -220,6 +233,7 @@ def main() -> None:
             "self_signed": {"type": "bool", "default": True},
             "directory": {"type": "path", "default": "/etc/haproxy/certificates"},
             "group": {"type": "str", "default": "haproxy"},
+            "acme_account_key": {"type": "str", "no_log": True},
             "ticket_keys": {"type": "path", "no_log": False},
             "ticket_rotation": {"type": "int", "default": 86400},
             "master_socket": {"type": "path", "default": "/run/haproxy/master.sock"},
@@ -233,6 +247,7 @@ def main() -> None:
     try:
         if parameters["groups"] is not None:
             services.together(services.read(parameters["services"], parameters["groups"]))
+        kept = renewed(module)
         result = install(
             certificates=parameters["certificates"],
             services=parameters["services"],
@@ -241,6 +256,8 @@ def main() -> None:
             self_signed=parameters["self_signed"],
             check_mode=module.check_mode,
         )
+        result["kept"] = sorted(kept)
+        result["changed"] = account(module) or result["changed"] or bool(kept)
         swap(module, result)
         result["ticket_keys"] = ticket_keys(module, result)
     except (CertificateError, ConfigurationError) as error:
@@ -251,10 +268,41 @@ def main() -> None:
     module.exit_json(**result)
 
 
+def renewed(module: AnsibleModule) -> list[str]:
+    """Keep what HAProxy's own ACME client has renewed; what the caller gives is the caller's to renew."""
+    folder, group = module.params["directory"], group_id(module.params["group"], module.check_mode)
+    given = [
+        f"{folder}/{entry['name']}.pem"
+        for entry in module.params["certificates"]
+        if entry["state"] == "absent" or any(entry[part] for part in FIELDS)
+    ]
+    try:
+        return list(renewal.keep(module.params["master_socket"], group, given, module.check_mode))
+    except RuntimeFailure as failure:
+        raise CertificateError(f"what HAProxy's ACME client has obtained cannot be kept: {failure}") from None
+    except OSError as error:
+        raise CertificateError(f"{error.filename2 or error.filename or folder}: {error.strerror}") from error
+
+
+def account(module: AnsibleModule) -> bool:
+    """See to the key of the ACME account, where it is given; returns whether it changed."""
+    if not (pem := module.params["acme_account_key"]):
+        return False
+    place = Path(module.params["directory"]).parent / acme.ACCOUNT_KEY
+    group = group_id(module.params["group"], module.check_mode)
+    return renewal.keep_account(place, pem, group, module.check_mode)
+
+
 def swap(module: AnsibleModule, result: dict[str, Any]) -> None:
     """Let the running HAProxy serve what is on disk, and add to `result` what that changed."""
     folder = module.params["directory"]
-    paths = [one["path"] for one in result["certificates"] if os.path.dirname(one["path"]) == folder.rstrip("/")]
+    paths = [
+        one["path"]
+        for one in result["certificates"]
+        # In check mode, what is to be kept is not on the disk yet.
+        if os.path.dirname(one["path"]) == folder.rstrip("/")
+        and not (module.check_mode and one["path"] in result["kept"])
+    ]
     done = hotswap.serve(module.params["master_socket"], paths, result.pop("removed"), folder, module.check_mode)
     for one in result["certificates"]:
         one["served"] = one["path"] in done.served

@@ -176,6 +176,45 @@ options:
       - Thumbprint of an ACME account's key (RFC 8555, section 8.1); empty for none. The edge then answers any HTTP
         challenge of this account.
     type: str
+  acme:
+    description:
+      - What HAProxy's own ACME client is to do, from HAProxy 3.2 on. It is experimental, by HAProxy's own word.
+      - Nothing comes of it as long as the key of the account, C(acme-account.key) beside O(path), is not there, which
+        M(realtime.edge.haproxy_certificate) brings. M(realtime.edge.haproxy_acme) orders and keeps the certificates.
+    type: dict
+    suboptions:
+      directory:
+        description: The authority's address.
+        type: str
+        required: true
+      contact:
+        description: Addresses for the authority's messages; HAProxy's client tells the first.
+        type: list
+        elements: str
+        default: []
+      terms_agreed:
+        description: Whether you agree to the authority's terms of service; HAProxy's client does so for you.
+        type: bool
+        default: false
+      validate_certs:
+        description: Whether the authority's own certificate is checked.
+        type: bool
+        default: true
+      orders:
+        description: The certificates to obtain.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name of the file in O(certificates), without C(.pem).
+            type: str
+            required: true
+          hosts:
+            description: Host names it is for.
+            type: list
+            elements: str
+            required: true
   limits:
     description:
       - What one client address may take (of IPv6, a /64), and what all may. Rates of an address are counted over 10
@@ -511,6 +550,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.haproxy import (
+    acme,
     apply,
     check,
     difference,
@@ -546,6 +586,9 @@ class Module(AnsibleModule):
 def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> services.Edge:
     """What all services share; `groups` are those that the owner names."""
     listen, trusted = settings["listen"], settings["trusted_proxies"].get("addresses", ())
+    account_key = os.path.join(os.path.dirname(path), acme.ACCOUNT_KEY)
+    client = acme.read(settings["acme"], account_key)
+    thumbprint = settings["acme_thumbprint"] or (acme.account(account_key) if client.directory else "")
     return services.Edge(
         http=tuple(listen["http"]),
         https=tuple(listen["https"]),
@@ -562,7 +605,8 @@ def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> service
         tls=tls.Settings(**settings["tls"]),
         library=check.library(settings["binary"]),
         ticket_keys=settings["ticket_keys"],
-        acme=settings["acme_thumbprint"],
+        acme=thumbprint,
+        client=client if thumbprint else acme.Client(),
         peers=services.among(settings["peers"], groups, settings["certificates"]),
         limits=limits.Limits(**{**settings["limits"], "allow": tuple(settings["limits"].get("allow", ()))}),
         proxies=guard.Proxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
@@ -611,6 +655,8 @@ def contribute(module: Module) -> dict[str, Any]:
         )
     for warning in outcome.warnings:
         module.warn(warning)
+    if acme.introduced(outcome.before, outcome.after):
+        module.warn(acme.EXPERIMENTAL)
     if module._diff:
         result["diff"] = difference.compare(outcome.before, outcome.after, path, apply.MARKER)
     return {
@@ -635,6 +681,8 @@ def rendered(module: Module) -> dict[str, Any]:
     settings = {key: default if parameters[key] is None else parameters[key] for key, default in store.SETTINGS.items()}
     if settings["version"]:
         settings["binary"] = ""  # one that happens to be here is not the one to write for
+    if settings["acme"]:
+        settings["acme_thumbprint"] = acme.UNKNOWN
     part = store.Fragment(
         parameters["fragment"], parameters["services"], parameters["sections"], parameters["groups"], settings
     )
@@ -689,6 +737,21 @@ def main() -> None:
             "comments": {"type": "bool"},
             "tls": {"type": "dict", "options": plain(tls.Settings())},
             "acme_thumbprint": {"type": "str"},
+            "acme": {
+                "type": "dict",
+                "options": {
+                    "directory": {"type": "str", "required": True},
+                    "contact": {"default": [], **address},
+                    "terms_agreed": {"type": "bool", "default": False},
+                    "validate_certs": {"type": "bool", "default": True},
+                    "orders": {
+                        "type": "list",
+                        "elements": "dict",
+                        "default": [],
+                        "options": {"name": {"type": "str", "required": True}, "hosts": {"required": True, **address}},
+                    },
+                },
+            },
             "limits": {
                 "type": "dict",
                 "options": {**plain(limits.Limits()), "allow": {"default": [], **address}},

@@ -182,7 +182,9 @@ live:
     certificates:
       description:
         - The certificates that are loaded, the one that ends first before the others.
-        - Each has C(path), C(names), C(subject), C(algorithm), C(not_after) and C(days_left).
+        - Each has C(path), C(names), C(subject), C(algorithm), C(not_after), C(days_left) and C(acme), which is
+          null, or where HAProxy's own ACME client sees to it, whether that is C(running) and when it renews
+          (C(renewal)).
       type: list
       elements: dict
     services:

@@ -93,9 +93,10 @@ GOALS: dict[str, tuple[str, str]] = {
         "A path that is written in disguise could pass a rule here and mean something else to the application.",
     ),
     "acme": (
-        "Challenges of ACME",
+        "Certificates by ACME",
         "An authority that is to issue a certificate asks for a token by plain HTTP. The answer is that token and the "
-        "thumbprint of the account, so it needs no file and no other program.",
+        "thumbprint of the account, so it needs no file and no other program. Where HAProxy's own client obtains the "
+        "certificates, which is experimental, the authority, the account's key and what it sees to are named here too.",
     ),
     "limits": (
         "Limits",

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from . import check, files, runtime
+from . import check, files, renewal, runtime
 from . import plan as planning
 from .fragments import addresses, says_the_same
 from .model import Configuration, ConfigurationError, Directive, Section
@@ -380,16 +380,18 @@ def observe(master: str, found: files.Files) -> planning.Observed:
         worker = runtime.workers(master)[0]
         pid = worker.pid
         kept = {path: runtime.patterns(master, pid, item.kind, path) for path, item in found.patterns.items()}
-        certificates = {}
+        certificates, ahead = {}, frozenset[str]()
         if found.certificates or found.folders:
             for path in runtime.certificates(master, pid):
                 certificate = runtime.certificate(master, pid, path)
                 if certificate:
                     certificates[path] = certificate
+            ahead = frozenset(renewal.ahead(master, worker))
         return planning.Observed(
             runtime.servers(master, pid),
             certificates,
             {path: entries for path, entries in kept.items() if entries is not None},
+            ahead,
             tuple(int(number) for number in re.findall(r"\d+", worker.version)[:2]),
         )
     except runtime.RuntimeFailure:
@@ -616,6 +618,8 @@ def _load(change: _Intent, marked: Marked, running: bool) -> None:
     before[target.path] = (change.before, target.group)
     present = marker_of(change.before)
     try:
+        if running:
+            renewal.keep(target.master, target.group)
         if change.before and not (present and present.text == _hash(unmarked(change.before), 8)):
             _write(target.by_hand, change.before, target.group)
         for path, (content, group) in contents.items():

@@ -223,6 +223,11 @@ def bundle(blocks: Sequence[tuple[str, bytes]]) -> Bundle:
     return Bundle("".join(_pem(*block) for block in ordered), described)
 
 
+def read(text: str) -> Bundle:
+    """Read the text of a certificate file. Raises ValueError as `bundle` does."""
+    return bundle(_blocks(text))
+
+
 def authority(blocks: Sequence[tuple[str, bytes]]) -> Bundle:
     """Put the certificates of authorities into one file, as `ca-file` takes it.
 

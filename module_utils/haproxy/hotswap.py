@@ -55,7 +55,7 @@ def _serve(master: str, worker: int, path: str, folder: str, check_mode: bool, r
     except FileNotFoundError:  # check mode, before it is made
         return
     live = runtime.certificate(master, worker, path)
-    if live == _described(text):
+    if live == described(text):
         result.served.add(path)
         return
     result.changed.append(path)
@@ -68,7 +68,8 @@ def _serve(master: str, worker: int, path: str, folder: str, check_mode: bool, r
     result.served.add(path)
 
 
-def _described(text: str) -> runtime.Certificate:
+def described(text: str) -> runtime.Certificate:
+    """What HAProxy says of the certificates in a PEM text, once it has loaded them."""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     certificates = [f"{begin}{part.partition(end)[0]}{end}" for part in text.split(begin)[1:]]
     leaf = hashlib.sha1(ssl.PEM_cert_to_DER_cert(certificates[0]))  # noqa: S324 # it is HAProxy that names them so

@@ -48,12 +48,14 @@ _MOST_REASONS = 20
 class Observed(NamedTuple):
     """What the serving worker says of itself: (backend, server), path of a certificate, path of a map → what it has.
 
+    `ahead`: paths of certificates that HAProxy's own ACME client has renewed there, and which the disk has not yet.
     `version`: its own, major and minor.
     """
 
     servers: Mapping[tuple[str, str], runtime.Server] = MappingProxyType({})
     certificates: Mapping[str, runtime.Certificate] = MappingProxyType({})
     patterns: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    ahead: frozenset[str] = frozenset()
     version: tuple[int, ...] = (3, 0)
 
 
@@ -365,7 +367,7 @@ def _certificates(files: Files, observed: Observed) -> Iterator[Step]:
                 commands = (f"new ssl cert {path}", *commands, f"add ssl crt-list {found.listed} {path}")
                 subject = ("add", path, found.listed)
                 yield Step(f"certificate {path} is added", commands, 0, "certificate", subject, found.pem)
-        elif (there.fingerprint, there.chain) != (found.fingerprint, found.chain):
+        elif (there.fingerprint, there.chain) != (found.fingerprint, found.chain) and path not in observed.ahead:
             subject = ("replace", path, found.listed)
             yield Step(f"certificate {path} is replaced", commands, 0, "certificate", subject, found.pem)
     for path in observed.certificates:

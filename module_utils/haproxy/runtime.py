@@ -224,6 +224,14 @@ def certificate(master: str, pid: int, path: str) -> Certificate | None:
     return Certificate(found.group(1).lower(), answer.count("\nChain Subject:")) if found else None
 
 
+def dump_certificate(master: str, pid: int, path: str) -> str:
+    """Key, certificate and chain as this worker has them, in PEM (from 3.2 on). Raises `RuntimeFailure`."""
+    answer = tell(master, pid, f"dump ssl cert {path}")
+    if "PRIVATE KEY-----" not in answer:
+        raise RuntimeFailure(f"HAProxy refused `dump ssl cert {path}`")
+    return answer
+
+
 def replace_certificate(master: str, pid: int, path: str, pem: str) -> None:
     """Serve `pem` (certificate, chain, key) under a path that this worker has loaded; connections stay.
 

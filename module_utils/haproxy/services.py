@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from . import guard, limits, observe, peers, socketio, tls
+from . import acme, guard, limits, observe, peers, socketio, tls
 from .model import Configuration, ConfigurationError, Directive, Section, meant
 from .sections import endpoint
 from .syntax import one_line, quote, split
@@ -88,11 +88,10 @@ class Edge(NamedTuple):
     Flash player's policy is answered, used with flash sockets only. `statistics`: bind address of the statistics, empty
     for none. `certificates`: their folder; `authorities`: that of clients' CAs; `certificate_list`: where the list
     goes that says which certificate asks for a client's; `ticket_keys`: the keys of session tickets. `lua`: where a
-    script of ours goes. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty.
-    `peers`: the other edges.
-    `version`: of the HAProxy that will run. `descriptors`: how many file descriptors it may have. `metrics`: where the
-    script goes that asks `master_socket`. `maxconn`: the connections that a contributor allows the process, 0 where
-    they follow from the descriptors.
+    script of ours goes. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty;
+    `client`: what HAProxy's own ACME client is to do. `peers`: the other edges. `version`: of the HAProxy that will run.
+    `descriptors`: how many file descriptors it may have. `metrics`: where the script goes that asks `master_socket`.
+    `maxconn`: the connections that a contributor allows the process, 0 where they follow from the descriptors.
     """
 
     http: tuple[str, ...]
@@ -113,6 +112,7 @@ class Edge(NamedTuple):
     ticket_keys: str = "/etc/haproxy/ticket-keys"
     limits: limits.Limits = limits.Limits()
     proxies: guard.Proxies = guard.Proxies()
+    client: acme.Client = acme.Client()
     acme: str = ""
     peers: peers.Peers = peers.Peers()
     authorities: str = "/etc/haproxy/authorities"
@@ -230,6 +230,7 @@ def base(edge: Edge) -> Configuration:
                 *ciphers,
                 ("tls", f"ssl-default-bind-ciphersuites {profile.ciphersuites}"),
                 *limits.process(edge.limits),
+                *(("acme", text) for text in acme.preferences(edge.client)),
             ],
         ),
         _section(
@@ -328,7 +329,9 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
     if problems:
         raise ConfigurationError(problems)
     flash = [service for service in services if "flashsocket" in service.transports]
-    result = [_http(edge, bool(flash)), _https(services, edge, bool(flash))]
+    own = acme.lines(edge.client, edge.certificates, edge.version)
+    result = [_section(kind, name, [("acme", text) for text in lines], "haproxy_acme") for kind, name, lines in own]
+    result += [_http(edge, bool(flash)), _https(services, edge, bool(flash))]
     result += [_section("backend", name, lines, "haproxy_limits") for name, lines in limits.tables(edge.limits)]
     tables = [service for service in services if service.affinity == "session" and service.transports]
     needs = [peers.process(edge.peers)] if tables else []

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
-from . import sections, store
+from . import renewal, sections, store
 from .annotations import TRANSPORTS, service_of
 from .model import ConfigurationError
 from .peers import SECTION
@@ -43,7 +43,7 @@ def live(master: str, path: str, now: datetime | None = None) -> dict[str, Any]:
             "failed_reloads": failed_reloads(master),
             **_build(serving, known[0].version),
             "workers": [_worker(worker) for worker in known],
-            "certificates": _certificates(master, serving, now or datetime.now(timezone.utc)),
+            "certificates": _certificates(master, known[0], now or datetime.now(timezone.utc)),
             "services": _services(rows, serving, _tables(tell(master, serving, "show table"))),
             "peers": _peers(tell(master, serving, f"show peers {SECTION}")),
             "contributors": _contributors(path),
@@ -126,11 +126,12 @@ def _peers(answer: str) -> list[dict[str, Any]]:
     return [{"name": name, "address": address, "up": state == "ESTA"} for name, address, state in found]
 
 
-def _certificates(master: str, pid: int, now: datetime) -> list[dict[str, Any]]:
+def _certificates(master: str, worker: Worker, now: datetime) -> list[dict[str, Any]]:
     """The certificates that the worker has loaded, those that end first before the others."""
     found = []
-    for path in re.findall(r"^\*?(/.*)$", tell(master, pid, "show ssl cert"), re.MULTILINE):
-        answer = tell(master, pid, f"show ssl cert {path}")
+    seen_to = renewal.status(master, worker)
+    for path in re.findall(r"^\*?(/.*)$", tell(master, worker.pid, "show ssl cert"), re.MULTILINE):
+        answer = tell(master, worker.pid, f"show ssl cert {path}")
         told = dict(re.findall(r"^([^:\n]+): (.*)$", answer, re.MULTILINE))
         until = _date(told.get("notAfter", ""))
         if until is None:  # empty, or of a change that somebody has left open
@@ -144,6 +145,7 @@ def _certificates(master: str, pid: int, now: datetime) -> list[dict[str, Any]]:
                 "algorithm": told.get("Algorithm", ""),
                 "not_after": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "days_left": (until - now).days,
+                "acme": seen_to[path]._asdict() if path in seen_to else None,
             }
         )
     return sorted(found, key=lambda certificate: certificate["not_after"])
@@ -227,7 +229,8 @@ def table(facts: dict[str, Any]) -> list[str]:
         for peer in facts["peers"]
     ]
     lines += [""] if known else []
-    rows = [("certificate", "names", "key", "until", "days left")]
+    own = any(certificate["acme"] for certificate in facts["certificates"])
+    rows = [("certificate", "names", "key", "until", "days left", *(["HAProxy renews"] if own else []))]
     rows += [
         (
             certificate["path"].rpartition("/")[2],
@@ -235,6 +238,7 @@ def table(facts: dict[str, Any]) -> list[str]:
             certificate["algorithm"],
             certificate["not_after"][:10],
             str(certificate["days_left"]),
+            *([_renewal(certificate["acme"])] if own else []),
         )
         for certificate in facts["certificates"]
     ]
@@ -245,6 +249,11 @@ def table(facts: dict[str, Any]) -> list[str]:
         for part in facts["contributors"]
     ]
     return [*lines, "", *_aligned(rows)] if len(rows) > 1 else lines
+
+
+def _renewal(acme: dict[str, Any] | None) -> str:
+    """When HAProxy's own ACME client is to renew a certificate that it sees to."""
+    return ("now" if acme["running"] else acme["renewal"][:10]) if acme else "–"
 
 
 def _figures(item: dict[str, Any]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ SETTINGS: dict[str, Any] = {
     "comments": True,
     "tls": {},
     "acme_thumbprint": "",
+    "acme": {},
     "limits": {},
     "trusted_proxies": {},
     "peers": {},

@@ -135,6 +135,17 @@ def test_a_file_that_belongs_to_the_configuration_comes_along(target, edge, tmp_
     assert script.read_text() == "-- ours\n"
 
 
+def test_what_haproxys_acme_client_has_obtained_is_kept_before_a_reload(target, edge, monkeypatch):
+    kept = []
+    monkeypatch.setattr(apply.renewal, "keep", lambda master, _group: kept.append((master, edge.reloads)))
+    apply.apply(ONE, target)
+    assert not kept
+    apply.apply(TWO, target, check_mode=True)
+    assert not kept
+    apply.apply(TWO, target)
+    assert kept == [(target.master, 0)]
+
+
 def test_another_binary_is_a_reload_and_the_link_follows(target, edge, tmp_path):
     newer = tmp_path / "newer"
     newer.write_text("#!/bin/sh\nexit 0\n")
