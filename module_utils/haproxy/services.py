@@ -89,7 +89,7 @@ class Edge(NamedTuple):
     for none. `certificates`: their folder; `authorities`: that of clients' CAs; `certificate_list`: where the list
     goes that says which certificate asks for a client's; `ticket_keys`: the keys of session tickets. `lua`: where a
     script of ours goes. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty;
-    `client`: what HAProxy's own ACME client is to do. `peers`: the other edges. `version`: of the HAProxy that will run.
+    `client`: what HAProxy's own ACME client is to do. `peers`: the other edges. `version`: of the HAProxy to run.
     `descriptors`: how many file descriptors it may have. `metrics`: where the script goes that asks `master_socket`.
     `maxconn`: the connections that a contributor allows the process, 0 where they follow from the descriptors.
     """
