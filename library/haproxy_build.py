@@ -17,7 +17,7 @@ description:
   - The folder appears when its binary runs, has the wanted version and every wanted feature; a run that
     fails leaves nothing behind. Runs at the same time take turns.
 requirements:
-  - to build - make, a C compiler, and the headers of OpenSSL, Lua and PCRE2; to unpack - nothing
+  - to build - make, a C compiler, and the headers of OpenSSL, Lua and PCRE2, for O(openssl) perl; to unpack - nothing
 options:
   version:
     description: Version of HAProxy, for example V(3.2.26).
@@ -42,6 +42,26 @@ options:
       - V(true) means 1; V(false) or an empty string switches an option off.
     type: dict
     default: {}
+  openssl:
+    description:
+      - An OpenSSL of its own, which becomes a part of the binary. Nothing else on the host uses it, and no update of
+        the distribution reaches it. Without a version HAProxy is linked with the one that is there.
+    type: dict
+    default: {}
+    suboptions:
+      version:
+        description: Version of OpenSSL, such as V(3.5.7).
+        type: str
+        default: ""
+      checksum:
+        description: SHA-256 of upstream's tarball of this version, as 64 hex digits.
+        type: str
+        default: ""
+      source:
+        description: Places to get the tarball from, like O(source).
+        type: list
+        elements: str
+        default: []
   prefix:
     description: Folder that holds the builds.
     type: path
@@ -111,7 +131,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy.build import BuildError, host_recipe, present, provide
+from ..module_utils.haproxy.build import host_recipe, present, provide
+from ..module_utils.haproxy.source import BuildError
 
 
 def main() -> None:
@@ -122,6 +143,15 @@ def main() -> None:
             "checksum": {"type": "str", "required": True},
             "source": {"type": "list", "elements": "str", "default": []},
             "options": {"type": "dict", "default": {}},
+            "openssl": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "version": {"type": "str", "default": ""},
+                    "checksum": {"type": "str", "default": ""},
+                    "source": {"type": "list", "elements": "str", "default": []},
+                },
+            },
             "prefix": {"type": "path", "default": "/opt/haproxy"},
             "archive": {"type": "path"},
             "fingerprint": {"type": "str"},
@@ -132,7 +162,7 @@ def main() -> None:
     prefix = Path(wanted["prefix"])
     archive = Path(wanted["archive"]) if wanted["archive"] else None
     try:
-        recipe = host_recipe(wanted["version"], wanted["checksum"], wanted["options"])
+        recipe = host_recipe(wanted["version"], wanted["checksum"], wanted["options"], wanted["openssl"])
         if wanted["fingerprint"] and wanted["fingerprint"] != recipe.fingerprint:
             raise BuildError(
                 f"haproxy_build_host: a build of this host ({recipe.described()}) does not suit the edge; "
@@ -142,7 +172,8 @@ def main() -> None:
             changed = not present(recipe, prefix) or (archive is not None and not archive.is_file())
             source = ""
         else:
-            changed, source = provide(recipe, wanted["source"], prefix, archive)
+            openssl = wanted["openssl"].get("source", [])
+            changed, source = provide(recipe, wanted["source"], prefix, archive, openssl)
     except BuildError as error:
         module.fail_json(msg=str(error))
     module.exit_json(

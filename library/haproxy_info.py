@@ -44,6 +44,19 @@ options:
         description: Make variables that add to those the collection builds with, or override them.
         type: dict
         default: {}
+      openssl:
+        description: The OpenSSL that is to be a part of it; without a version it takes the one that is there.
+        type: dict
+        default: {}
+        suboptions:
+          version:
+            description: Version of OpenSSL, such as V(3.5.7).
+            type: str
+            default: ""
+          checksum:
+            description: SHA-256 of its source archive, 64 hexadecimal digits.
+            type: str
+            default: ""
       prefix:
         description: Folder that holds the builds.
         type: path
@@ -95,7 +108,7 @@ architecture:
   type: str
   sample: x86_64
 tls:
-  description: The TLS library of the system.
+  description: The TLS library of the system; which one HAProxy runs on is in RV(tls_library).
   returned: always
   type: dict
   sample: {library: openssl, version: 3.0.17}
@@ -143,6 +156,11 @@ version:
   returned: when O(build) or O(binary) is given
   type: str
   sample: 3.0.11
+tls_library:
+  description: The TLS library that the wanted binary runs on, empty when it is not installed.
+  returned: when O(build) or O(binary) is given
+  type: str
+  sample: OpenSSL 3.5.7 9 Jun 2026
 live:
   description: How the HAProxy that runs is doing.
   returned: when O(live) is true
@@ -217,8 +235,8 @@ live:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy.build import BuildError
 from ..module_utils.haproxy.info import CONFIGURATION, MASTER, gather
+from ..module_utils.haproxy.source import BuildError
 
 
 def main() -> None:
@@ -231,6 +249,14 @@ def main() -> None:
                     "version": {"type": "str", "required": True},
                     "checksum": {"type": "str", "required": True},
                     "options": {"type": "dict", "default": {}},
+                    "openssl": {
+                        "type": "dict",
+                        "default": {},
+                        "options": {
+                            "version": {"type": "str", "default": ""},
+                            "checksum": {"type": "str", "default": ""},
+                        },
+                    },
                     "prefix": {"type": "path", "default": "/opt/haproxy"},
                 },
             },

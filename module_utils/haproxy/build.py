@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Obtain HAProxy's source, build it into a folder of its own, carry builds between hosts.
+"""Build HAProxy into a folder of its own, with the TLS library that is wanted; carry builds between hosts.
 
 A build lives in `PREFIX/VERSION-FINGERPRINT/`. The fingerprint covers everything that makes one binary
 differ from another, so a folder that is there is the wanted build or it is not: nothing is ever rebuilt in
@@ -22,63 +22,26 @@ import ssl
 import subprocess
 import tarfile
 import tempfile
-import threading
-import urllib.error
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ansible.module_utils.urls import open_url
-
-CONNECT_TIMEOUT = 5
-"""Seconds a place may take to accept a connection, and to send the next piece of data."""
-
-ANSWER_TIMEOUT = 10
-"""Seconds until the first answer of a place, name resolution and every address of it included."""
-
-INDEX_TIMEOUT = 180
-"""Seconds for one index or one source package of the distribution."""
-
-DEBIAN_SUITES = ("trixie", "bookworm", "forky", "sid", "experimental")
-"""Suites whose source packages are looked through for the wanted version, in this order."""
+from .check import library_in
+from .source import HAPROXY, OPENSSL, BuildError, Source, distribution, obtain
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
-SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 VERSION = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+|-dev[0-9]+)\Z")
+OPENSSL_VERSION = re.compile(r"(1\.1\.1[a-z]{0,2}|[3-9]\.[0-9]+\.[0-9]+)\Z")
 
+OPENSSL_OPTIONS = ("no-shared", "no-tests", "--openssldir=/etc/ssl")
+"""How an OpenSSL for one HAProxy is configured: to be a part of the program, with the host's settings and authorities.
 
-class BuildError(Exception):
-    """What went wrong, in words for the person who wrote the variables."""
-
-
-class NotObtained(BuildError):
-    """No place has the source. `reasons` says why not, as one line for each place."""
-
-    def __init__(self, version: str, reasons: Sequence[str]) -> None:
-        """Make the message of `reasons`."""
-        self.reasons = list(reasons) or ["the list is empty"]
-        super().__init__(
-            f"The source of HAProxy {version} cannot be had from any place in haproxy_source_from:\n"
-            + "\n".join(f"- {reason}" for reason in self.reasons)
-        )
+OpenSSL looks for openssl.cnf and the folder `certs` (HAProxy's `@system-ca`) in its `openssldir`.
+"""
 
 
 # --- What this host is -----------------------------------------------------------------------------------
-
-
-def distribution(os_release: Path = Path("/etc/os-release")) -> dict[str, str]:
-    """Return `id`, `version` and `codename` of the host as os-release(5) gives them, "" where it is silent."""
-    try:
-        text = os_release.read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    values = dict(re.findall(r"""^([A-Z_]+)=["']?([^"'\n]*)["']?\s*$""", text, re.MULTILINE))
-    return {
-        "id": values.get("ID", ""),
-        "version": values.get("VERSION_ID", ""),
-        "codename": values.get("VERSION_CODENAME", ""),
-    }
 
 
 def tls_library(text: str = ssl.OPENSSL_VERSION) -> dict[str, str]:
@@ -99,10 +62,11 @@ _BUILT_WITH = {"aws-lc": "USE_OPENSSL_AWSLC", "wolfssl": "USE_OPENSSL_WOLFSSL"}
 
 
 def own_library(chosen: Mapping[str, Any]) -> dict[str, str]:
-    """Return `library` and `version` of the TLS library that SSL_INC in `haproxy_build_options` leads to.
+    """Return `library`, `version` and `linked` of the TLS library that SSL_INC in `haproxy_build_options` leads to.
 
-    Empty where there is none: then it is the system's. Raises BuildError where SSL_INC leads nowhere, or SSL_LIB is
-    missing: a program with the headers of one library and the code of another crashes.
+    Empty where there is none: then it is the system's. `linked` is "statically" where SSL_LIB has no shared one.
+    Raises BuildError where SSL_INC or SSL_LIB leads nowhere, or one is missing: a program with the headers of one
+    library and the code of another crashes.
     """
     includes, libraries = str(chosen.get("SSL_INC") or ""), str(chosen.get("SSL_LIB") or "")
     if not includes and not libraries:
@@ -114,7 +78,12 @@ def own_library(chosen: Mapping[str, Any]) -> dict[str, str]:
         with contextlib.suppress(OSError):
             text = (Path(includes) / name).read_text(encoding="utf-8", errors="replace")
             if found := re.search(pattern, text):
-                return {"library": library, "version": found[1]}
+                name = "libwolfssl" if library == "wolfssl" else "libssl"
+                shared = any(Path(libraries).glob(f"{name}.so*"))
+                if not shared and not Path(libraries, f"{name}.a").exists():
+                    neither = f"no {name}.so and no {name}.a"
+                    raise BuildError(f"haproxy_build_options.SSL_LIB: there is {neither} in {libraries}")
+                return {"library": library, "version": found[1], "linked": "dynamically" if shared else "statically"}
     raise BuildError(f"haproxy_build_options.SSL_INC: there is no TLS library's openssl/opensslv.h below {includes}")
 
 
@@ -168,34 +137,15 @@ def make_options(version: str, tls_version: str, chosen: Mapping[str, Any]) -> d
     return options
 
 
-def fingerprint(
-    version: str,
-    checksum: str,
-    options: Mapping[str, str],
-    tls_version: str,
-    distribution: str,
-    architecture: str,
-) -> str:
-    """Return 12 hex characters for everything that makes one binary differ from another.
-
-    `options` are the complete ones of `make_options`. Of the TLS library's version only the first two numbers
-    count: it is linked dynamically, and its patch releases keep the ABI.
-    """
-    parts = {
-        "version": version,
-        "checksum": checksum,
-        "options": dict(options),
-        "tls": list(_number(tls_version)),
-        "distribution": distribution,
-        "architecture": architecture,
-    }
-    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-
 @dataclass(frozen=True)
 class Recipe:
-    """One build: what it is made of, and for which kind of host."""
+    """One build: what it is made of, and for which kind of host.
+
+    `options` are the complete ones of `make_options`. `tls` names the TLS library and as much of its version as makes
+    another binary: of one that is linked dynamically the first two numbers, since its patch releases keep the ABI; of
+    one that becomes a part of the program all. `tls_checksum` is the SHA-256 of the OpenSSL that is built for this
+    HAProxy alone, empty where none is.
+    """
 
     version: str
     checksum: str
@@ -203,11 +153,32 @@ class Recipe:
     tls: str
     distribution: str
     architecture: str
+    tls_checksum: str = ""
 
     @property
     def fingerprint(self) -> str:
-        """Return the 12 hex characters of `fingerprint`."""
-        return fingerprint(self.version, self.checksum, self.options, self.tls, self.distribution, self.architecture)
+        """Return 12 hex characters for everything that makes one binary differ from another."""
+        library = self.tls.split(" ")[-1]
+        parts: dict[str, Any] = {
+            "version": self.version,
+            "checksum": self.checksum,
+            "options": dict(self.options),
+            "tls": list(_number(library)),
+            "distribution": self.distribution,
+            "architecture": self.architecture,
+        }
+        if library.count(".") > 1:
+            parts["tls"] = self.tls
+        if self.tls_checksum:
+            parts["openssl"] = [self.tls_checksum, *OPENSSL_OPTIONS]
+        canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    @property
+    def sources(self) -> list[Source]:
+        """Return what it is built from, in this order: the OpenSSL that becomes a part of it, if any, and HAProxy."""
+        own = [Source(OPENSSL, self.tls.split(" ")[-1], self.tls_checksum)] if self.tls_checksum else []
+        return [*own, Source(HAPROXY, self.version, self.checksum)]
 
     @property
     def name(self) -> str:
@@ -237,265 +208,57 @@ class Recipe:
         return f"{self.distribution}, {self.architecture}, {self.tls}"
 
 
-def host_recipe(version: str, checksum: str, options: Mapping[str, Any]) -> Recipe:
+def host_recipe(
+    version: str, checksum: str, options: Mapping[str, Any], openssl: Mapping[str, str] | None = None
+) -> Recipe:
     """Return the recipe for this host. `options` are `haproxy_build_options`, without our defaults.
 
-    Raises BuildError for a version, a checksum or an option that cannot be one.
+    `openssl` (version, checksum) is the OpenSSL that is to be a part of the program; none, or one without a version,
+    is a TLS library that is there. Raises BuildError for a version, a checksum or an option that cannot be one.
     """
     if not VERSION.match(version):
         raise BuildError(f"haproxy_version: {version!r} is no version of HAProxy (expected one like 3.2.26)")
-    if not SHA256.match(checksum):
-        raise BuildError(
-            f"haproxy_source_checksum: {checksum!r} is no SHA-256 (64 hex digits)"
-            if checksum
-            else f"haproxy_version: {version} is not among the releases the role knows (haproxy_releases), so it needs "
-            "haproxy_source_checksum: the SHA-256 of its tarball, which upstream publishes beside it"
-        )
-    system, own = distribution(), own_library(options)
-    library = own or tls_library()
+    Source(HAPROXY, version, checksum).verify()
+    static = _static_openssl(openssl or {}, options)
+    own = {} if static else own_library(options)
+    library = {"library": "openssl", "version": static.version} if static else own or tls_library()
     if own:
         # It is found where it was at build time; what HAProxy calls it, the library says.
         chosen: dict[str, Any] = {"ADDLIB": f"-Wl,-rpath,{options['SSL_LIB']}"}
         if own["library"] in _BUILT_WITH:
             chosen[_BUILT_WITH[own["library"]]] = "1"
         options = {**chosen, **options}
+    part = static or own.get("linked") == "statically"
+    system = distribution()
     return Recipe(
         version=version,
         checksum=checksum,
         options=make_options(version, library["version"] if library["library"] == "openssl" else "", options),
-        tls="{} {}.{}".format(library["library"], *_number(library["version"])),
+        tls=f"{library['library']} " + (library["version"] if part else "{}.{}".format(*_number(library["version"]))),
         distribution=" ".join(filter(None, (system["id"], system["version"] or system["codename"]))),
         architecture=platform.machine(),
+        tls_checksum=static.checksum if static else "",
     )
 
 
-# --- Where the source comes from -------------------------------------------------------------------------
-
-
-def branch(version: str) -> str:
-    """Return the branch of a version: "3.2" for "3.2.26"."""
-    return ".".join(version.split("-")[0].split(".")[:2])
-
-
-def obtain(
-    version: str, checksum: str, places: Sequence[str], destination: Path, files: Path = Path("/nonexistent")
-) -> str:
-    """Put the tarball of `version` at `destination` and return the place that served it.
-
-    A place is an URL (with {version} and {branch}), the word `distribution`, or a path; a path is looked for as
-    it is and, by its last part, in the folder `files`, where files of the controller are put. Places are tried in
-    order; what does not have the SHA-256 `checksum` is not kept. Raises NotObtained.
-    """
-    if destination.is_file() and _sha256(destination) == checksum:
-        return str(destination)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    reasons = []
-    for written in places:
-        place = written.replace("{version}", version).replace("{branch}", branch(version))
-        with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".obtain-") as folder:
-            temporary = Path(folder) / "source"
-            try:
-                if place == "distribution":
-                    _from_distribution(version, checksum, temporary)
-                elif place.startswith(("http://", "https://")):
-                    _from_url(place, temporary)
-                else:
-                    _from_file(place, files, temporary)
-                found = _sha256(temporary)
-                if found != checksum:
-                    raise BuildError(f"its SHA-256 is {found}, but haproxy_source_checksum says {checksum}")
-                temporary.replace(destination)
-                return place
-            except (BuildError, OSError) as error:
-                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                    raise
-                reasons.append(f"{place}: {error}")
-    raise NotObtained(version, reasons)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for piece in iter(lambda: file.read(1 << 20), b""):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
-def _within(seconds: float, action: Callable[[], Any]) -> Any:
-    """Return what `action` returns, or raise TimeoutError: name resolution has no time limit of its own."""
-    outcome: list[Any] = []
-
-    def work() -> None:
-        try:
-            outcome.extend((True, action()))
-        except Exception as error:
-            outcome.extend((False, error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
-        raise TimeoutError
-    if not outcome[0]:
-        raise outcome[1]
-    return outcome[1]
-
-
-def _from_url(url: str, destination: Path) -> None:
-    try:
-        answer = _within(ANSWER_TIMEOUT, lambda: open_url(url, timeout=CONNECT_TIMEOUT, http_agent="realtime.edge"))
-        with answer, destination.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-    except urllib.error.HTTPError as error:
-        raise BuildError(f"answers {error.code} {error.reason}") from error
-    except TimeoutError as error:
-        raise BuildError(f"no answer in {ANSWER_TIMEOUT} s") from error
-    except urllib.error.URLError as error:
-        reason = getattr(error.reason, "strerror", None) or error.reason
-        raise BuildError(f"cannot be reached ({reason})") from error
-    except ValueError as error:
-        raise BuildError(f"is no URL ({error})") from error
-
-
-def _from_file(place: str, files: Path, destination: Path) -> None:
-    for candidate in (Path(place), files / Path(place).name):
-        if candidate.is_file():
-            shutil.copyfile(candidate, destination)
-            return
-    raise BuildError("no such file on the controller or here (nor is it an URL, or the word distribution)")
-
-
-def source_stanzas(
-    configuration: Mapping[str, str], system: Mapping[str, str], suites: Sequence[str] = ()
-) -> Iterator[tuple[str, str]]:
-    """Yield (suite, deb822 stanza of type deb-src) for the mirrors of the distribution that apt is configured with.
-
-    `configuration` maps the path of each file of apt's sources to its text, in the one-line or the deb822 format
-    (sources.list(5)). A mirror of the distribution is one that has component `main` of the host's own suite.
-    """
-    own = {system["codename"], "stable", "testing", "unstable", "sid"} - {""}
-    if not suites:
-        suites = DEBIAN_SUITES if system["id"] == "debian" else (f"{system['codename']}-updates", system["codename"])
-    mirrors: list[tuple[str, str]] = []
-    for path, text in configuration.items():
-        for fields in _deb822(text) if path.endswith(".sources") else _one_line(text):
-            if fields.get("enabled", "yes").lower() in ("no", "false") or "deb" not in fields.get("types", "").split():
-                continue
-            if not own & set(fields.get("suites", "").split()) or "main" not in fields.get("components", "").split():
-                continue
-            kept = "".join(
-                f"{label}: {fields[label.lower()]}\n" for label in ("Signed-By", "Trusted") if fields.get(label.lower())
-            )
-            mirrors.extend((uri, kept) for uri in fields.get("uris", "").split())
-    # Others publish suites of these names too: the distribution's own mirror carries its name.
-    named = [mirror for mirror in mirrors if mirror[0].rstrip("/").endswith(f"/{system['id']}")]
-    for uri, kept in dict.fromkeys(named or mirrors):
-        for suite in suites:
-            yield suite, f"Types: deb-src\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{kept}"
-
-
-def _deb822(text: str) -> Iterator[dict[str, str]]:
-    for stanza in re.split(r"\n\s*\n", "\n".join(line for line in text.splitlines() if not line.startswith("#"))):
-        fields: dict[str, str] = {}
-        label = ""
-        for line in stanza.splitlines():
-            if line[:1].isspace():
-                fields[label] = f"{fields.get(label, '')}\n{line}"
-            elif ":" in line:
-                label, value = line.split(":", 1)
-                label = label.strip().lower()
-                fields[label] = value.strip()
-        yield fields
-
-
-def _one_line(text: str) -> Iterator[dict[str, str]]:
-    for line in text.splitlines():
-        found = re.match(r"\s*(deb|deb-src)\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s*([^#]*)", line)
-        if found:
-            kind, options, uri, suite, components = found.groups()
-            settings = dict(option.split("=", 1) for option in (options or "").split() if "=" in option)
-            settings = {name.lower(): value.replace(",", " ") for name, value in settings.items()}
-            yield {"types": kind, "uris": uri, "suites": suite, "components": components, **settings}
-
-
-def _apt_sources(root: Path = Path("/etc/apt")) -> dict[str, str]:
-    paths = [root / "sources.list", *sorted((root / "sources.list.d").glob("*.list"))]
-    paths += sorted((root / "sources.list.d").glob("*.sources"))
-    return {str(path): path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()}
-
-
-UNREACHABLE = re.compile(r"could not (resolve|connect)|temporary failure|timed out|unable to connect|failed to connect")
-
-
-def _from_distribution(version: str, checksum: str, destination: Path) -> None:
-    """Take upstream's tarball out of the distribution's source package, with apt's own means (proxy, keys, mirror).
-
-    apt works in folders of its own: what the host is configured with, and its lists, stay as they are.
-    """
-    if not shutil.which("apt-get"):
-        raise BuildError("this host has no apt")
-    stanzas = list(source_stanzas(_apt_sources(), distribution()))
-    if not stanzas:
-        raise BuildError("apt is not configured with a mirror of this distribution")
-    others: list[str] = []
-    near: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="haproxy-source-") as folder:
-        root = Path(folder)
-        root.chmod(0o755)  # apt reads and writes here as its own user
-        for part in ("sources", "lists/partial", "cache/archives/partial", "download"):
-            (root / part).mkdir(parents=True)
-        if os.geteuid() == 0:
-            with contextlib.suppress(LookupError):
-                shutil.chown(root / "download", "_apt")
-        for suite, stanza in stanzas:
-            (root / "sources/haproxy.sources").write_text(stanza, encoding="utf-8")
-            log = _apt(root, "update")
-            if UNREACHABLE.search(log.lower()):
-                raise BuildError(f"the mirror does not answer ({_last_error(log)})")
-            listed = _apt(root, "source", "--print-uris", "--only-source", "--tar-only", "haproxy")
-            found = re.search(r"haproxy_(\S+?)\.orig\.tar\.\S+ [0-9]+ SHA256:([0-9a-f]{64})", listed)
-            if not found or found[1] != version:
-                others.append(f"{suite} has {found[1] if found else 'none'}")
-                continue
-            if found[2] != checksum:
-                near.append(f"{suite} has it with SHA-256 {found[2]}, but haproxy_source_checksum says {checksum}")
-                continue
-            log = _apt(root, "source", "--download-only", "--only-source", "--tar-only", "haproxy")
-            for tarball in (root / "download").glob(f"haproxy_{version}.orig.tar.*"):
-                shutil.copyfile(tarball, destination)
-                return
-            near.append(f"{suite} lists {version}, but its mirror does not have it ({_last_error(log)})")
-    raise BuildError("; ".join(near) or "no such source package: " + ", ".join(others))
-
-
-def _apt(root: Path, *arguments: str) -> str:
-    settings = {
-        "Dir::Etc::SourceList": "/dev/null",
-        "Dir::Etc::SourceParts": str(root / "sources"),
-        "Dir::State::Lists": str(root / "lists"),
-        "Dir::State::Status": "/dev/null",
-        "Dir::Cache": str(root / "cache"),
-        "Acquire::Check-Valid-Until": "false",  # sid and experimental of a mirror that lags are fine: we pin the sum
-        "Acquire::Languages": "none",
-        "Acquire::Retries": "0",
-        "Acquire::http::Timeout": str(CONNECT_TIMEOUT),
-        "Acquire::https::Timeout": str(CONNECT_TIMEOUT),
-    }
-    command = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items()), *arguments]
-    try:
-        done = subprocess.run(
-            command, cwd=root / "download", env={**os.environ, "LC_ALL": "C"}, timeout=INDEX_TIMEOUT, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise BuildError(f"apt-get {arguments[0]} took more than {INDEX_TIMEOUT} s") from error
-    return done.stdout
-
-
-def _last_error(log: str) -> str:
-    """Return the line of apt's that says why: it stands below `Err:`, or after `E:` where nothing was fetched."""
-    lines = re.findall(r"^(?:Err:.*\n +|E: )(.*)$", log, re.MULTILINE)
-    return " ".join(lines[0].split("[IP:")[0].split()) if lines else "apt gave no reason"
+def _static_openssl(wanted: Mapping[str, str], options: Mapping[str, Any]) -> Source | None:
+    """Return the source of the OpenSSL that `haproxy_openssl` names, if it does; raise BuildError if it can't be."""
+    version = wanted.get("version") or ""
+    if not version:
+        return None
+    if not OPENSSL_VERSION.match(version):
+        raise BuildError(
+            f"haproxy_openssl.version: {version!r} is no version of OpenSSL that can be used here (expected one like "
+            "3.5.7; 1.1.1 with its letter, or 3.0.0 and later)"
+        )
+    named = [name for name in options if name in ("SSL_INC", "SSL_LIB", *_BUILT_WITH.values())]
+    if named:
+        raise BuildError(
+            f"haproxy_build_options.{named[0]}: it names one TLS library and haproxy_openssl another; leave one out"
+        )
+    source = Source(OPENSSL, version, wanted.get("checksum") or "")
+    source.verify()
+    return source
 
 
 # --- Building --------------------------------------------------------------------------------------------
@@ -515,10 +278,16 @@ def turn(prefix: Path) -> Iterator[None]:
 def present(recipe: Recipe, prefix: Path) -> bool:
     """Say whether the build is there, whole, and runs on this host."""
     directory = recipe.directory(prefix)
-    return (directory / "build.json").is_file() and _ability(recipe.binary(prefix))[0] == recipe.version
+    return (directory / "build.json").is_file() and _ability(recipe.binary(prefix)).version == recipe.version
 
 
-def provide(recipe: Recipe, places: Sequence[str], prefix: Path, archive: Path | None = None) -> tuple[bool, str]:
+def provide(
+    recipe: Recipe,
+    places: Sequence[str],
+    prefix: Path,
+    archive: Path | None = None,
+    openssl_places: Sequence[str] = (),
+) -> tuple[bool, str]:
     """Bring the build about below `prefix`: it is there, or is unpacked from `archive`, or is built from source.
 
     `archive` is written when it is not there yet. Returns whether something changed, and the place that served
@@ -534,84 +303,121 @@ def provide(recipe: Recipe, places: Sequence[str], prefix: Path, archive: Path |
                     place = str(archive)
                     unpack(recipe, archive, prefix)
                 else:
-                    place = build(recipe, places, prefix)
+                    place = build(recipe, places, prefix, openssl_places)
             if archive is not None and not archive.is_file():
                 pack(recipe, prefix, archive)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise _full(prefix) from error
+            raise _full(recipe, prefix) from error
         raise BuildError(f"{error.filename or prefix}: {error.strerror or error}") from error
     return True, place
 
 
-def build(recipe: Recipe, places: Sequence[str], prefix: Path) -> str:
-    """Obtain the source and build it into its folder below `prefix`. Returns the place that served the source.
+def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: Sequence[str] = ()) -> str:
+    """Obtain the sources and build them into a folder below `prefix`. Returns the place that served HAProxy's.
 
-    The folder appears only when its binary runs, is the version it should be and has every wanted feature.
-    Needs make, a C compiler and the headers; a build takes one to three minutes on two cores and 150 MB meanwhile.
+    The folder appears only when its binary runs, is the version it should be, on the TLS library it should be on, and
+    has every wanted feature. Needs make, a C compiler and the headers, for an OpenSSL of its own perl too. HAProxy
+    takes one to three minutes on two cores, OpenSSL two more.
     """
-    missing = [tool for tool in ("make", recipe.options.get("CC", "cc").split()[0]) if not shutil.which(tool)]
+    tarballs = prefix / "sources"
+    served = {
+        source: obtain(source, openssl_places if source.project is OPENSSL else places, tarballs)
+        for source in recipe.sources
+    }
+    tools = ["make", recipe.options.get("CC", "cc").split()[0], *(["perl"] if recipe.tls_checksum else [])]
+    missing = [tool for tool in tools if not shutil.which(tool)]
     if missing:
         raise BuildError(f"Building HAProxy needs {' and '.join(missing)}, which this host does not have")
-    tarball = prefix / "sources" / f"haproxy-{recipe.version}.tar.gz"
-    place = obtain(recipe.version, recipe.checksum, places, tarball, files=tarball.parent)
     with tempfile.TemporaryDirectory(dir=prefix, prefix=".work-") as folder:
-        source, stage = Path(folder) / "source", Path(folder) / "stage"
-        _extract(tarball, source)
-        inside = list(source.iterdir())
-        if len(inside) != 1 or not (inside[0] / "Makefile").is_file():
-            raise BuildError(f"{place}: this is not a source tarball of HAProxy")
-        options = [f"{name}={value}" for name, value in sorted(recipe.options.items())]
-        _make(inside[0], [f"-j{len(os.sched_getaffinity(0))}", *options], prefix)
-        _make(inside[0], [*options, f"PREFIX={stage}", "install-bin"], prefix)
+        stage = Path(folder) / "stage"
+        *libraries, haproxy = [
+            _unfold(source, place, tarballs / source.tarball, Path(folder)) for source, place in served.items()
+        ]
+        jobs = f"-j{len(os.sched_getaffinity(0))}"
+        options = dict(recipe.options)
+        for library in libraries:
+            _run(recipe, prefix, library, ["sh", "./config", *OPENSSL_OPTIONS])
+            _run(recipe, prefix, library, ["make", jobs, "build_libs"])
+            # Relative, so that the binary is the same wherever it is built. A module of Lua's may bring the system's
+            # library into the process: neither is to find the other's functions.
+            options["SSL_INC"], options["SSL_LIB"] = f"../{library.name}/include", f"../{library.name}"
+            options["ADDLIB"] = f"{options.get('ADDLIB', '')} -Wl,--exclude-libs=libssl.a:libcrypto.a".strip()
+        arguments = [f"{name}={value}" for name, value in sorted(options.items())]
+        _run(recipe, prefix, haproxy, ["make", jobs, *arguments])
+        _run(recipe, prefix, haproxy, ["make", *arguments, f"PREFIX={stage}", "install-bin"])
         if shutil.which("strip"):  # a tenth of the size; the names of functions, for backtraces, stay
             subprocess.run(["strip", "--strip-debug", str(stage / "sbin" / "haproxy")], check=False)
         _describe(recipe, stage)
         _place(recipe, stage, prefix)
-    return place
+    return served[recipe.sources[-1]]
 
 
-def _make(source: Path, arguments: Sequence[str], prefix: Path) -> None:
+def _unfold(source: Source, place: str, tarball: Path, folder: Path) -> Path:
+    """Unpack a tarball into `folder` and return the path of the tree that was in it."""
+    unpacked = folder / source.project.package
+    _extract(tarball, unpacked)
+    inside = list(unpacked.iterdir())
+    if len(inside) != 1 or not any((inside[0] / name).is_file() for name in ("Makefile", "config")):
+        raise BuildError(f"{place}: this is not a source tarball of {source.project.title}")
+    return inside[0].rename(folder / f"{source.project.package}-source")
+
+
+def _run(recipe: Recipe, prefix: Path, tree: Path, command: Sequence[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "PREFIX")}
     done = subprocess.run(
-        ["nice", "make", *arguments],  # an edge that builds is serving meanwhile
-        cwd=source, env={**environment, "LC_ALL": "C"}, check=False,
+        ["nice", *command],  # an edge that builds is serving meanwhile
+        cwd=tree, env={**environment, "LC_ALL": "C"}, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
     if done.returncode:
         if "No space left on device" in done.stdout:
-            raise _full(prefix)
+            raise _full(recipe, prefix)
         last = "\n".join(done.stdout.splitlines()[-30:])
         raise BuildError(
-            f"make failed. Its options are ours and haproxy_build_options: {' '.join(arguments)}\n"
-            f"The last lines it wrote:\n{last}"
+            f"Building {tree.name.split('-')[0]} failed. The options are ours and haproxy_build_options: "
+            f"{' '.join(command)}\nThe last lines it wrote:\n{last}"
         )
 
 
-def _full(prefix: Path) -> BuildError:
-    free = shutil.disk_usage(prefix).free // 1_000_000
-    return BuildError(f"No space left for {prefix}: {free} MB are free, a build needs 150 MB. Nothing was left behind.")
+def _full(recipe: Recipe, prefix: Path) -> BuildError:
+    free, needed = shutil.disk_usage(prefix).free // 1_000_000, 400 if recipe.tls_checksum else 150
+    return BuildError(
+        f"No space left for {prefix}: {free} MB are free, this build needs {needed} MB. Nothing was left behind."
+    )
 
 
-def _ability(binary: Path) -> tuple[str, set[str], str]:
-    """Return version and features of a binary, or "", nothing and the reason when it does not run."""
+class Ability(NamedTuple):
+    """What a binary says of itself; without a version there is a reason why it does not run."""
+
+    version: str = ""
+    features: frozenset[str] = frozenset()
+    library: str = ""
+    reason: str = ""
+
+
+def _ability(binary: Path) -> Ability:
     try:
         done = subprocess.run([str(binary), "-vv"], check=False, capture_output=True, text=True)
     except OSError as error:
-        return "", set(), str(error)
+        return Ability(reason=str(error))
     version = re.match(r"HAProxy version ([0-9]+\.[0-9]+(?:\.[0-9]+|-dev[0-9]+))", done.stdout)
     if done.returncode or not version:
-        return "", set(), (done.stderr or done.stdout).strip()
+        return Ability(reason=(done.stderr or done.stdout).strip())
     listed = re.search(r"^Feature list : (.*)$", done.stdout, re.MULTILINE)
     words = listed[1].split() if listed else []
-    return version[1], {word[1:] for word in words if word.startswith("+")}, ""
+    features = frozenset(word[1:] for word in words if word.startswith("+"))
+    return Ability(version[1], features, library_in(done.stdout))
 
 
 def _describe(recipe: Recipe, directory: Path) -> None:
     """Check the binary in `directory` and write build.json beside it, last: a folder without it is not a build."""
-    version, features, reason = _ability(directory / "sbin" / "haproxy")
+    version, features, library, reason = _ability(directory / "sbin" / "haproxy")
     if not version:
         raise BuildError(f"The binary was built but does not run: {reason}")
+    for own in recipe.sources[:-1]:
+        if str(own) != " ".join(library.split()[:2]):
+            raise BuildError(f"{own.project.version} is {own.version}, but the binary runs on {library or 'nothing'}")
     if version != recipe.version:
         raise BuildError(f"haproxy_version is {recipe.version}, but the source with this checksum is HAProxy {version}")
     lacking = [name for name in recipe.features if name not in features]
@@ -624,6 +430,7 @@ def _describe(recipe: Recipe, directory: Path) -> None:
         "fingerprint": recipe.fingerprint,
         "options": dict(recipe.options),
         "tls": recipe.tls,
+        "tls_checksum": recipe.tls_checksum,
         "distribution": recipe.distribution,
         "architecture": recipe.architecture,
         "features": sorted(features),
@@ -683,9 +490,9 @@ def unpack(recipe: Recipe, archive: Path, prefix: Path) -> None:
             raise BuildError(
                 f"{archive} holds {inside or 'nothing'}, but this host ({recipe.described()}) needs {recipe.name}"
             )
-        version, _features, reason = _ability(stage / "sbin" / "haproxy")
-        if version != recipe.version:
-            raise BuildError(f"The binary in {archive} does not run on this host: {reason}")
+        found = _ability(stage / "sbin" / "haproxy")
+        if found.version != recipe.version:
+            raise BuildError(f"The binary in {archive} does not run on this host: {found.reason}")
         _place(recipe, stage, prefix)
 
 

@@ -51,14 +51,32 @@ class Message(NamedTuple):
         return f"{place}{self.text}{line}"
 
 
-def binary_version(binary: str) -> str:
-    """The version a HAProxy binary says it has, such as `3.0.11` or `3.5-dev4`; empty if it can't be run or is none."""
+def about(binary: str) -> str:
+    """What `haproxy -vv` says: version, options, TLS library; empty where the binary can't be run."""
     try:
-        said = subprocess.run([binary, "-v"], capture_output=True, text=True, errors="replace", timeout=10, check=False)
+        said = subprocess.run(
+            [binary, "-vv"], capture_output=True, text=True, errors="replace", timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    found = re.match(r"HA-?Proxy version (\d+\.\d+(?:[.]\d+|-dev\d+)?)", said.stdout)
-    return found[1] if found and said.returncode == 0 else ""
+    return said.stdout if said.returncode == 0 else ""
+
+
+def binary_version(binary: str) -> str:
+    """The version a HAProxy binary says it has, such as `3.0.11` or `3.5-dev4`; empty if it can't be run or is none."""
+    return version_in(about(binary))
+
+
+def version_in(said: str) -> str:
+    """The version in the words of `about`, empty if they are another program's."""
+    found = re.match(r"HA-?Proxy version (\d+\.\d+(?:[.]\d+|-dev\d+)?)", said)
+    return found[1] if found else ""
+
+
+def library_in(said: str) -> str:
+    """The TLS library in the words of `about`, such as `OpenSSL 3.5.7 9 Jun 2026`; empty where there is none."""
+    found = re.search(r"^Running on (?:OpenSSL|SSL library) version : (.*)$", said, re.MULTILINE)
+    return found[1].strip() if found else ""
 
 
 def library(binary: str) -> tuple[str, tuple[int, ...]]:
@@ -66,14 +84,7 @@ def library(binary: str) -> tuple[str, tuple[int, ...]]:
 
     Others that offer OpenSSL's interface go by their own names (`aws-lc`, `wolfssl`); empty where it can't be told.
     """
-    try:
-        said = subprocess.run(
-            [binary, "-vv"], capture_output=True, text=True, errors="replace", timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "", ()
-    found = re.search(r"^Running on (?:OpenSSL|SSL library) version : (.*)$", said.stdout, re.MULTILINE)
-    words = found[1] if found else ""
+    words = library_in(about(binary))
     other = re.search(r"(?i)(AWS-LC|wolfSSL|LibreSSL|BoringSSL|quictls)", words)
     number = re.search(r"(\d+)\.(\d+)", words[other.end() :] if other else words)
     name = other[1].lower() if other else "openssl" if words.startswith("OpenSSL") else words.partition(" ")[0].lower()

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .build import distribution, host_recipe, tls_library
-from .check import binary_version
+from .build import host_recipe, tls_library
+from .check import about, library_in, version_in
+from .source import distribution
 
 SERVICE = "haproxy"
 USER = "haproxy"
@@ -36,8 +37,9 @@ def gather(
 ) -> dict[str, Any]:
     """Return everything `haproxy_info` tells, as documented there.
 
-    `build` (version, checksum, options, prefix) or `binary` says what is wanted; `live` asks the one that runs, through
-    the socket `master`, and looks beside its configuration file `path`. Raises BuildError for a build that can't be.
+    `build` (version, checksum, options, openssl, prefix) or `binary` says what is wanted; `live` asks the one that
+    runs, through the socket `master`, and looks beside its configuration file `path`. Raises BuildError for a build
+    that can't be.
     """
     facts: dict[str, Any] = {
         "distribution": distribution(),
@@ -49,12 +51,13 @@ def gather(
         **service_state(SERVICE, UNIT),
     }
     if build:
-        recipe = host_recipe(build["version"], build["checksum"], build["options"])
+        recipe = host_recipe(build["version"], build["checksum"], build["options"], build.get("openssl"))
         facts["fingerprint"] = recipe.fingerprint
         binary = str(recipe.binary(Path(build["prefix"])))
     if binary:
-        version = binary_version(binary)
-        facts.update(binary=binary, version=version, installed=bool(version))
+        said = about(binary)
+        version = version_in(said)
+        facts.update(binary=binary, version=version, installed=bool(version), tls_library=library_in(said))
     if live:
         from . import status  # every run of the role asks the rest, and need not wait for this
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-import subprocess
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import Any
 
 from . import renewal, sections, store
 from .annotations import TRANSPORTS, service_of
+from .check import about, library_in
 from .model import ConfigurationError
 from .peers import SECTION
 from .runtime import RuntimeFailure, Worker, ask, failed_reloads, tell, workers
@@ -78,16 +78,10 @@ def _build(pid: int, version: str) -> dict[str, str]:
     The program of the worker itself, also when its file is gone; in a container it may be hidden even from root.
     """
     for program in (f"/proc/{pid}/exe", *PROGRAMS):
-        try:
-            asked = subprocess.run(
-                [program, "-vv"], capture_output=True, text=True, errors="replace", timeout=10, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        if version in asked.stdout.partition("\n")[0]:
-            options = re.search(r"^\s*OPTIONS = (.*)$", asked.stdout, re.MULTILINE)
-            library = re.search(r"^Running on (?:OpenSSL|SSL library) version : (.*)$", asked.stdout, re.MULTILINE)
-            return {"build": options[1] if options else "", "tls_library": library[1] if library else ""}
+        said = about(program)
+        if said and version in said.partition("\n")[0]:
+            options = re.search(r"^\s*OPTIONS = (.*)$", said, re.MULTILINE)
+            return {"build": options[1] if options else "", "tls_library": library_in(said)}
     return {"build": "", "tls_library": ""}
 
 

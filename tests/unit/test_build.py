@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import hashlib
 import http.server
@@ -16,8 +17,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import build
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.build import BuildError
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import source as sources
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.source import HAPROXY, OPENSSL, BuildError, Source
 
 CHECKSUM = "a" * 64
 
@@ -75,11 +78,15 @@ def test_a_wrong_option_is_named(chosen):
     assert next(iter(chosen)).strip() in str(refused.value)
 
 
+RECIPE = build.Recipe("3.2.26", CHECKSUM, {"A": "1", "B": "2"}, "openssl 3.0", "debian 12", "x86_64")
+
+
 def test_fingerprint_stays_the_same_for_the_same_build():
     """Archives of a cache and folders on hosts are found by it: a change here builds everything anew."""
-    first = build.fingerprint("3.2.26", CHECKSUM, {"A": "1", "B": "2"}, "3.0.17", "debian 12", "x86_64")
-    assert first == "e6e481690031"
-    assert first == build.fingerprint("3.2.26", CHECKSUM, {"B": "2", "A": "1"}, "3.0.19", "debian 12", "x86_64")
+    assert RECIPE.fingerprint == "e6e481690031"
+    assert dataclasses.replace(RECIPE, options={"B": "2", "A": "1"}).fingerprint == "e6e481690031"
+    own = dataclasses.replace(RECIPE, tls="openssl 3.5.7", tls_checksum=CHECKSUM)
+    assert own.fingerprint == "d18aab216e09"
 
 
 @pytest.mark.parametrize(
@@ -88,21 +95,15 @@ def test_fingerprint_stays_the_same_for_the_same_build():
         {"version": "3.2.27"},
         {"checksum": "b" * 64},
         {"options": {"A": "2"}},
-        {"tls_version": "3.5.0"},
+        {"tls": "openssl 3.5"},
+        {"tls": "openssl 3.0.17"},
+        {"tls_checksum": "b" * 64},
         {"distribution": "debian 13"},
         {"architecture": "aarch64"},
     ],
 )
 def test_fingerprint_changes_with_everything_that_makes_another_binary(change):
-    same = {
-        "version": "3.2.26",
-        "checksum": CHECKSUM,
-        "options": {"A": "1"},
-        "tls_version": "3.0.17",
-        "distribution": "debian 12",
-        "architecture": "x86_64",
-    }
-    assert build.fingerprint(**same) != build.fingerprint(**{**same, **change})
+    assert dataclasses.replace(RECIPE, **change).fingerprint != RECIPE.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_version_that_cannot_be_verified_is_refused(version, checksum, named):
 def test_os_release_with_and_without_quotes(tmp_path):
     file = tmp_path / "os-release"
     file.write_text('PRETTY_NAME="Debian 12"\nID=debian\nVERSION_ID="12"\nVERSION_CODENAME=\'bookworm\'\n')
-    assert build.distribution(file) == {"id": "debian", "version": "12", "codename": "bookworm"}
+    assert sources.distribution(file) == {"id": "debian", "version": "12", "codename": "bookworm"}
 
 
 @pytest.mark.parametrize(
@@ -163,36 +164,38 @@ def refused():
         yield f"http://127.0.0.1:{reserved.getsockname()[1]}/x"
 
 
+def wanted(source):
+    return Source(HAPROXY, "3.2.26", source[1])
+
+
 def left(folder):
     return sorted(path.name for path in folder.rglob("*")) if folder.exists() else []
 
 
 def test_the_first_place_that_has_it_serves(tmp_path, source, server, refused):
-    destination = tmp_path / "sources" / "haproxy.tar.gz"
+    destination = tmp_path / "sources" / "haproxy-3.2.26.tar.gz"
     places = [refused, server + "/haproxy-{version}.tar.gz", "/never/reached"]
-    assert build.obtain("3.2.26", source[1], places, destination) == f"{server}/haproxy-3.2.26.tar.gz"
+    assert sources.obtain(wanted(source), places, tmp_path / "sources") == f"{server}/haproxy-3.2.26.tar.gz"
     assert destination.read_bytes() == source[0].read_bytes()
-    assert left(destination.parent) == ["haproxy.tar.gz"]
+    assert left(destination.parent) == ["haproxy-3.2.26.tar.gz"]
 
 
 def test_a_tarball_that_is_there_is_not_fetched_again(tmp_path, source):
-    assert build.obtain("3.2.26", source[1], [], source[0]) == str(source[0])
+    assert sources.obtain(wanted(source), [], source[0].parent) == str(source[0])
 
 
 def test_a_file_of_the_controller_is_found_where_the_role_puts_it(tmp_path, source):
-    destination = tmp_path / "haproxy.tar.gz"
-    place = "/home/me/haproxy-{version}.tar.gz"
-    served = build.obtain("3.2.26", source[1], [place], destination, files=source[0].parent)
-    assert served == "/home/me/haproxy-3.2.26.tar.gz"
-    assert destination.is_file()
+    there = source[0].rename(source[0].with_name("mine.tar.gz"))
+    assert sources.obtain(wanted(source), ["/home/me/mine.tar.gz"], there.parent) == "/home/me/mine.tar.gz"
+    assert source[0].is_file()
 
 
 def test_every_place_is_named_with_its_reason(tmp_path, source, server, refused, monkeypatch):
-    monkeypatch.setattr(build.shutil, "which", lambda name: None)
-    destination = tmp_path / "sources" / "haproxy.tar.gz"
+    monkeypatch.setattr(sources.shutil, "which", lambda name: None)
+    destination = tmp_path / "sources" / "haproxy-3.2.26.tar.gz"
     places = [refused, f"{server}/missing.tar.gz", "distribution", "/no/such/file", f"{server}/haproxy-3.2.26.tar.gz"]
     with pytest.raises(BuildError) as failed:
-        build.obtain("3.2.26", "0" * 64, places, destination)
+        sources.obtain(Source(HAPROXY, "3.2.26", "0" * 64), places, destination.parent)
     said = str(failed.value).splitlines()
     assert "haproxy_source_from" in said[0]
     reasons = [
@@ -209,18 +212,18 @@ def test_every_place_is_named_with_its_reason(tmp_path, source, server, refused,
 def test_a_wrong_tarball_does_not_replace_the_right_place(tmp_path, source, server):
     wrong = tmp_path / "wrong.tar.gz"
     wrong.write_bytes(b"something else")
-    destination = tmp_path / "sources" / "haproxy.tar.gz"
-    assert build.obtain("3.2.26", source[1], [str(wrong), str(source[0])], destination) == str(source[0])
+    destination = tmp_path / "sources" / "haproxy-3.2.26.tar.gz"
+    assert sources.obtain(wanted(source), [str(wrong), str(source[0])], destination.parent) == str(source[0])
     assert destination.read_bytes() == source[0].read_bytes()
 
 
 def test_a_place_that_never_answers_is_given_up(tmp_path, monkeypatch):
     """Name resolution knows no time limit: the limit is ours."""
     never = threading.Event()
-    monkeypatch.setattr(build, "ANSWER_TIMEOUT", 0.01)
-    monkeypatch.setattr(build, "open_url", lambda *_, **__: never.wait())
+    monkeypatch.setattr(sources, "ANSWER_TIMEOUT", 0.01)
+    monkeypatch.setattr(sources, "open_url", lambda *_, **__: never.wait())
     with pytest.raises(BuildError, match="no answer"):
-        build.obtain("3.2.26", CHECKSUM, ["https://example.com/x"], tmp_path / "x")
+        sources.obtain(Source(HAPROXY, "3.2.26", CHECKSUM), ["https://example.com/x"], tmp_path)
     never.set()
 
 
@@ -264,7 +267,7 @@ Components: main
 
 @pytest.mark.parametrize(("path", "text"), [("/etc/apt/sources.list", ONE_LINE), ("/x/debian.sources", DEB822)])
 def test_source_suites_come_from_the_mirror_apt_is_configured_with(path, text):
-    found = list(build.source_stanzas({path: text}, BOOKWORM))
+    found = list(sources.source_stanzas({path: text}, BOOKWORM))
     assert [suite for suite, _ in found] == ["trixie", "bookworm", "forky", "sid", "experimental"]
     assert found[0][1].splitlines() == [
         "Types: deb-src",
@@ -278,18 +281,18 @@ def test_source_suites_come_from_the_mirror_apt_is_configured_with(path, text):
 def test_a_key_written_into_the_source_is_kept():
     key = "\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQINBF\n"
     text = f"Types: deb\nURIs: http://m.example/debian/\nSuites: bookworm\nComponents: main\nSigned-By:{key}"
-    _, stanza = next(build.source_stanzas({"a.sources": text}, BOOKWORM))
+    _, stanza = next(sources.source_stanzas({"a.sources": text}, BOOKWORM))
     assert stanza.endswith(f"Signed-By: {key}")
 
 
 def test_other_distributions_look_in_their_own_suite():
     noble = {"id": "ubuntu", "version": "24.04", "codename": "noble"}
     text = "deb http://archive.example/ubuntu noble main universe"
-    assert [suite for suite, _ in build.source_stanzas({"l": text}, noble)] == ["noble-updates", "noble"]
+    assert [suite for suite, _ in sources.source_stanzas({"l": text}, noble)] == ["noble-updates", "noble"]
 
 
 def test_no_mirror_no_stanza():
-    assert list(build.source_stanzas({"l": "deb https://vendor.example/x stable-x main"}, BOOKWORM)) == []
+    assert list(sources.source_stanzas({"l": "deb https://vendor.example/x stable-x main"}, BOOKWORM)) == []
 
 
 # --- Builds: a tarball whose Makefile makes a binary that answers like HAProxy ---
@@ -310,13 +313,18 @@ install-bin:
 ALL = "+OPENSSL +LUA +PCRE2 +PCRE2_JIT +PROMEX +QUIC +QUIC_OPENSSL_COMPAT +EPOLL -WURFL"
 
 
-def tarball(path, makefile=MAKEFILE, version="3.2.26", features=ALL):
+def packed(path, folder, files):
     with tarfile.open(path, "w:gz") as tar:
-        for name, text in {"Makefile": makefile, "answer": FAKE.format(version=version, features=features)}.items():
-            member = tarfile.TarInfo(f"haproxy-3.2.26/{name}")
+        for name, text in files.items():
+            member = tarfile.TarInfo(f"{folder}/{name}")
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def tarball(path, makefile=MAKEFILE, version="3.2.26", features=ALL):
+    answer = FAKE.format(version=version, features=features)
+    return packed(path, "haproxy-3.2.26", {"Makefile": makefile, "answer": answer})
 
 
 @pytest.fixture
@@ -462,6 +470,96 @@ def test_links_and_devices_are_left_out(tmp_path):
     assert left(tmp_path / "target") == ["file"]
 
 
+# An OpenSSL that configures itself into a Makefile, and a HAProxy that says which libraries it was linked with.
+CONFIG = """
+[ "$*" = "no-shared no-tests --openssldir=/etc/ssl" ] || exit 1
+printf 'build_libs:\\n\\techo {version} >libssl.a\\n' >Makefile
+"""
+LINKED = MAKEFILE + """
+\techo 'echo "Running on OpenSSL version : OpenSSL $(shell cat $(SSL_LIB)/libssl.a) 9 Jun 2026"' >>$(PREFIX)/sbin/haproxy
+\techo '# $(SSL_INC) $(ADDLIB)' >>$(PREFIX)/sbin/haproxy
+"""
+
+
+@pytest.fixture
+def with_openssl(tmp_path):
+    """Give a function that builds a HAProxy with an OpenSSL of its own, and the folder of builds."""
+    prefix = tmp_path / "opt"
+    file, library = tmp_path / "haproxy.tar.gz", tmp_path / "openssl.tar.gz"
+
+    def make(version="3.5.7", checksum="", chosen=None, config=CONFIG):
+        found = packed(library, "openssl-3.5.7", {"config": config.replace("{version}", version)})
+        openssl = {"version": "3.5.7", "checksum": checksum or found}
+        recipe = build.host_recipe("3.2.26", tarball(file, LINKED), {"CC": "true", **(chosen or {})}, openssl)
+        build.provide(recipe, [str(file)], prefix, openssl_places=[str(library)])
+        return recipe
+
+    return make, prefix
+
+
+def test_an_openssl_of_its_own_is_built_first_and_linked_in(with_openssl):
+    make, prefix = with_openssl
+    recipe = make(chosen={"ADDLIB": "-lm"})
+    facts = json.loads((recipe.directory(prefix) / "build.json").read_text())
+    assert (facts["tls"], facts["tls_checksum"]) == ("openssl 3.5.7", recipe.tls_checksum)
+    assert recipe.described().endswith("openssl 3.5.7")
+    # Nothing in the binary depends on where it was built, and the options are those that were asked for.
+    text = recipe.binary(prefix).read_text()
+    assert "# ../openssl-source/include -lm -Wl,--exclude-libs=libssl.a:libcrypto.a" in text
+    assert facts["options"]["ADDLIB"] == "-lm"
+    assert "SSL_INC" not in facts["options"]
+    assert left(prefix / "sources") == ["haproxy-3.2.26.tar.gz", "openssl-3.5.7.tar.gz"]
+    assert build.present(recipe, prefix)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"version": "3.5.6"}, "haproxy_openssl.version is 3.5.7, but the binary runs on OpenSSL 3.5.6"),
+        ({"checksum": "b" * 64}, "but haproxy_openssl.checksum says " + "b" * 64),
+        ({"config": "echo no perl here; exit 1"}, "Building openssl failed"),
+        ({"config": "echo No space left on device; exit 1"}, "this build needs 400 MB"),
+    ],
+)
+def test_an_openssl_that_cannot_be_built_says_why_and_leaves_nothing(with_openssl, content, said):
+    make, prefix = with_openssl
+    with pytest.raises(BuildError) as failed:
+        make(**content)
+    assert said in str(failed.value)
+    assert [path.name for path in prefix.iterdir() if path.name not in (".lock", "sources")] == []
+
+
+@pytest.mark.parametrize(
+    ("openssl", "options", "said"),
+    [
+        ({"version": "3.5.1"}, {}, r"haproxy_openssl\.version: 3\.5\.1 is not among .*haproxy_openssl\.checksum"),
+        ({"version": "3.5.1", "checksum": "abc"}, {}, r"haproxy_openssl\.checksum: 'abc' is no SHA-256"),
+        ({"version": "3.5"}, {}, r"haproxy_openssl\.version: '3\.5' is no version"),
+        ({"version": "1.0.2u", "checksum": CHECKSUM}, {}, r"haproxy_openssl\.version: '1\.0\.2u' is no version"),
+        ({}, {"SSL_INC": "/a", "SSL_LIB": "/b"}, r"haproxy_build_options\.SSL_INC: .* haproxy_openssl another"),
+        ({}, {"USE_OPENSSL_AWSLC": True}, r"haproxy_build_options\.USE_OPENSSL_AWSLC: .* haproxy_openssl another"),
+    ],
+)
+def test_an_openssl_that_cannot_be_is_refused_before_anything_is_done(openssl, options, said):
+    with pytest.raises(BuildError, match=said):
+        build.host_recipe("3.2.26", CHECKSUM, options, openssl or {"version": "3.5.7", "checksum": CHECKSUM})
+
+
+@pytest.mark.parametrize(
+    ("haproxy", "openssl", "compatibility"),
+    [("3.0.11", "3.5.7", True), ("3.2.26", "3.5.7", False), ("3.4.7", "1.1.1w", True)],
+)
+def test_quic_follows_the_openssl_of_the_build(haproxy, openssl, compatibility):
+    recipe = build.host_recipe(haproxy, CHECKSUM, {}, {"version": openssl, "checksum": CHECKSUM})
+    assert ("QUIC" in recipe.features, "QUIC_OPENSSL_COMPAT" in recipe.features) == (True, compatibility)
+
+
+def test_the_openssl_of_the_build_is_looked_for_in_security_suites_too():
+    stanzas = sources.source_stanzas({"s": ONE_LINE}, BOOKWORM, OPENSSL.suites)
+    found = [suite for suite, text in stanzas if "debian-security" in text]
+    assert found == ["trixie-security", "bookworm-security"]
+
+
 def test_building_without_a_compiler_is_said(made, monkeypatch):
     make, _ = made
     monkeypatch.setattr(build.shutil, "which", lambda name: None)
@@ -470,12 +568,14 @@ def test_building_without_a_compiler_is_said(made, monkeypatch):
 
 
 def test_every_release_of_the_role_is_pinned():
-    text = Path(__file__).parents[2].joinpath("roles/haproxy/vars/main.yml").read_text()
-    table = dict(
-        line.split(": ") for line in text.splitlines() if line.startswith("  ") and len(line.split(": ")[-1]) == 64
-    )
-    recipes = [build.host_recipe(version.strip(), checksum, {}) for version, checksum in table.items()]
-    assert len({recipe.fingerprint for recipe in recipes}) >= 4
+    table = yaml.safe_load(Path(__file__).parents[2].joinpath("roles/haproxy/vars/main.yml").read_text())
+    libraries = [{"version": version, "checksum": checksum} for version, checksum in table[OPENSSL.releases].items()]
+    recipes = [
+        build.host_recipe(version, checksum, {}, library)
+        for version, checksum in table[HAPROXY.releases].items()
+        for library in [{}, *libraries]
+    ]
+    assert len({recipe.fingerprint for recipe in recipes}) == len(recipes) >= 12
 
 
 # --- TLS libraries of one's own
@@ -491,11 +591,14 @@ HEADERS = {
 
 @pytest.fixture
 def prefix(tmp_path):
-    def make(header):
+    def make(header, *libraries):
         name, text = HEADERS[header]
         file = tmp_path / "include" / name
         file.parent.mkdir(parents=True)
         file.write_text(text)
+        (tmp_path / "lib").mkdir()
+        for library in libraries:
+            (tmp_path / "lib" / library).touch()
         return {"SSL_INC": str(tmp_path / "include"), "SSL_LIB": str(tmp_path / "lib")}
 
     return make
@@ -511,12 +614,21 @@ def prefix(tmp_path):
     ],
 )
 def test_a_library_under_a_prefix_is_a_build_of_its_own(prefix, header, feature):
-    options = prefix(header)
+    options = prefix(header, "libssl.so.3", "libssl.a", "libwolfssl.so")
     own, system = (build.host_recipe("3.2.26", "0" * 64, chosen) for chosen in (options, {}))
     assert own.tls == header
     assert own.fingerprint != system.fingerprint
     assert own.options["ADDLIB"] == f"-Wl,-rpath,{options['SSL_LIB']}"
     assert {name for name in own.options if "AWSLC" in name or "WOLFSSL" in name} == ({feature} - {""})
+
+
+def test_all_of_a_static_librarys_version_counts(prefix):
+    assert build.host_recipe("3.2.26", CHECKSUM, prefix("openssl 3.5", "libssl.a")).tls == "openssl 3.5.1"
+
+
+def test_headers_without_their_library_are_refused(prefix):
+    with pytest.raises(BuildError, match=r"SSL_LIB: there is no libssl\.so and no libssl\.a in /"):
+        build.host_recipe("3.2.26", CHECKSUM, prefix("openssl 3.5", "libcrypto.a"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import info
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.build import BuildError
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.source import BuildError
 
 CHECKSUM = "a" * 64
 
@@ -28,7 +28,7 @@ def test_a_bare_host(commands):
     found = info.gather(binary="/nonexistent/haproxy")
     assert set(found) == {
         *("distribution", "architecture", "tls", "user", "file_descriptors", "active", "enabled", "restart_pending"),
-        *("binary", "installed", "version", "unit"),
+        *("binary", "installed", "version", "unit", "tls_library"),
     }
     assert (found["installed"], found["version"], found["active"], found["enabled"]) == (False, "", False, False)
     assert found["file_descriptors"] > 0

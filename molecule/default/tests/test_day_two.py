@@ -62,7 +62,8 @@ def other_build(edge, tmp_path):
     release, commit = version.split("-")
     directory = Path(edge.host.check_output("readlink -f /usr/local/sbin/haproxy")).parents[1]
     facts = json.loads(edge.host.file(f"{directory}/build.json").content_string)
-    recipe = build.Recipe(**{field.name: facts[field.name] for field in dataclasses.fields(build.Recipe)})
+    known = {field.name for field in dataclasses.fields(build.Recipe)}
+    recipe = build.Recipe(**{name: value for name, value in facts.items() if name in known})
     other = dataclasses.replace(recipe, options={**recipe.options, "IGNOREGIT": "1"})
     with tarfile.open(PROJECT / ".cache/archives" / recipe.archive) as archive:
         archive.extractall(tmp_path, filter="data")

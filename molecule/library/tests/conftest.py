@@ -1,0 +1,91 @@
+"""What the tests of this scenario share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+# Makes one handshake that offers nothing but this group; the OpenSSL of the tools' Node.js knows it.
+OFFER = """
+const [host, port, servername, ecdhCurve] = process.argv.slice(1)
+const socket = require('node:tls').connect({ host, port, servername, ecdhCurve, rejectUnauthorized: false }, () => {
+  console.log(socket.getProtocol())
+  socket.end()
+})
+socket.on('error', (error) => console.log(error.code))
+"""
+
+
+@pytest.fixture(scope="module")
+def offer(edge):
+    """What a client gets that offers this group for the key exchange and no other: a version of TLS, or an error."""
+
+    def ask(group):
+        command = ["node", "-e", OFFER, edge.address, str(edge.port), edge.name, group]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def running(edge):
+    """The TLS library of the worker that serves, as `haproxy_info` tells it."""
+    return lambda: edge.host.ansible("realtime.edge.haproxy_info", "live=true", check=False)["live"]["tls_library"]
+
+
+@pytest.fixture(scope="module")
+def loaded(edge):
+    """The shared TLS libraries that the worker has in memory."""
+
+    def look():
+        maps = edge.host.check_output("cat /proc/%s/maps", edge.worker())
+        return {Path(line.split()[-1]).name for line in maps.splitlines() if "/libssl" in line or "/libcrypto" in line}
+
+    return look
+
+
+@pytest.fixture(scope="module")
+def archives(edge):
+    """SHA-256 of the archives that are kept for every edge."""
+    folder = Path(edge.variables["haproxy_build_cache"])
+    return [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  -" for path in folder.glob("*.tar.gz")]
+
+
+@pytest.fixture(scope="module")
+def version(edge):
+    """The version of OpenSSL that the edges are to have."""
+    return edge.variables["haproxy_openssl"]["version"]
+
+
+PROJECT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def play(request, tmp_path_factory):
+    """Run one of the collection's playbooks with changed variables: the finished process, its output in one line."""
+
+    def run(variables, *arguments, playbook="site"):
+        changed = tmp_path_factory.mktemp("play") / "variables.json"
+        changed.write_text(json.dumps(variables))
+        inventory = request.config.getoption("--ansible-inventory")
+        done = subprocess.run(
+            ["ansible-playbook", "-i", inventory, f"playbooks/{playbook}.yml", "-e", f"@{changed}", *arguments],
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            },
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        done.stdout = " ".join((done.stdout + done.stderr).split())
+        return done
+
+    return run
