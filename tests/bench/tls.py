@@ -1,26 +1,29 @@
-"""What a TLS handshake costs the edge: handshakes per CPU-second of HAProxy, by kind of key, group and resumption.
+"""What a TLS handshake costs the edge: handshakes per CPU-second of HAProxy, by TLS library and kind of handshake.
 
-Every build in .cache/archives that runs here is measured, and the `haproxy` of the machine. Ratios are to the first row
-of each; a build with another TLS library stands beside them as soon as its archive is there.
+The role builds the same HAProxy with each library, in a container (tls.yml), and keeps the builds in .cache/archives: the
+first run takes some minutes more. The libraries take turns within each kind; ratios are to the system's.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import shutil
 import socket
 import ssl
+import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 4
+MACHINE = "bench-tls"
+BUILDS = "/opt/haproxy"
+SECONDS = 2
+ROUNDS = 3
 CLIENTS = 2
 
 CONFIGURATION = """
@@ -94,8 +97,9 @@ KINDS = [
 ]
 
 
-def measure(binary: Path, folder: Path) -> list[tuple[str, float]]:
-    """Every kind of handshake with this binary."""
+def measure(binary: Path, folder: Path, kind: tuple[str, ssl.TLSVersion, bool]) -> float:
+    """Handshakes of this kind per CPU-second of this binary."""
+    key, version, resumed = kind
     (folder / "haproxy.cfg").write_text(CONFIGURATION.format(folder=folder))
     server = subprocess.Popen([binary, "-db", "-f", folder / "haproxy.cfg"], stderr=subprocess.DEVNULL)
     try:
@@ -103,10 +107,7 @@ def measure(binary: Path, folder: Path) -> list[tuple[str, float]]:
             if server.poll() is not None:
                 raise RuntimeError(f"{binary} does not start")
             time.sleep(0.05)
-        return [
-            (name, handshakes(folder / f"{key}.sock", version, resumed, server.pid))
-            for name, key, version, resumed in KINDS
-        ]
+        return handshakes(folder / f"{key}.sock", version, resumed, server.pid)
     finally:
         server.terminate()
         server.wait()
@@ -114,37 +115,61 @@ def measure(binary: Path, folder: Path) -> list[tuple[str, float]]:
             path.unlink()
 
 
-def binaries(folder: Path) -> list[Path]:
-    """The builds that run here."""
-    for archive in sorted((ROOT / ".cache/archives").glob("haproxy-*.tar.gz")):
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder / "builds", filter="data")
-    found = [*sorted((folder / "builds").glob("*/sbin/haproxy")), Path(shutil.which("haproxy") or "/nonexistent")]
-    return [
-        path for path in found if path.exists() and not subprocess.run([path, "-v"], capture_output=True).returncode
-    ]
+def library(binary: Path) -> str:
+    """Name and version of the TLS library that a binary runs on."""
+    said = subprocess.run([binary, "-vv"], capture_output=True, text=True, check=True).stdout
+    return re.search(r"Running on .*? version : (\S+ \S+)", said)[1]
 
 
-def main() -> int:
-    """Print the table."""
+def table() -> None:
+    """Measure every build here and print the table; the library that this Python has is the system's."""
+    system = " ".join(ssl.OPENSSL_VERSION.split()[:2])
+    found = {library(binary): binary for binary in sorted(Path(BUILDS).glob("*/sbin/haproxy"))}
+    names = sorted(found, key=lambda name: (name != system, name))
+    print(f"{'handshakes per CPU-second':26}" + "".join(f"{name:>22}" for name in names), flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         certificates(folder)
-        measured = False
-        for binary in binaries(folder):
-            said = subprocess.run([binary, "-vv"], capture_output=True, text=True, check=True).stdout
-            library = re.search(r"Running on .*? version : (.*)", said)
-            version = re.search(r"version (\S+)", said)
-            print(f"\nHAProxy {version[1] if version else '?'} on {library[1] if library else '?'}")
-            rows = measure(binary, folder)
-            for kind, rate in rows:
-                print(f"  {kind:<22} {rate:>7.0f} handshakes per CPU-second   {rate / rows[0][1]:.2f}")
-            measured = True
-    if not measured:
-        print("There is no build to measure: `make demo` makes one, or install HAProxy", file=sys.stderr)
-        return 1
-    return 0
+        for kind, *what in KINDS:
+            rates: dict[str, list[float]] = {name: [] for name in names}
+            for _ in range(ROUNDS):
+                for name in names:
+                    rates[name].append(measure(found[name], folder, tuple(what)))
+            medians = {name: statistics.median(rates[name]) for name in names}
+            cells = (f"{medians[name]:>15.0f} {medians[name] / medians[names[0]]:>6.2f}" for name in names)
+            print(f"{kind:26}" + "".join(cells), flush=True)
+
+
+def libraries(project: Path) -> list[dict[str, Any]]:
+    """The variables of each build: the system's library, the newest OpenSSL that can be had here, and 1.1.1w."""
+    import yaml  # the container has none, and needs none
+
+    for what in ([], ["openssl"]):
+        subprocess.run([project / "tools/release", *what], check=True, stdout=subprocess.DEVNULL)
+    newest = yaml.safe_load((project / ".cache/openssl.yml").read_text())
+    return [{"haproxy_openssl": {}}, newest, {"haproxy_openssl": {"version": "1.1.1w"}}]
+
+
+def main() -> None:
+    """Make the machine and its builds, have it measure, take it away."""
+    here = Path(__file__).resolve()
+    project = here.parents[2]
+
+    def play(playbook: str, *arguments: str) -> None:
+        command = ["ansible-playbook", "-i", here.with_suffix(".yml"), project / playbook, *arguments]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+
+    try:
+        play("molecule/shared/create.yml")
+        for variables in libraries(project):
+            play("playbooks/site.yml", "--tags", "haproxy_install", "-e", json.dumps(variables))
+        subprocess.run(["docker", "cp", here, f"{MACHINE}:/root/tls.py"], check=True, capture_output=True)
+        subprocess.run(["docker", "exec", MACHINE, "python3", "/root/tls.py", "here"], check=True)
+    finally:
+        play("molecule/shared/destroy.yml")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    table() if sys.argv[1:] == ["here"] else main()
