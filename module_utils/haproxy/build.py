@@ -251,7 +251,7 @@ def _static_openssl(wanted: Mapping[str, str], options: Mapping[str, Any]) -> So
             f"haproxy_openssl.version: {version!r} is no version of OpenSSL that can be used here (expected one like "
             "3.5.7; 1.1.1 with its letter, or 3.0.0 and later)"
         )
-    named = [name for name in options if name in ("SSL_INC", "SSL_LIB", *_BUILT_WITH.values())]
+    named = [name for name in ("SSL_INC", "SSL_LIB", *_BUILT_WITH.values()) if options.get(name)]
     if named:
         raise BuildError(
             f"haproxy_build_options.{named[0]}: it names one TLS library and haproxy_openssl another; leave one out"

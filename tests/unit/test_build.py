@@ -529,6 +529,11 @@ def test_an_openssl_that_cannot_be_built_says_why_and_leaves_nothing(with_openss
     assert [path.name for path in prefix.iterdir() if path.name not in (".lock", "sources")] == []
 
 
+def test_what_crashes_with_the_openssl_of_the_build_is_refused_whatever_the_system_has():
+    with pytest.raises(BuildError, match=r"HAProxy 3\.2\.0 with QUIC crashes on OpenSSL 3\.5\.7"):
+        build.host_recipe("3.2.0", CHECKSUM, {}, {"version": "3.5.7", "checksum": CHECKSUM})
+
+
 @pytest.mark.parametrize(
     ("openssl", "options", "said"),
     [

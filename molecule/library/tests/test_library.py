@@ -17,6 +17,11 @@ def test_a_client_gets_the_post_quantum_key_exchange_and_another_the_usual_one(o
     assert offer("secp521r1").startswith("ERR_SSL")
 
 
+def test_polling_over_http3(edge):
+    result = edge.client("generations/http3.py")
+    assert result["works"], result["error"]
+
+
 def test_the_library_of_the_system_is_as_the_distribution_delivers_it(host):
     assert host.run("dpkg --verify libssl3 openssl").stdout == ""
     assert "OpenSSL 3.0." in host.check_output("openssl version")
