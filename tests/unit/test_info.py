@@ -40,7 +40,8 @@ def test_the_wanted_build(commands, tmp_path):
     assert found["binary"] == f"{tmp_path}/3.0.11-{found['fingerprint']}/sbin/haproxy"
     assert found["installed"] is False
     other = info.gather(build={**build, "options": {"USE_LUA": False}})
-    assert other["fingerprint"] != found["fingerprint"]
+    own = info.gather(build={**build, "openssl": {"version": "3.5.7", "checksum": CHECKSUM}})
+    assert len({each["fingerprint"] for each in (found, other, own)}) == 3
 
 
 def test_a_build_that_cannot_be_names_the_variable():
@@ -61,6 +62,12 @@ def test_a_build_that_cannot_be_names_the_variable():
 def test_the_version_of_a_binary(commands, said, version):
     found = info.gather(binary=commands("haproxy", said))
     assert (found["version"], found["installed"]) == (version, bool(version))
+
+
+def test_the_library_of_a_binary(commands):
+    built = "HAProxy version 3.0.11\nBuilt with OpenSSL version : OpenSSL 3.0.20\n"
+    said = f"{built}Running on OpenSSL version : OpenSSL 3.5.7 9 Jun 2026"
+    assert info.gather(binary=commands("haproxy", said))["tls_library"] == "OpenSSL 3.5.7 9 Jun 2026"
 
 
 def test_a_binary_that_does_not_run_is_not_installed(commands):
