@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import html
 import html.parser
+import json
 import re
 from dataclasses import replace
 
@@ -232,6 +234,34 @@ def test_what_looks_like_html_is_shown_and_never_run():
     assert list(read.lines.values()) == text.rstrip("\n").split("\n")
 
 
+def test_a_name_in_the_data_of_the_ways_ends_no_script():
+    evil = "a</script><img/src=x>"
+    made = shown(
+        f"frontend {evil}\n    bind :80\n    default_backend {evil}\nbackend {evil}\n    server a 10.0.0.1:80\n"
+    )
+    read = Read(made)
+    assert "img" not in read.tags
+    assert json.loads(re.search(r'id="ways">(.*?)</script>', made, re.DOTALL)[1])[0]["title"].endswith(evil)
+
+
+def test_what_was_said_once_is_not_said_again():
+    made = shown(OURS)
+    said = [*NOTES.values(), *(f"<p>{text}</p>" for _title, text in GOALS.values() if text)]
+    assert max(html.unescape(made).count(text) for text in said) == 1
+
+
+def test_sections_and_names_that_come_twice_are_told_apart():
+    made = shown(
+        "defaults\n    mode http\ndefaults\n    mode tcp\nfrontend a\n    acl b path /\n    acl b path /c\n    monitor fail if b\n"
+    )
+    assert [made.count(f'id="defaults{more}"') for more in ("", "-2")] == [1, 1]
+    assert 'href="#L6"' in made
+
+
+def test_a_file_that_is_refused_without_a_word_is_refused():
+    assert "HAProxy refuses this file" in page.render(explain.explain("global\n"), "e", (), True)
+
+
 def test_the_policy_allows_this_style_and_this_script_alone():
     made = shown(OURS)
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', made)[1]
@@ -278,6 +308,7 @@ def test_messages_of_haproxy_stand_at_their_lines():
         "    http-request redirect location /x?token=SECRET&a=b",
         "    set-var proc.token str(SECRET)",
         "    # stats auth old:SECRET",
+        "    acl known req.hdr(authorization) -m str long-SECRET-indeed SECRET",
     ],
 )
 def test_secrets_are_masked(line):

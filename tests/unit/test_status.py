@@ -19,6 +19,7 @@ ANSWERS = {
     (900, "show stat -1 6 -1"): COLUMNS
     + "chat_websocket,app1,0,3,5,UP,1,2,10.0.0.1:3000,L7OK\n"
     + "chat_websocket,BACKEND,2,3,5,UP,1,1,,\n"
+    + "limits:requests,BACKEND,0,0,0,UP,0,1,,\n"
     + "reports,BACKEND,0,1,9,DOWN,0,1,,\n",
     (448, "show stat -1 6 -1"): COLUMNS
     + "chat_websocket,app1,0,40,50,UP,1,2,10.0.0.1:3000,L7OK\n"
@@ -74,6 +75,27 @@ def test_sockets_on_old_workers_count_as_live(running):
     assert (backend["transport"], backend["sessions"], backend["old_sessions"]) == ("websocket", 3, 40)
     (server,) = backend["servers"]
     assert (server["address"], server["old_sessions"], server["check"]) == ("10.0.0.1:3000", 40, "L7OK")
+
+
+def test_the_tables_of_limits_are_no_service(running):
+    facts = status.live("master", "/none/haproxy.cfg", NOW)
+    assert [item["name"] for item in facts["services"]] == ["chat", "reports"]
+
+
+def test_connections_that_a_worker_does_not_tell_are_unknown(running, monkeypatch):
+    monkeypatch.setattr(status, "workers", lambda _master, sessions: [Worker(900, False, 0, 300, "3.0.11", -1)])
+    lines = status.live("master", "/none/haproxy.cfg", NOW)["table"]
+    assert next(line for line in lines if "new clients" in line).split()[-2] == "?"
+
+
+def test_another_program_than_the_one_that_runs_is_not_asked_about_its_library(running, monkeypatch, tmp_path):
+    program = tmp_path / "haproxy"
+    program.write_text("#!/bin/sh\necho 'HAProxy version 3.2.26'\necho 'Running on OpenSSL version : OpenSSL 3.5.9'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(status, "PROGRAMS", (str(program),))
+    assert status.live("master", "/none/haproxy.cfg", NOW)["tls_library"] == ""
+    program.write_text(program.read_text().replace("3.2.26", "3.0.11-9e587df"))
+    assert status.live("master", "/none/haproxy.cfg", NOW)["tls_library"] == "OpenSSL 3.5.9"
 
 
 def test_a_backend_of_somebody_else_is_a_service_by_itself(running):
