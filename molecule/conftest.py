@@ -8,6 +8,7 @@ import csv
 import http.client
 import io
 import json
+import os
 import re
 import socket
 import ssl
@@ -22,7 +23,8 @@ from typing import Any, TypeVar
 import pytest
 import testinfra
 
-CLIENTS = Path(__file__).parent / "clients"
+PROJECT = Path(__file__).parents[1]
+CLIENTS = PROJECT / "molecule/clients"
 T = TypeVar("T")
 
 # Asks one of HAProxy's sockets a question: there is no socat on a host that the role set up.
@@ -114,9 +116,7 @@ class Edge:
         # A self-signed stand-in is taken as its own authority: its name and dates still count.
         authorities = self.variables.get("scenario_authorities")
         ca.write_text(
-            (CLIENTS.parent.parent / authorities).read_text()
-            if authorities
-            else ssl.DER_cert_to_PEM_cert(self._certificate())
+            (PROJECT / authorities).read_text() if authorities else ssl.DER_cert_to_PEM_cert(self._certificate())
         )
 
     # As its users see it
@@ -251,3 +251,29 @@ def nodes(edge: Edge, request: pytest.FixtureRequest) -> dict[str, Any]:
         name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory)
         for name in edge.variables["groups"]["chat_nodes"]
     }
+
+
+@pytest.fixture(scope="session")
+def play(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Run one of the collection's playbooks with changed variables: the finished process, its output in one line."""
+
+    def run(variables: dict[str, Any], *arguments: str, playbook: str = "site") -> subprocess.CompletedProcess[str]:
+        changed = tmp_path_factory.mktemp("play") / "variables.json"
+        changed.write_text(json.dumps(variables))
+        inventory = request.config.getoption("--ansible-inventory")
+        done = subprocess.run(
+            ["ansible-playbook", "-i", inventory, f"playbooks/{playbook}.yml", "-e", f"@{changed}", *arguments],
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            },
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        done.stdout = " ".join((done.stdout + done.stderr).split())
+        return done
+
+    return run

@@ -20,9 +20,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import check, files, renewal, runtime
+from . import check, files, renewal, runtime, tickets
 from . import plan as planning
 from .fragments import addresses, says_the_same
 from .model import Configuration, ConfigurationError, Directive, Section
@@ -329,6 +330,8 @@ def apply(
                 said = f"done in part at run time; the rest needs a reload, as it could not be done so: {failure}"
                 raise ConfigurationError([said, *refusal.problems]) from None
     _load(change, marked, running)
+    if running:
+        outcome.warnings.extend(_after_reload(change, plan.steps))
     return outcome
 
 
@@ -381,6 +384,7 @@ def observe(master: str, found: files.Files) -> planning.Observed:
         pid = worker.pid
         kept = {path: runtime.patterns(master, pid, item.kind, path) for path, item in found.patterns.items()}
         certificates, ahead = {}, frozenset[str]()
+        trusted = {path: runtime.authority(master, pid, item.kind, path) for path, item in found.authorities.items()}
         if found.certificates or found.folders:
             for path in runtime.certificates(master, pid):
                 certificate = runtime.certificate(master, pid, path)
@@ -393,6 +397,7 @@ def observe(master: str, found: files.Files) -> planning.Observed:
             {path: entries for path, entries in kept.items() if entries is not None},
             ahead,
             tuple(int(number) for number in re.findall(r"\d+", worker.version)[:2]),
+            {path: authority for path, authority in trusted.items() if authority is not None},
         )
     except runtime.RuntimeFailure:
         return planning.Observed()
@@ -432,7 +437,7 @@ def _at_run_time(change: _Intent, marked: Marked, steps: tuple[planning.Step, ..
                 _put(path, content, group)
         raise
     pid = runtime.serving(target.master)
-    leaving = carry_out(target.master, pid, steps, change.policy.drain_time)
+    leaving = carry_out(target.master, pid, steps, change.found, change.policy.drain_time)
     rest = planning.plan(change.wanted, change.wanted, change.found, observe(target.master, change.found))
     missing = [*rest.reload, *(step.what for step in rest.steps if not step.quiet)]
     if missing:
@@ -441,7 +446,9 @@ def _at_run_time(change: _Intent, marked: Marked, steps: tuple[planning.Step, ..
     return leaving
 
 
-def carry_out(master: str, pid: int, steps: tuple[planning.Step, ...], drain_time: float | None) -> tuple[str, ...]:
+def carry_out(
+    master: str, pid: int, steps: tuple[planning.Step, ...], found: files.Files, drain_time: float | None
+) -> tuple[str, ...]:
     """Do these steps, removals last; returns the servers that still drain. Raises `RuntimeFailure`."""
     for step in steps:
         if step.kind == "commands":
@@ -458,6 +465,12 @@ def carry_out(master: str, pid: int, steps: tuple[planning.Step, ...], drain_tim
                 runtime.replace_certificate(master, pid, path, step.payload)
             else:
                 runtime.remove_certificate(master, pid, path, listed)
+        elif step.kind == "authority":
+            authority = found.authorities[step.subject[0]]
+            runtime.replace_authority(master, pid, authority.kind, step.subject[0], authority.pem, authority.shadowed)
+        elif step.kind == "tickets":
+            with _storage(step.subject[0]):
+                tickets.renew(Path(step.subject[0]), master)
     removals = [(step.subject[0], step.subject[1]) for step in steps if step.kind == "server"]
     return tuple("/".join(name) for name in runtime.remove_servers(master, pid, removals, drain_time))
 
@@ -639,6 +652,22 @@ def _load(change: _Intent, marked: Marked, running: bool) -> None:
         _settled(change, text)
 
 
+def _after_reload(change: _Intent, steps: tuple[planning.Step, ...]) -> list[str]:
+    """What only the worker that has loaded the files can be told; returns what it did not take."""
+    master, found = change.target.master, change.found
+    given = {path: item.pem for path, item in found.certificates.items() if item.chain}
+    given.update({path: item.pem for path, item in found.authorities.items() if item.kind == "crl-file"})
+    left = tuple(step for step in steps if step.kind == "tickets")
+    try:
+        pid = runtime.serving(master)
+        for path, pem in given.items():
+            runtime.remember(master, pid, path, pem)
+        carry_out(master, pid, left, found, None)
+    except (ConfigurationError, runtime.RuntimeFailure) as failure:
+        return [f"the reload is done, and this is not: {failure}"]
+    return []
+
+
 def _settled(change: _Intent, text: str) -> None:
     """It serves: this is the last known good one. Where there is no room for it, the next run keeps it."""
     with contextlib.suppress(ConfigurationError):
@@ -668,7 +697,7 @@ def _restore(change: _Intent, before: dict[str, tuple[str, int | None]], link_be
         serving_text = _parsed(unmarked(existing(target.path)))
         found = files.files(serving_text)
         plan = planning.plan(serving_text, serving_text, found, observe(target.master, found))
-        carry_out(target.master, runtime.serving(target.master), plan.steps, None)
+        carry_out(target.master, runtime.serving(target.master), plan.steps, found, None)
 
 
 def _reload(marked: Marked, target: Target) -> None:

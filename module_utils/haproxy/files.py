@@ -7,8 +7,10 @@ import hashlib
 import os
 import re
 import ssl
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from . import runtime
 from .model import Configuration
 from .syntax import unquote
 
@@ -21,17 +23,49 @@ _PATH = re.compile(r"/[\w./@+~-]+")
 _MAP = re.compile(r"\bmap(?:_\w+)?\((/[^,)\s]+)")
 _CHANGED_BY_RULES = re.compile(r"\b(?:set-map|del-map|add-acl|del-acl)\((/[^)\s]+)\)")
 
-_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+
+# Options of `bind` and of `server` whose file says whom to trust, and whom no more; by the kind of PEM in it.
+_AUTHORITY = {"ca-file": "CERTIFICATE", "crl-file": "X509 CRL"}
+_IN_BRACKETS = re.compile(r"\b(ca-file|crl-file)\s+(/[^\s\]]+)")
 
 
 class Certificate(NamedTuple):
-    """A file with a certificate: SHA-1 of the leaf, how many others follow, the text, and the folder or crt-list that
-    a bind names it by (empty where it names the file itself)."""
+    """A file with a certificate: SHA-1 of the leaf, how many others follow, the text, the folder or crt-list that a
+    bind names it by (empty where it names the file itself), and when the file was written (seconds since the epoch)."""
 
     fingerprint: str
     chain: int
     pem: str
     listed: str
+    written: float = 0.0
+
+    def is_served(self, there: runtime.Certificate) -> bool:
+        """Whether this is what a worker has; a certificate without a chain is told by its fingerprint alone."""
+        if (there.fingerprint, there.chain) != (self.fingerprint, self.chain):
+            return False
+        return not self.chain or there.loaded.is_of(self.pem, self.written)
+
+
+class Authority(NamedTuple):
+    """A file that says whom to trust (`kind` ca-file) or whom no more (crl-file): SHA-1 of the certificates in it, the
+    text, when it was written, and the (folder, certificate) that hide the lines of a crt-list where it changes."""
+
+    kind: str
+    fingerprints: frozenset[str]
+    pem: str
+    written: float = 0.0
+    shadowed: tuple[tuple[str, str], ...] = ()
+
+    def is_served(self, there: runtime.Authority) -> bool:
+        """Whether this is what a worker has."""
+        if self.kind == "ca-file":
+            return there.fingerprints == self.fingerprints
+        return there.loaded.is_of(self.pem, self.written)
+
+    def takes_away(self, there: runtime.Authority) -> bool:
+        """Whether somebody whom that worker trusts is not trusted any more."""
+        return self.kind == "crl-file" or not there.fingerprints <= self.fingerprints
 
 
 class Patterns(NamedTuple):
@@ -42,7 +76,8 @@ class Patterns(NamedTuple):
 
 
 class Files(NamedTuple):
-    """Path → content, for certificates, and for maps and ACLs; `folders` are those that binds take certificates from.
+    """Path → content, for certificates, maps and ACLs, and authorities; `folders` are those that binds take
+    certificates from, `tickets` the files with the keys of session tickets.
 
     `others` are the paths of what only a reload can load anew.
     """
@@ -51,6 +86,8 @@ class Files(NamedTuple):
     patterns: dict[str, Patterns]
     folders: tuple[str, ...]
     others: tuple[str, ...]
+    authorities: dict[str, Authority] = {}  # noqa: RUF012 # never written to
+    tickets: tuple[str, ...] = ()
 
 
 def files(configuration: Configuration) -> Files:
@@ -60,6 +97,9 @@ def files(configuration: Configuration) -> Files:
     folders: dict[str, None] = {}
     changing: set[str] = set()
     named: set[str] = set()
+    authorities: dict[str, str] = {}
+    tickets: dict[str, None] = {}
+    binds: list[list[str]] = []
     for section in configuration.sections:
         for line in section.directives:
             if line.keyword in _WRITTEN_BY_HAPROXY:
@@ -70,26 +110,36 @@ def files(configuration: Configuration) -> Files:
                 continue
             patterns.update((path, "map") for path in _MAP.findall(text))
             changing.update(_CHANGED_BY_RULES.findall(text))
+            if line.keyword == "bind":
+                binds.append(words)
             for before, word in zip(words, words[1:]):
+                if "/" not in word:
+                    continue
                 # The keys of tickets rotate in the running process as in the file.
-                if "/" not in word or before == "tls-ticket-keys":
+                if before == "tls-ticket-keys":
+                    tickets[word] = None
                     continue
                 if before == "crt" and os.path.isdir(word):
                     folders[word] = None
                 elif before == "crt":
                     listed[word] = ""
                 elif before == "crt-list":
-                    listed.update((path, word) for path in _listed(word))
+                    listed.update((path, word) for path, _options in _listed(word))
+                    authorities.update(pair for _path, options in _listed(word) for pair in options)
+                elif before in _AUTHORITY:
+                    authorities[word] = before
                 elif before == "-f" and "-M" not in words:
                     patterns.setdefault(word, "acl")
                 named.update(path for path in _PATH.findall(word) if os.path.isfile(path))
     for folder in folders:
         listed.update((path, folder) for path in _folder(folder) if path not in listed)
-    certificates = {path: found for path, place in listed.items() if (found := _certificate(path, place)) is not None}
+    certificates = {path: found for path, place in listed.items() if (found := certificate(path, place)) is not None}
     loaded = {path: _patterns(path, kind) for path, kind in patterns.items() if path not in changing}
     readable = {path: found for path, found in loaded.items() if found is not None}
-    others = (named | set(listed)) - set(certificates) - set(readable)
-    return Files(certificates, readable, tuple(folders), tuple(sorted(others)))
+    trusted = {path: said for path, kind in authorities.items() if (said := _authority(path, kind, binds)) is not None}
+    others = (named | set(listed) | {path for path in authorities if os.path.isfile(path)}) - set(certificates)
+    others -= {*readable, *trusted}
+    return Files(certificates, readable, tuple(folders), tuple(sorted(others)), trusted, tuple(tickets))
 
 
 def digest(paths: tuple[str, ...], contents: dict[str, str]) -> str:
@@ -108,22 +158,52 @@ def _folder(folder: str) -> list[str]:
     return sorted(e.path for e in found if not e.name.startswith(".") and not e.name.endswith(other))
 
 
-def _listed(path: str) -> list[str]:
+def _listed(path: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The certificates of a crt-list, each with the authorities (path, kind) that it asks for (manual, 3.12)."""
     lines = _read(path).decode(errors="replace").splitlines()
-    return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+    named = [line for line in lines if line.strip() and not line.startswith("#")]
+    return [(line.split()[0], [(file, kind) for kind, file in _IN_BRACKETS.findall(line)]) for line in named]
 
 
-def _certificate(path: str, listed: str) -> Certificate | None:
+def certificate(path: str, listed: str) -> Certificate | None:
+    """The certificate in a file that a folder or crt-list names, None for one that can't be given at run time."""
     pem = _read(path).decode(errors="replace")
-    blocks = _CERTIFICATE.findall(pem)
+    prints = _fingerprints(pem)
     # A key in a file of its own cannot come along at run time.
-    if not blocks or "PRIVATE KEY-----" not in pem:
+    if not prints or "PRIVATE KEY-----" not in pem:
         return None
+    return Certificate(prints[0], len(prints) - 1, pem, listed, os.stat(path).st_ctime)
+
+
+def _authority(path: str, kind: str, binds: Iterable[list[str]]) -> Authority | None:
+    """What the file says, None where only a reload can load it."""
+    pem = _read(path).decode(errors="replace")
+    kinds = {block[1] for block in _BLOCK.finditer(pem)}
+    prints = _fingerprints(pem)
+    if kinds != {_AUTHORITY[kind]} or (kind == "ca-file" and not prints):
+        return None
+    shadowed: dict[tuple[str, str], None] = {}
+    for words in binds:
+        lists = {word for before, word in zip(words, words[1:]) if before == "crt-list"}
+        asking = [name for file in lists for name, options in _listed(file) if (path, kind) in options]
+        for before, word in zip(words, words[1:]):
+            if before == "crt" and asking:
+                shadowed.update(((word, name), None) for name in asking if os.path.dirname(name) == word.rstrip("/"))
+    folders = {folder for folder, _name in shadowed}
+    elsewhere = any(folders & set(words) and "crt-list" not in words for words in binds)
+    # The folder serves another bind, too, which would lose the certificate.
+    if elsewhere:
+        return None
+    return Authority(kind, frozenset(prints), pem, os.stat(path).st_ctime, tuple(shadowed))
+
+
+def _fingerprints(pem: str) -> list[str]:
+    """SHA-1 of each certificate, which is how HAProxy names them; none where one is damaged."""
+    blocks = [block[0] for block in _BLOCK.finditer(pem) if block[1] == "CERTIFICATE"]
     try:
-        leaf = hashlib.sha1(ssl.PEM_cert_to_DER_cert(blocks[0])).hexdigest()  # noqa: S324 # HAProxy names them so
+        return [hashlib.sha1(ssl.PEM_cert_to_DER_cert(block)).hexdigest() for block in blocks]  # noqa: S324
     except ValueError:
-        return None
-    return Certificate(leaf, len(blocks) - 1, pem, listed)
+        return []
 
 
 def _patterns(path: str, kind: str) -> Patterns | None:

@@ -7,13 +7,10 @@ that reload.
 
 from __future__ import annotations
 
-import hashlib
-import ssl
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from . import runtime
+from . import files, runtime
 
 
 class Swapped(NamedTuple):
@@ -50,27 +47,18 @@ def serve(master: str, paths: Sequence[str], removed: Sequence[str], folder: str
 
 
 def _serve(master: str, worker: int, path: str, folder: str, check_mode: bool, result: Swapped) -> None:
-    try:
-        text = Path(path).read_text(encoding="ascii")
-    except FileNotFoundError:  # check mode, before it is made
+    found = files.certificate(path, folder)
+    if found is None:  # check mode, before it is made
         return
     live = runtime.certificate(master, worker, path)
-    if live == described(text):
+    if live and found.is_served(live):
         result.served.add(path)
         return
     result.changed.append(path)
     if check_mode:
         return
     if live:
-        runtime.replace_certificate(master, worker, path, text)
+        runtime.replace_certificate(master, worker, path, found.pem)
     else:
-        runtime.add_certificate(master, worker, path, text, folder)
+        runtime.add_certificate(master, worker, path, found.pem, folder)
     result.served.add(path)
-
-
-def described(text: str) -> runtime.Certificate:
-    """What HAProxy says of the certificates in a PEM text, once it has loaded them."""
-    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    certificates = [f"{begin}{part.partition(end)[0]}{end}" for part in text.split(begin)[1:]]
-    leaf = hashlib.sha1(ssl.PEM_cert_to_DER_cert(certificates[0]))  # noqa: S324 # it is HAProxy that names them so
-    return runtime.Certificate(leaf.hexdigest(), len(certificates) - 1)

@@ -34,6 +34,9 @@ _HASHING = frozenset("hash hdr rdp-cookie source uri url_param".split())
 # The version from which on a server can come with a cookie at run time: 3.0 does it, 2.6 refuses.
 _COOKIE = (3, 0)
 
+# The version from which on authorities that are longer than one payload can be given in pieces (`add ssl ca-file`).
+_IN_PIECES = (2, 7)
+
 # Keywords whose first argument is part of their name.
 _FAMILIES = frozenset(
     (
@@ -46,7 +49,7 @@ _MOST_REASONS = 20
 
 
 class Observed(NamedTuple):
-    """What the serving worker says of itself: (backend, server), path of a certificate, path of a map → what it has.
+    """What the serving worker says of itself: (backend, server), path of a certificate, map, authority → what it has.
 
     `ahead`: paths of certificates that HAProxy's own ACME client has renewed there, and which the disk has not yet.
     `version`: its own, major and minor.
@@ -57,6 +60,7 @@ class Observed(NamedTuple):
     patterns: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     ahead: frozenset[str] = frozenset()
     version: tuple[int, ...] = (3, 0)
+    authorities: Mapping[str, runtime.Authority] = MappingProxyType({})
 
 
 class Step(NamedTuple):
@@ -81,7 +85,10 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """`reload` has the reasons why nothing less will do; where it is empty, `steps` bring about what is wanted."""
+    """`reload` has the reasons why nothing less will do; where it is empty, `steps` bring about what is wanted.
+
+    Where it is not, `steps` are what is left to be done after the reload.
+    """
 
     reload: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -120,8 +127,9 @@ def plan(present: Configuration, wanted: Configuration, files: Files, observed: 
             _servers(key[1], before[key], proxy, observed, reasons, steps)
     steps += _certificates(files, observed)
     steps += _patterns(files, observed)
+    _authorities(files, observed, reasons, steps)
     if reasons:
-        return Plan(tuple(shorten(reasons)))
+        return Plan(tuple(shorten(reasons)), tuple(step for step in steps if step.kind == "tickets"))
     return Plan((), tuple(steps))
 
 
@@ -367,7 +375,7 @@ def _certificates(files: Files, observed: Observed) -> Iterator[Step]:
                 commands = (f"new ssl cert {path}", *commands, f"add ssl crt-list {found.listed} {path}")
                 subject = ("add", path, found.listed)
                 yield Step(f"certificate {path} is added", commands, 0, "certificate", subject, found.pem)
-        elif (there.fingerprint, there.chain) != (found.fingerprint, found.chain) and path not in observed.ahead:
+        elif not found.is_served(there) and path not in observed.ahead:
             subject = ("replace", path, found.listed)
             yield Step(f"certificate {path} is replaced", commands, 0, "certificate", subject, found.pem)
     for path in observed.certificates:
@@ -395,6 +403,27 @@ def _patterns(files: Files, observed: Observed) -> Iterator[Step]:
             (found.kind, path),
             payload(found),
         )
+
+
+def _authorities(files: Files, observed: Observed, reasons: list[str], steps: list[Step]) -> None:
+    """Whom to trust, and whom no more, appended to the reasons of a reload or to the steps."""
+    fewer = False
+    for path, found in files.authorities.items():
+        there = observed.authorities.get(path)
+        if there is None or found.is_served(there):
+            continue
+        fewer = fewer or found.takes_away(there)
+        what = f"{'authority' if found.kind == 'ca-file' else 'list of revocations'} {path}"
+        if len(runtime.pieces(found.pem)) > 1 and (found.kind == "crl-file" or observed.version < _IN_PIECES):
+            reasons.append(f"{what} has changed, and is larger than what this HAProxy takes of it at run time")
+            continue
+        commands = tuple(f"del ssl crt-list {folder} {certificate}" for folder, certificate in found.shadowed)
+        commands += (f"set ssl {found.kind} {path} <<", f"commit ssl {found.kind} {path}")
+        steps.append(Step(f"{what} is replaced", commands, 0, "authority", (path,), found.pem))
+    for path in files.tickets if fewer else ():
+        # A session that is resumed was checked when it began, by who was trusted then.
+        what = f"the keys of session tickets in {path} are replaced, so that nobody resumes who is trusted no longer"
+        steps.append(Step(what, (f"set ssl tls-key {path} KEY",) * 3, 0, "tickets", (path,)))
 
 
 def payload(patterns: Patterns) -> str:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from . import certificates, hotswap, runtime
+from . import certificates, files, runtime
 from .acme import SINCE, Order, thumbprint
 
 # Between two looks at what HAProxy's client is doing, in seconds.
@@ -55,10 +55,10 @@ def ahead(master: str, worker: runtime.Worker) -> dict[str, certificates.Bundle]
     """
     found = {}
     for path in status(master, worker):
-        disk = _text(path)
+        disk = files.certificate(path, "")
         live = runtime.certificate(master, worker.pid, path)
-        if live and (not disk or live != hotswap.described(disk)):
-            new, old = _bundle(runtime.dump_certificate(master, worker.pid, path)), _bundle(disk)
+        if live and not (disk and disk.is_served(live)):
+            new, old = _bundle(runtime.dump_certificate(master, worker.pid, path)), _bundle(_text(path))
             if (
                 new
                 and not new.own.stand_in
@@ -111,10 +111,12 @@ def keep(
     """
     if not runtime.answers(master):
         return {}
-    kept = {path: new for path, new in ahead(master, runtime.workers(master)[0]).items() if path not in given}
+    worker = runtime.workers(master)[0]
+    kept = {path: new for path, new in ahead(master, worker).items() if path not in given}
     if not check_mode:
         for path, bundle in kept.items():
             _write(Path(path), bundle.text, group)
+            runtime.remember(master, worker.pid, path, bundle.text)
     return kept
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 import os
 import re
@@ -71,11 +72,33 @@ class Server(NamedTuple):
     health: int = 0
 
 
+class Loaded(NamedTuple):
+    """What is known of a file that a worker has: the `digest` of the text that it was given at run time, or, where it
+    still has what it read by itself, an empty one and when it `started` (seconds since the epoch, rounded down)."""
+
+    digest: str = ""
+    started: int = 0
+
+    def is_of(self, text: str, written: float) -> bool:
+        """Whether that was this text, which is in its file since `written` (the file's change time)."""
+        return self.digest == digest(text) if self.digest else written < self.started
+
+
 class Certificate(NamedTuple):
-    """A certificate as the serving worker has it: SHA-1 of the leaf (lower case), how many follow it as its chain."""
+    """A certificate as the serving worker has it: SHA-1 of the leaf (lower case), how many follow it as its chain, and
+    what is known of the whole: which ones follow, it tells by names only, and a renewed one has the same."""
 
     fingerprint: str
     chain: int
+    loaded: Loaded = Loaded()
+
+
+class Authority(NamedTuple):
+    """Whom the serving worker trusts, or no more: the SHA-1 of each certificate of a `ca-file` (lower case), none for a
+    `crl-file`, of which is known only what is known of its text."""
+
+    fingerprints: frozenset[str]
+    loaded: Loaded = Loaded()
 
 
 def ask(path: str, command: str, timeout: float = _TIMEOUT) -> str:
@@ -219,9 +242,44 @@ def certificates(master: str, pid: int) -> list[str]:
 
 def certificate(master: str, pid: int, path: str) -> Certificate | None:
     """What this worker has loaded from that path, None if nothing."""
-    answer = tell(master, pid, f"show ssl cert {path}")
+    answer, loaded = _shown(master, pid, "cert", path)
     found = re.search(r"^SHA1 FingerPrint: ([0-9A-F]+)", answer, re.MULTILINE)
-    return Certificate(found.group(1).lower(), answer.count("\nChain Subject:")) if found else None
+    return Certificate(found.group(1).lower(), answer.count("\nChain Subject:"), loaded) if found else None
+
+
+def authority(master: str, pid: int, kind: str, path: str) -> Authority | None:
+    """What this worker has loaded from that path as `kind`, ca-file or crl-file; None if nothing."""
+    answer, loaded = _shown(master, pid, kind, path)
+    if not re.search(r"^Status: ", answer, re.MULTILINE):
+        return None
+    prints = re.findall(r"^SHA1 FingerPrint: ([0-9A-F]+)", answer, re.MULTILINE)
+    return Authority(frozenset(map(str.lower, prints)), loaded)
+
+
+def _shown(master: str, pid: int, kind: str, path: str) -> tuple[str, Loaded]:
+    """The answer to `show ssl KIND PATH`, and what is known of the file's text."""
+    answer = tell(master, pid, f"show ssl {kind} {path}; @!{pid} get var {_variable(path)}; @!{pid} show info")
+    told = re.search(r"^proc\.\S+: type=str value=<(\w+)>", answer, re.MULTILINE)
+    started = re.search(r"^Start_time_sec: (\d+)", answer, re.MULTILINE)
+    return answer, Loaded(told.group(1) if told else "", int(started.group(1)) if started else 0)
+
+
+def digest(text: str) -> str:
+    """What stands for the text of a file."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _variable(path: str) -> str:
+    return f"proc.realtime_edge.{digest(path)}"
+
+
+def remember(master: str, pid: int, path: str, text: str) -> None:
+    """Let this worker keep which text it has of that file, in a variable of its own, for as long as it lives.
+
+    `set var` counts as experimental on the command line, up to 3.4; where it is refused, the file is given once more by
+    another run.
+    """
+    ask(master, f"experimental-mode on; @!{pid} set var {_variable(path)} str({digest(text)})", _SOON)
 
 
 def dump_certificate(master: str, pid: int, path: str) -> str:
@@ -247,6 +305,45 @@ def replace_certificate(master: str, pid: int, path: str, pem: str) -> None:
         with contextlib.suppress(RuntimeFailure):
             tell(master, pid, f"abort ssl cert {path}")
         raise
+    remember(master, pid, path, pem)
+
+
+def replace_authority(
+    master: str, pid: int, kind: str, path: str, pem: str, shadowed: Sequence[tuple[str, str]]
+) -> None:
+    """Check the certificates of clients (or servers) by `pem` from now on; connections stay. `kind`: ca-file, crl-file.
+
+    `shadowed` are (list, certificate) that go before: a bind's folder has a certificate without the authority that the
+    crt-list before it asks clients for. HAProxy takes the first of both, and the change puts the crt-list's behind the
+    folder's: nobody would be asked for a certificate any more (seen on 2.6.12, 3.0.11, 3.2.26 and 3.4.7).
+
+    Raises `RuntimeFailure` with HAProxy's words, and then it asks as before. The caller writes the file.
+    """
+    name = f"{kind} {path}"
+    tell(master, pid, f"abort ssl {name}")  # what an interrupted run has left
+    try:
+        for listed, certificate in shadowed:
+            gone = f"del ssl crt-list {listed} {certificate}"
+            _expect(tell(master, pid, gone), gone, r"deleted in crtlist|can't be found|does not exist")
+        for number, piece in enumerate(pieces(pem)):
+            sent = f"{'add' if number else 'set'} ssl {name}"
+            _expect(tell(master, pid, sent, piece), sent, r"(?i)^transaction (created|updated)")
+        _expect(tell(master, pid, f"commit ssl {name}"), f"commit ssl {name}", r"^Success!$")
+    except RuntimeFailure:
+        with contextlib.suppress(RuntimeFailure):
+            tell(master, pid, f"abort ssl {name}")
+        raise
+    remember(master, pid, path, pem)
+
+
+def pieces(pem: str) -> list[str]:
+    """The blocks of a PEM text, in as few payloads as HAProxy takes them."""
+    found: list[str] = []
+    for block in re.findall(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", pem, re.DOTALL):
+        if not found or len(found[-1]) + len(block) > _PIECE:
+            found.append("")
+        found[-1] += f"{block}\n"
+    return found
 
 
 def add_certificate(master: str, pid: int, path: str, pem: str, listed: str) -> None:

@@ -50,8 +50,21 @@ def provide(path: Path, group: int, rotation: int, master: str, check_mode: bool
     return Outcome(action, [warning] if warning else [])
 
 
-def _key() -> str:
-    return base64.b64encode(secrets.token_bytes(_BYTES)).decode("ascii")
+def renew(path: Path, master: str) -> None:
+    """Replace all keys, in the file and in the worker that serves: no session that was begun before can be resumed.
+
+    Raises OSError where the file cannot be written, `RuntimeFailure` where the worker has to load it.
+    """
+    keys = path.read_text(encoding="ascii").split()
+    fresh = [_key(len(base64.b64decode(key))) for key in keys]
+    _write(path, fresh, path.stat().st_gid)
+    for key in fresh[-KEYS:]:
+        if said := _hand_over(master, path, key):
+            raise runtime.RuntimeFailure(said)
+
+
+def _key(size: int = _BYTES) -> str:
+    return base64.b64encode(secrets.token_bytes(size)).decode("ascii")
 
 
 def _kept(path: Path) -> tuple[list[str], float]:

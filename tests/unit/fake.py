@@ -9,6 +9,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy.syntax import parse
@@ -46,6 +47,9 @@ class FakeEdge:
         self.sessions = {}
         self.servers = {}
         self.certificates = {}
+        self.authorities = {}
+        self.variables = {}
+        self.started = 0
         self.open = None
         self.patterns = {}
         self.versions = {}
@@ -81,9 +85,10 @@ class FakeEdge:
             return "\n".join([*rows, f"7 worker {self.failed} 0d00h00m09s {self.version}"])
         if question == "reload":
             return self.reload()
+        question = question.removeprefix("experimental-mode on; ")
         if question.startswith("@!7 "):
-            command, _, payload = question[4:].partition("\n")
-            return self.worker(command.removesuffix(" <<"), payload)
+            commands, _, payload = question[4:].partition("\n")
+            return "\n".join(self.worker(one.removesuffix(" <<"), payload) for one in commands.split("; @!7 "))
         return "CurrConns: 3" if "show info" in question else "3.0.11"
 
     def reload(self):
@@ -99,6 +104,8 @@ class FakeEdge:
             text = file.read()
         self.serving = re.search(rf"{apply.MARKER} (\S+)", text)[1]
         self.servers, self.certificates, self.patterns = {}, {}, {}
+        self.authorities, self.variables = {}, {}
+        self.started = int(time.time()) + 1
         for section in parse(text).sections:
             for line in section.directives:
                 if line.keyword == "server":
@@ -109,6 +116,13 @@ class FakeEdge:
                         loaded=True,
                     )
                 for before, word in zip(line.arguments, line.arguments[1:]):
+                    if before in ("ca-file", "crl-file"):
+                        self.authorities[word] = fingerprints(read(word))
+                    if before == "crt-list":
+                        self.authorities.update(
+                            (name, fingerprints(read(name)))
+                            for name in re.findall(r"c[ar]l?-file ([^ \]]+)", read(word))
+                        )
                     if before == "crt":
                         names = (
                             [os.path.join(word, n) for n in sorted(os.listdir(word))] if os.path.isdir(word) else [word]
@@ -143,7 +157,17 @@ class FakeEdge:
         if two == "show env":
             return f"{words[2]}={self.serving}" if self.serving else "Variable not found"
         if two == "show info":
-            return "CurrConns: 42"
+            return f"CurrConns: 42\nStart_time_sec: {self.started}"
+        if command == "show tls-keys":
+            return read(self.target.path)
+        if three == "set ssl tls-key":
+            return "TLS ticket key updated!"
+        if two == "set var":
+            self.variables[words[2]] = words[3].removeprefix("str(").removesuffix(")")
+            return ""
+        if two == "get var":
+            known = self.variables.get(words[2])
+            return f"{words[2]}: type=str value=<{known}>" if known else "Variable not found."
         if two == "show stat":
             rows = io.StringIO()
             writer = csv.writer(rows)
@@ -208,6 +232,8 @@ class FakeEdge:
                 if found
                 else "Not found"
             )
+        if what.endswith(("ca-file", "crl-file")):
+            return self.trust(words, payload)
         if what == "new ssl cert":
             self.certificates[path] = ("", 0)
             return f"New empty certificate store '{path}'!"
@@ -224,6 +250,20 @@ class FakeEdge:
         if what == "del ssl cert":
             self.certificates.pop(path, None)
             return f"Certificate '{path}' deleted!"
+        return ""
+
+    def trust(self, words, payload):
+        what, kind, path = words[0], words[2], words[-1]
+        if what == "show":
+            prints = self.authorities.get(path)
+            lines = [f"SHA1 FingerPrint: {one}" for one in (prints or ()) if kind == "ca-file"]
+            return "Not found!" if prints is None else "\n".join([f"Filename: {path}", "Status: Used", *lines])
+        if what in ("set", "add"):
+            self.open = [*(self.open if what == "add" else ()), *fingerprints(payload)]
+            return f"transaction {'created' if what == 'set' else 'updated'} for CA {path}!"
+        if what == "commit":
+            self.authorities[path] = self.open
+            return f"Committing {path}\nSuccess!"
         return ""
 
     def lookup(self, words, payload):
@@ -246,8 +286,11 @@ def read(path):
         return file.read()
 
 
-def fingerprint(pem):
+def fingerprints(pem):
     blocks = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)
-    if not blocks:
-        return "", 0
-    return hashlib.sha1(ssl.PEM_cert_to_DER_cert(blocks[0])).hexdigest().upper(), len(blocks) - 1
+    return [hashlib.sha1(ssl.PEM_cert_to_DER_cert(block)).hexdigest().upper() for block in blocks]
+
+
+def fingerprint(pem):
+    found = fingerprints(pem)
+    return (found[0], len(found) - 1) if found else ("", 0)

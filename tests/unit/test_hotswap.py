@@ -10,8 +10,9 @@ FOLDER = "/etc/haproxy/certificates"
 LEAF = "-----BEGIN CERTIFICATE-----\nTEVBRg==\n-----END CERTIFICATE-----\n"
 CHAIN = "-----BEGIN CERTIFICATE-----\nQ0hBSU4=\n-----END CERTIFICATE-----\n"
 PEM = f"{LEAF}{CHAIN}-----BEGIN PRIVATE KEY-----\nU0VDUkVU\n-----END PRIVATE KEY-----\n"
-SERVED = runtime.Certificate(hashlib.sha1(ssl.PEM_cert_to_DER_cert(LEAF)).hexdigest(), 1)
-OTHER = runtime.Certificate("0" * 40, 1)
+GIVEN, NEVER, LATER = runtime.Loaded(runtime.digest(PEM)), runtime.Loaded("", 1), runtime.Loaded("", 2**40)
+SERVED = runtime.Certificate(hashlib.sha1(ssl.PEM_cert_to_DER_cert(LEAF)).hexdigest(), 1, GIVEN)
+OTHER = runtime.Certificate("0" * 40, 1, GIVEN)
 
 
 @pytest.fixture
@@ -49,7 +50,17 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("there", "done"), [(SERVED, []), (OTHER, ["replace"]), (SERVED._replace(chain=0), ["replace"]), (None, ["add"])]
+    ("there", "done"),
+    [
+        (SERVED, []),
+        (OTHER, ["replace"]),
+        (SERVED._replace(chain=0), ["replace"]),
+        # HAProxy tells of a chain only how long it is, and whose: what it was given, or has read since, decides.
+        (SERVED._replace(loaded=runtime.Loaded("0" * 16)), ["replace"]),
+        (SERVED._replace(loaded=LATER), []),
+        (SERVED._replace(loaded=NEVER), ["replace"]),
+        (None, ["add"]),
+    ],
 )
 def test_only_what_differs_is_changed(live, path, there, done):
     live[path] = there

@@ -1,5 +1,6 @@
 """What a worker answers is read as what it means. The answers are those of 2.6, 3.0, 3.2 and 3.4."""
 
+import re
 import socket
 import threading
 
@@ -114,8 +115,14 @@ def test_certificates_are_read_and_what_was_left_open_is_ended(master):
     master.worker(show_ssl_cert="# transaction\n*/c/chat.pem\n# filename\n/c/chat.pem\n/c/more.pem\n")
     assert runtime.certificates(master.path, 103) == ["/c/chat.pem", "/c/more.pem"]
     assert master.asked[-1] == "@!103 abort ssl cert /c/chat.pem"
-    master.known["@!103 show ssl cert /c/chat.pem"] = CERTIFICATE
-    assert runtime.certificate(master.path, 103, "/c/chat.pem") == ("6a18ae8acbeb979830f122a86f81958301a8488c", 1)
+    master.known["@!103 show ssl cert /c/chat.pem"] = (
+        CERTIFICATE + "Variable not found.\n\nStart_time_sec: 1700000000\n"
+    )
+    read = runtime.Loaded("", 1700000000)
+    fingerprint = "6a18ae8acbeb979830f122a86f81958301a8488c"
+    assert runtime.certificate(master.path, 103, "/c/chat.pem") == (fingerprint, 1, read)
+    master.known["@!103 show ssl cert /c/chat.pem"] += "proc.realtime_edge.1: type=str value=<0123>\n"
+    assert runtime.certificate(master.path, 103, "/c/chat.pem").loaded.digest == "0123"
     master.known["@!103 show ssl cert /c/none.pem"] = (
         "Can't display the certificate: Not found or the certificate is a bundle!"
     )
@@ -131,7 +138,41 @@ def test_a_certificate_is_replaced_in_one_transaction(master):
     runtime.replace_certificate(master.path, 103, "/c/chat.pem", PEM)
     payload = "".join(line + "\n" for line in PEM.splitlines() if line)
     # A blank line ends the payload: there is one, at the end.
-    assert master.asked[1:] == [f"@!103 set ssl cert /c/chat.pem <<\n{payload}", "@!103 commit ssl cert /c/chat.pem"]
+    assert master.asked[1:3] == [f"@!103 set ssl cert /c/chat.pem <<\n{payload}", "@!103 commit ssl cert /c/chat.pem"]
+    # It keeps which text that was.
+    assert re.fullmatch(r"experimental-mode on; @!103 set var proc\.\S+ str\(\w{16}\)", master.asked[3])
+
+
+CA = "".join(f"-----BEGIN CERTIFICATE-----\n{letter * 9000}\n-----END CERTIFICATE-----\n" for letter in "AB")
+
+
+def test_an_authority_is_replaced_in_pieces_that_haproxy_takes(master):
+    master.known["@!103 set ssl ca-file /c/ca.pem"] = "transaction created for CA /c/ca.pem!\n"
+    master.known["@!103 add ssl ca-file /c/ca.pem"] = "transaction updated for CA /c/ca.pem!\n"
+    master.known["@!103 commit ssl ca-file /c/ca.pem"] = "Committing /c/ca.pem.\nSuccess!\n"
+    master.known["@!103 del ssl crt-list /c /c/chat.pem"] = "Entry '/c/chat.pem' deleted in crtlist '/c'!\n"
+    runtime.replace_authority(master.path, 103, "ca-file", "/c/ca.pem", f"# ours\n\n{CA}", [("/c", "/c/chat.pem")])
+    asked = [question.partition("\n")[0] for question in master.asked]
+    assert asked[:5] == [
+        "@!103 abort ssl ca-file /c/ca.pem",
+        # Before it is committed: from then on, the folder's certificate would be the first.
+        "@!103 del ssl crt-list /c /c/chat.pem",
+        "@!103 set ssl ca-file /c/ca.pem <<",
+        "@!103 add ssl ca-file /c/ca.pem <<",
+        "@!103 commit ssl ca-file /c/ca.pem",
+    ]
+    assert ["A" * 9000 in question for question in master.asked[2:4]] == [True, False]
+    assert max(map(len, master.asked)) < 16384
+
+
+@pytest.mark.parametrize("refused", ["del ssl crt-list /c /c/chat.pem", "set ssl ca-file /c/ca.pem"])
+def test_an_authority_that_is_refused_is_not_committed(master, refused):
+    master.known["@!103 del ssl crt-list /c /c/chat.pem"] = "Entry '/c/chat.pem' deleted in crtlist '/c'!\n"
+    master.known[f"@!103 {refused}"] = "Can't: it is used as default certificate\n"
+    with pytest.raises(runtime.RuntimeFailure, match=f"refused `{refused}`: Can't"):
+        runtime.replace_authority(master.path, 103, "ca-file", "/c/ca.pem", CA, [("/c", "/c/chat.pem")])
+    assert master.asked[-1] == "@!103 abort ssl ca-file /c/ca.pem"
+    assert not any("commit" in question for question in master.asked)
 
 
 def test_a_refused_certificate_is_explained_and_given_up_without_telling_the_key(master):

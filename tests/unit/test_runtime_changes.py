@@ -1,6 +1,9 @@
 """What can be done at run time is done at run time, read back, and done by a reload where it does not work."""
 
+import base64
+import dataclasses
 import os
+import re
 import subprocess
 import threading
 
@@ -277,6 +280,133 @@ def test_certificates_are_replaced_added_and_removed_at_run_time(target, edge, s
     (folder / "more.pem").unlink()
     assert change(target, wanted).reasons == [f"certificate {folder}/more.pem is removed"]
     assert edge.reloads == 0
+
+
+def test_another_chain_of_the_same_length_is_noticed(target, edge, secure):  # noqa: F811
+    """HAProxy tells of a chain how long it is, and whose: a renewed authority in it has the same name."""
+    wanted, folder = secure
+    site, (one, two) = folder / "site.pem", (CHAIN.findall(pem(name))[0] + "\n" for name in ("authority", "authority"))
+    own = site.read_text()
+    site.write_text(own + one)
+    assert change(target, wanted).reasons == [f"certificate {site} is replaced"]
+    site.write_text(own + two)
+    assert change(target, wanted).reasons == [f"certificate {site} is replaced"]
+    # Nor is it forgotten with the worker: the next one has read it by itself.
+    change(target, sections.from_data({"frontend": {"more": {"bind": "127.0.0.1:0"}}}))
+    change(target, wanted)
+    site.write_text(own + one)
+    assert change(target, wanted).reasons == [f"certificate {site} is replaced"]
+
+
+CHAIN = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def ticket_keys(path):
+    path.write_text("".join(f"{base64.b64encode(os.urandom(80)).decode()}\n" for _ in range(3)))
+    path.chmod(0o640)
+    return path.read_text()
+
+
+@pytest.fixture
+def mutual(target, edge, tmp_path):  # noqa: F811
+    """A configuration whose crt-list asks clients for a certificate, and the folder of its files."""
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates/chat.pem").write_text(pem("chat"))
+    (tmp_path / "ca.pem").write_text("".join(CHAIN.findall(pem("staff"))))
+    ticket_keys(tmp_path / "tickets")
+    listed = f"{tmp_path}/certificates/chat.pem [ca-file {tmp_path}/ca.pem verify required] chat.test\n"
+    bind = f"127.0.0.1:0 ssl crt-list {tmp_path}/list crt {tmp_path}/certificates tls-ticket-keys {tmp_path}/tickets"
+    web = {"bind": bind, "use_backend": "x if { path /x }"}
+    wanted = sections.from_data({"frontend": {"web": web}, "backend": {"x": {"server": N1}}})
+    wanted = dataclasses.replace(wanted, files=((f"{tmp_path}/list", listed),))
+    change(target, wanted)
+    edge.reloads = 0
+    edge.asked.clear()
+    return wanted, tmp_path
+
+
+def test_an_authority_is_replaced_and_who_it_vouched_for_does_not_resume(target, edge, mutual):  # noqa: F811
+    wanted, folder = mutual
+    keys, path = (folder / "tickets").read_text(), folder / "ca.pem"
+    path.write_text("".join(CHAIN.findall(pem("others"))))
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads) == ("runtime", 0)
+    assert outcome.reasons[0] == f"authority {path} is replaced"
+    assert outcome.steps[0].commands == (
+        f"del ssl crt-list {folder}/certificates {folder}/certificates/chat.pem",
+        f"set ssl ca-file {path} <<",
+        f"commit ssl ca-file {path}",
+    )
+    done = [question for question in edge.asked if " ssl " in question and "show" not in question]
+    assert done.index(f"@!7 {outcome.steps[0].commands[0]}") < done.index(f"@!7 commit ssl ca-file {path}")
+    # None of the old keys is left, in the file or in the worker.
+    fresh = (folder / "tickets").read_text().split()
+    assert not {*fresh} & {*keys.split()}
+    assert [question.split()[-1] for question in done if "tls-key" in question] == fresh
+    assert (folder / "tickets").stat().st_mode & 0o777 == 0o640
+
+
+def test_an_authority_that_is_added_leaves_sessions_alone(target, edge, mutual):  # noqa: F811
+    wanted, folder = mutual
+    keys, path = (folder / "tickets").read_text(), folder / "ca.pem"
+    path.write_text(path.read_text() + "\n" + "".join(CHAIN.findall(pem("others"))))
+    assert change(target, wanted).reasons == [f"authority {path} is replaced"]
+    assert (folder / "tickets").read_text() == keys
+
+
+def test_where_an_authority_goes_with_a_reload_nobody_resumes_either(target, edge, mutual):  # noqa: F811
+    wanted, folder = mutual
+    keys = (folder / "tickets").read_text()
+    (folder / "ca.pem").write_text("".join(CHAIN.findall(pem("others"))))
+    more = sections.from_data({"frontend": {"more": {"bind": "127.0.0.1:0"}}})
+    outcome = change(target, dataclasses.replace(wanted, sections=(*wanted.sections, *more.sections)))
+    assert (outcome.action, edge.reloads, outcome.warnings) == ("reload", 1, [])
+    assert not {*(folder / "tickets").read_text().split()} & {*keys.split()}
+
+
+def test_an_authority_too_large_for_an_old_haproxy_is_a_reload_that_says_so(target, edge, mutual):  # noqa: F811
+    wanted, folder = mutual
+    large = "\n".join(block for _ in range(30) for block in CHAIN.findall(pem("large")))
+    (folder / "ca.pem").write_text(large)
+    foreseen = apply.apply(wanted, target, check_mode=True)
+    assert (foreseen.action, foreseen.warnings) == ("runtime", [])
+    edge.version = "2.6.12-1"
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads) == ("reload", 1)
+    assert "larger than what this HAProxy takes of it at run time" in outcome.reasons[0]
+
+
+def test_a_folder_that_another_bind_takes_too_keeps_its_certificate(target, edge, mutual):  # noqa: F811
+    wanted, folder = mutual
+    other = sections.from_data({"frontend": {"other": {"bind": f"127.0.0.1:0 ssl crt {folder}/certificates"}}})
+    wanted = dataclasses.replace(wanted, sections=(*wanted.sections, *other.sections))
+    change(target, wanted)
+    (folder / "ca.pem").write_text("".join(CHAIN.findall(pem("others"))))
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads) == ("reload", 2)
+    assert "ca.pem" in outcome.reasons[0]
+
+
+def test_revocations_are_given_anew_where_their_file_has_changed(target, edge, tmp_path):  # noqa: F811
+    (tmp_path / "ca.pem").write_text("".join(CHAIN.findall(pem("staff"))))
+    path = tmp_path / "crl.pem"
+
+    def revoke(number):
+        body = base64.b64encode(f"revoked: {number}".encode()).decode()
+        path.write_text(f"-----BEGIN X509 CRL-----\n{body}\n-----END X509 CRL-----\n")
+
+    revoke(1)
+    (tmp_path / "site.pem").write_text(pem("one"))
+    bind = f"127.0.0.1:0 ssl crt {tmp_path}/site.pem ca-file {tmp_path}/ca.pem crl-file {path} verify required"
+    wanted = sections.from_data({"frontend": {"web": {"bind": bind}}})
+    change(target, wanted)
+    revoke(2)
+    outcome = change(target, wanted)
+    assert (outcome.action, outcome.reasons, edge.reloads) == (
+        "runtime",
+        [f"list of revocations {path} is replaced"],
+        1,
+    )
 
 
 def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):  # noqa: F811

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import ssl
 
 import pytest
@@ -55,6 +57,138 @@ def test_a_renewed_certificate_is_served_at_once(edge, hold, tls, certificate, r
         "served at once; 50 sockets and the worker stay",
         "Runtime API; the file is written first",
     )
+
+
+@pytest.fixture(scope="module")
+def intermediates(tmp_path_factory):
+    """A certificate, its key, and two certificates of the authority in between: one name, one key, issued twice."""
+    folder = tmp_path_factory.mktemp("intermediates")
+
+    def openssl(*command):
+        subprocess.run(["openssl", *command], cwd=folder, capture_output=True, check=True)
+
+    def ask(name, host):
+        curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        openssl("req", "-new", *curve.split(), "-subj", f"/CN={host}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+
+    def sign(name, extension, issuer, out):
+        (folder / "extensions").write_text(extension)
+        by = ["-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial", "-CAserial", "serial"]
+        openssl("x509", "-req", "-in", f"{name}.csr", *by, "-days", "40", "-extfile", "extensions", "-out", out)
+
+    ask("between", "between")
+    for number in (1, 2):
+        sign("between", "basicConstraints=CA:TRUE", KEYS / "ecdsa-ca", f"between{number}.crt")
+    (folder / "between.crt").write_text((folder / "between1.crt").read_text())
+    ask("leaf", "chat.test")
+    sign("leaf", "subjectAltName=DNS:chat.test", "between", "leaf.crt")
+    return [(folder / name).read_text() for name in ("leaf.crt", "leaf.key", "between1.crt", "between2.crt")]
+
+
+def chain(edge):
+    """What a new client is shown, certificate by certificate, in DER."""
+    command = ["openssl", "s_client", "-connect", f"{edge.address}:443", "-servername", "chat.test", "-showcerts"]
+    command += ["-sigalgs", "ECDSA+SHA256"]
+    said = subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=False).stdout
+    found = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", said, re.DOTALL)
+    return [ssl.PEM_cert_to_DER_cert(one) for one in found]
+
+
+def test_a_renewed_authority_in_between_is_served_at_once(edge, hold, certificate, intermediates, play, row):
+    """HAProxy tells of a chain only how long it is, and whose: both of these are the same to it."""
+    leaf, key, one, two = intermediates
+    honest, worker = hold(50, "websocket"), edge.worker()
+    for between in (one, two, one):
+        wanted = {"name": "chat", "certificate": leaf, "chain": between, "key": key}
+        assert certificate(wanted)["swapped"] == [f"{FOLDER}/chat.pem"]
+        assert chain(edge) == [ssl.PEM_cert_to_DER_cert(one) for one in (leaf, between)]
+        again = certificate(wanted)
+        assert (again["changed"], again["swapped"]) == (False, [])
+    # The file alone, as a run leaves it that was killed: the plan of the configuration sees it too.
+    edge.host.check_output("printf %%s %s > %s/chat.pem", leaf + two + key, FOLDER)
+    done = play({}, "--limit", name(edge), "--tags", "haproxy_config")
+    assert f"certificate {FOLDER}/chat.pem is replaced" in done.stdout, done.stdout
+    assert chain(edge)[1:] == [ssl.PEM_cert_to_DER_cert(two)]
+    assert "changed=0" in play({}, "--limit", name(edge), "--tags", "haproxy_config").stdout
+    assert edge.worker() == worker
+    assert honest.of("disconnect", "reconnect") == []
+    row("A renewed intermediate", "served at once, though HAProxy calls it the same", "the worker keeps a hash of it")
+
+
+def name(edge):
+    return edge.variables["inventory_hostname"]
+
+
+def let_in(say, certificate, **more):
+    """Whether who has this certificate gets to the service for the staff."""
+    try:
+        answer = say(
+            b"GET /whoami HTTP/1.1\r\nHost: staff.test\r\n\r\n", name="staff.test", certificate=certificate, **more
+        )
+    except (ssl.SSLError, ConnectionError):
+        return False
+    return answer.startswith(b"HTTP/1.1 200")
+
+
+def test_another_authority_of_clients_is_asked_for_at_once(edge, hold, play, say, tls, row):
+    honest, worker = hold(50, "websocket"), edge.worker()
+    # Who has been let in keeps a session, and a connection.
+    contexts, sessions = [], []
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+
+        def only(context, version=version):
+            contexts.append(context)
+            context.minimum_version = context.maximum_version = version
+
+        with tls(name="staff.test", certificate="member", change=only) as connection:
+            connection.sendall(b"GET /whoami HTTP/1.1\r\nHost: staff.test\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+            sessions.append(connection.session)
+    ours = [one for one in edge.variables["haproxy_certificates"] if one["name"] != "staff-ca"]
+
+    def rotate(*authorities):
+        text = "".join((KEYS / f"{name}.crt").read_text() for name in authorities)
+        wanted = {"haproxy_certificates": [*ours, {"name": "staff-ca", "authority": text}]}
+        done = play(wanted, "--limit", name(edge), playbook="rotate_certificate")
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    authority = "/etc/haproxy/authorities/staff-ca.pem"
+    with tls(name="staff.test", certificate="member") as old:
+        try:
+            said = rotate("foreign-ca")
+            assert f"runtime: authority {authority} is replaced" in said
+            assert "so that nobody resumes who is trusted no longer" in said
+            assert [let_in(say, one) for one in ("foreign", "member", "")] == [True, False, False]
+            for context, session in zip(contexts, sessions):
+                assert not resumed(edge, context, session)
+            assert "nothing was to be done" in rotate("foreign-ca")
+            assert f"runtime: authority {authority} is replaced" in rotate("staff-ca", "foreign-ca")
+            assert [let_in(say, one) for one in ("foreign", "member", "")] == [True, True, False]
+        finally:
+            rotate("staff-ca")
+        assert [let_in(say, one) for one in ("foreign", "member", "")] == [False, True, False]
+        # Whoever is inside stays.
+        old.sendall(b"GET /whoami HTTP/1.1\r\nHost: staff.test\r\n\r\n")
+        assert old.recv(100).startswith(b"HTTP/1.1 200")
+    assert edge.worker() == worker
+    assert honest.of("disconnect", "reconnect") == []
+    row(
+        "Another authority of clients",
+        "asked for at once; the old one's clients are out, their session tickets too",
+        "Runtime API; new ticket keys where somebody is trusted no longer",
+    )
+
+
+def resumed(edge, context, session):
+    """Whether a client is let in by a session of before."""
+    try:
+        plain = socket.create_connection((edge.address, 443), 10)
+        with context.wrap_socket(plain, server_hostname="staff.test", session=session) as connection:
+            connection.sendall(b"GET /whoami HTTP/1.1\r\nHost: staff.test\r\n\r\n")
+            return connection.session_reused and connection.recv(100).startswith(b"HTTP/1.1 200")
+    except (ssl.SSLError, ConnectionError):
+        return False
 
 
 def test_what_an_interrupted_run_left_is_mended(edge, tls, certificate, renewed):

@@ -2,42 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from pathlib import Path
-
-import pytest
 
 testinfra_hosts = ["ansible://zero-edge1"]
-
-PROJECT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def play(request):
-    """Run a playbook: the finished process, all output in one."""
-
-    def run(playbook, *variables):
-        command = [
-            "ansible-playbook",
-            "-i",
-            request.config.getoption("--ansible-inventory"),
-            f"playbooks/{playbook}.yml",
-        ]
-        for variable in variables:
-            command += ["-e", variable]
-        done = subprocess.run(
-            command,
-            env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")},
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        done.stdout = " ".join((done.stdout + done.stderr).split())
-        return done
-
-    return run
 
 
 def test_nodes_are_updated_one_by_one_and_new_clients_never_notice(edge, play, nodes, tmp_path):
@@ -46,7 +13,7 @@ def test_nodes_are_updated_one_by_one_and_new_clients_never_notice(edge, play, n
     started = {name: node.check_output("systemctl show --property MainPID chat") for name, node in nodes.items()}
     command = edge.command("numbered.js", "--insecure", "--clients", "0", "--stream", "100")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stream:
-        done = play("rolling_update", f"update={update}", "drain=2")
+        done = play({"update": str(update), "drain": 2}, playbook="rolling_update")
         output, _ = stream.communicate(timeout=60)
     assert done.returncode == 0, done.stdout
     assert '"refused":{}' in output
@@ -58,7 +25,7 @@ def test_nodes_are_updated_one_by_one_and_new_clients_never_notice(edge, play, n
 def test_no_node_is_touched_where_the_service_would_be_left_with_too_few(edge, play, nodes, tmp_path):
     before = edge.host.file("/etc/haproxy/haproxy.cfg").content_string
     started = {name: node.check_output("systemctl show --property MainPID chat") for name, node in nodes.items()}
-    done = play("rolling_update", f"update={tmp_path}/none.yml", "minimum=3")
+    done = play({"update": f"{tmp_path}/none.yml", "minimum": 3}, playbook="rolling_update")
     assert done.returncode != 0
     assert "stays in service: backend chat_http would have 2 servers that answer" in done.stdout
     assert edge.host.file("/etc/haproxy/haproxy.cfg").content_string == before
@@ -70,7 +37,7 @@ def test_a_node_that_does_not_come_back_stays_out_and_ends_the_update(edge, play
     update = tmp_path / "update.yml"
     update.write_text("- name: Break it\n  ansible.builtin.command: systemctl stop chat\n")
     try:
-        done = play("rolling_update", f"update={update}", "drain=0", "healthy=5")
+        done = play({"update": str(update), "drain": 0, "healthy": 5}, playbook="rolling_update")
         assert done.returncode != 0
         states = {name: node.run("systemctl is-active chat").stdout.strip() for name, node in nodes.items()}
         assert sorted(states.values()) == ["active", "active", "inactive"]
