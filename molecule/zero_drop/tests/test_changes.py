@@ -25,20 +25,11 @@ SOCKETS = sum(share for share, *_ in CLIENTS)
 
 
 @pytest.fixture
-def sockets(edge):
-    """The processes with the clients, all of them connected."""
-    processes = []
+def sockets(crowd):
+    """All clients, connected."""
     for share, host, transport, more in CLIENTS:
-        command = edge.command(
-            "numbered.js", "--insecure", "--clients", str(share), "--transport", transport, "--timeout", "60"
-        )
-        command[command.index("--host") + 1] = host
-        processes.append(subprocess.Popen([*command, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-    for process in processes:
-        assert json.loads(process.stdout.readline()).get("ready")
-    yield processes
-    for process in processes:
-        process.kill()
+        crowd.come(share, host, transport, *more)
+    return crowd
 
 
 @pytest.fixture
@@ -74,10 +65,7 @@ def test_no_change_costs_a_socket(edge, sockets, other_binary, tmp_path):
     rooms(edge, tmp_path)
     done = edge.host.run("python3 /root/rooms/change.py /root/rooms %s", other_binary)
     changes = [json.loads(line) for line in done.stdout.splitlines()]
-    observed = []
-    for process in sockets:
-        output, _ = process.communicate(timeout=120)
-        observed.append(json.loads(output.splitlines()[-1]))
+    observed = sockets.observed()
     (PROJECT / ".cache" / "zero_drop.json").write_text(json.dumps({"changes": changes, "observed": observed}, indent=1))
 
     assert done.rc == 0, done.stderr

@@ -1,10 +1,60 @@
-"""The day-two playbooks, on a working day."""
+"""The role and the day-two playbooks, on a working day."""
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 
 testinfra_hosts = ["ansible://zero-edge1"]
+
+AT_RUN_TIME = "In the running process, without a reload"
+RELOAD = "live connections stay with the old worker until they end"
+
+
+def test_the_role_says_what_each_change_costs_and_nobody_notices(edge, crowd, play, key_pairs):
+    chat, *others = edge.variables["haproxy_services"]
+    nodes = edge.variables["groups"]["chat_nodes"]
+    usual = [{"name": name, "address": f"10.213.9.2{number}", "port": 3000} for number, name in enumerate(nodes, 1)]
+    own = edge.host.file("/etc/haproxy/certificates/chat.pem").content_string
+    (certificate, key), _ = key_pairs
+    wanted = {}
+
+    def change(words, **variables):
+        """Run the role with these variables, and those of before: whether it reloaded, or nothing if it refused."""
+        wanted.update(variables)
+        worker = edge.worker()
+        done = play(wanted, "--limit", "zero-edge1")
+        for word in words:
+            assert word in done.stdout, done.stdout
+        assert "Traceback" not in done.stdout
+        return edge.worker() != worker if done.returncode == 0 else None
+
+    def with_extra(**options):
+        extra = {"name": "extra", "address": "10.213.9.22", "port": 3000, **options}
+        return [{**chat, "servers": [*usual, extra]}, *others]
+
+    crowd.come(400, "chat.example.com", "websocket", "--interval", "3000", "--stream", "100")
+    crowd.come(100, "chat.example.com", "polling", "--interval", "5000")
+    try:
+        added = [AT_RUN_TIME, "server chat_websocket/extra is added"]
+        assert change(added, haproxy_services=with_extra()) is False
+        weighed = [AT_RUN_TIME, "server chat_websocket/extra gets weight 7"]
+        assert change(weighed, haproxy_services=with_extra(weight=7)) is False
+        # The certificates' own task does it; nothing is left to say.
+        renewed = [{"name": "chat", "certificate": certificate, "key": key}]
+        assert change(["changed=1"], haproxy_certificates=renewed) is False
+        assert ssl.PEM_cert_to_DER_cert(certificate) == edge._certificate()
+        tunnel = {"defaults": {"timeout": {"tunnel": "2h"}}}
+        assert change([RELOAD, "`timeout tunnel` is new or changed"], haproxy_sections=tunnel) is True
+        place = "haproxy_sections.defaults.timeout.tunel"
+        assert change([place, "tunnel"], haproxy_sections={"defaults": {"timeout": {"tunel": "2h"}}}) is None
+    finally:
+        wanted.clear()
+        assert change([RELOAD], haproxy_certificates=[{"name": "chat", "pem": own}]) is True
+    for seen in crowd.observed():
+        assert (seen["lost"], seen["refused"]) == ({}, {}), seen
+        assert seen["sent"] == seen["answered"] > 0
+        assert (seen["out_of_order"], seen["moved"]) == (0, 0)
 
 
 def test_nodes_are_updated_one_by_one_and_new_clients_never_notice(edge, play, nodes, tmp_path):
