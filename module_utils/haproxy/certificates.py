@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import datetime
 import difflib
 import grp
@@ -41,6 +42,9 @@ NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
 HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\Z")
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 
+
+# What OpenSSL says of dates: not yet valid, expired (X509_V_ERR_CERT_...).
+_DATES = (9, 10)
 
 # The identifier rsaEncryption in DER (RFC 8017, appendix C).
 _RSA_KEY = bytes.fromhex("06092a864886f70d010101")
@@ -245,15 +249,13 @@ def authority(blocks: Sequence[tuple[str, bytes]]) -> Bundle:
 def _fault(certificate: bytes, key: tuple[str, bytes]) -> str:
     """Return why the TLS library refuses the pair: empty, "mismatch" or a sentence.
 
-    The library reads files only. This one is in memory, so that the key never reaches a disk or another process.
+    The library reads files only: this one is in memory, so that the key never reaches a disk or another process.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")  # what is strong enough, HAProxy's own settings decide
-    with open(os.memfd_create("pair"), "wb") as file:
-        file.write((_pem("CERTIFICATE", certificate) + _pem(*key)).encode("ascii"))
-        file.flush()
+    with _readable(_pem("CERTIFICATE", certificate) + _pem(*key)) as path:
         try:
-            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password="")  # "": never ask at a terminal
+            context.load_cert_chain(path, password="")  # "": never ask at a terminal
         except ssl.SSLError as error:
             if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
                 return "mismatch"
@@ -261,6 +263,15 @@ def _fault(certificate: bytes, key: tuple[str, bytes]) -> str:
         except (OSError, ValueError) as error:
             return f"can't be read by the TLS library ({error})"
     return ""
+
+
+@contextlib.contextmanager
+def _readable(text: str) -> Iterator[str]:
+    """A path where the TLS library finds a text that is in memory alone."""
+    with open(os.memfd_create("pair"), "wb") as file:
+        file.write(text.encode("ascii"))
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
 
 
 # --- What is wanted --------------------------------------------------------------------------------------
@@ -647,19 +658,60 @@ def _warnings(wish: Wanted, content: Bundle, fresh: bool, hint: str) -> Iterator
     if own.stand_in and fresh:
         said = "gets a self-signed stand-in: browsers warn until a real one replaces it"
         yield f"{wish.place}: {wish.name} {said}{hint}"
-    if own.not_after < _now():
-        yield f"{wish.place}: the certificate {wish.name} expired on {own.not_after:%Y-%m-%d}"
-    elif own.not_after < _now() + SOON:
-        left = (own.not_after - _now()).days
-        yield f"{wish.place}: the certificate {wish.name} expires on {own.not_after:%Y-%m-%d}, in {left} days"
-    if own.not_before > _now():
-        yield f"{wish.place}: the certificate {wish.name} is not valid before {own.not_before.isoformat()}"
+    for certificate in content.certificates:
+        # What follows the server's own ends its trust as well, and each authority that of its clients.
+        which = f"the certificate {wish.name}" if certificate is own else f"in {wish.name}, {certificate.subject}"
+        if certificate.not_after < _now():
+            yield f"{wish.place}: {which} expired on {certificate.not_after:%Y-%m-%d}"
+        elif certificate.not_after < _now() + SOON:
+            left = (certificate.not_after - _now()).days
+            yield f"{wish.place}: {which} expires on {certificate.not_after:%Y-%m-%d}, in {left} days"
+        if certificate.not_before > _now():
+            yield f"{wish.place}: {which} is not valid before {certificate.not_before.isoformat()}"
     uncovered = [host for host in wish.hosts if not own.covers(host)]
     if uncovered:
         yield f"{wish.place}: the certificate {wish.name} is for {', '.join(own.names)}, not for {', '.join(uncovered)}"
-    for lower, upper in zip(content.certificates, content.certificates[1:]) if not wish.authority else ():
+    if wish.authority:
+        return
+    broken = False
+    for lower, upper in zip(content.certificates, content.certificates[1:]):
         if lower.issuer != upper.subject:
+            broken = True
             yield f"{wish.place}: in {wish.name}, {upper.subject} follows {lower.subject}, which {lower.issuer} issued"
+    if not broken and (said := _unverified(content)):
+        yield f"{wish.place}: clients will refuse {wish.name}: its chain does not vouch for it ({said})"
+
+
+def _unverified(content: Bundle) -> str:
+    """What a client says who trusts the last certificate of the chain and nothing else: empty if it is content.
+
+    Names can be right where signatures are not: an authority may have two keys. The standard library verifies in a
+    handshake only, so there is one, in memory. What has expired is told elsewhere.
+    """
+    ders = [der for kind, der in _blocks(content.text) if kind == "CERTIFICATE"]
+    if len(ders) < 2:
+        return ""
+    client, server = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    for context in (client, server):
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    client.check_hostname = False
+    # The flag has no name before Python 3.10.
+    client.verify_flags = getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", ssl.VerifyFlags(0x80000))
+    try:
+        client.load_verify_locations(cadata=ders[-1])
+        with _readable(content.text) as path:
+            server.load_cert_chain(path, password="")
+        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        asking = client.wrap_bio(to_client, to_server)
+        answering = server.wrap_bio(to_server, to_client, server_side=True)
+        for side in (asking, answering, asking):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        return "" if error.verify_code in _DATES else error.verify_message
+    except (ssl.SSLError, OSError, ValueError):
+        return ""  # what this library can't do, says nothing of others
+    return ""
 
 
 def _carry_out(changes: Sequence[Change]) -> None:

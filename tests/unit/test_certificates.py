@@ -413,6 +413,56 @@ def test_an_expiry_is_told_two_weeks_before(run, tmp_path):
     assert warning.endswith((", in 12 days", ", in 13 days"))
 
 
+@pytest.fixture
+def chained(tmp_path):
+    """Certificates of one name and an authority in between, by (key of the authority that signs, days of the latter)."""
+    for number in (1, 2):
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{tmp_path}/between{number}.key")
+    root = self_signed(tmp_path, "root")
+    (tmp_path / "root.crt").write_text(root.certificate)
+    openssl(
+        "req",
+        "-new",
+        *EC,
+        "-nodes",
+        "-subj",
+        "/CN=leaf",
+        "-keyout",
+        f"{tmp_path}/leaf.key",
+        "-out",
+        f"{tmp_path}/leaf.csr",
+    )
+    (tmp_path / "extensions").write_text("basicConstraints=critical,CA:TRUE")
+
+    def make(signer, shown, days="90"):
+        for number in (1, 2):
+            request, found = f"{tmp_path}/between.csr", tmp_path / f"between{number}.crt"
+            openssl("req", "-new", "-key", f"{tmp_path}/between{number}.key", "-subj", "/CN=between", "-out", request)
+            by = ["-CA", f"{tmp_path}/root.crt", "-CAkey", f"{tmp_path}/root.key", "-CAcreateserial"]
+            found.write_text(
+                openssl("x509", "-req", "-in", request, *by, "-days", days, "-extfile", f"{tmp_path}/extensions")
+            )
+        by = ["-CA", f"{tmp_path}/between{signer}.crt", "-CAkey", f"{tmp_path}/between{signer}.key", "-CAcreateserial"]
+        leaf = openssl("x509", "-req", "-in", f"{tmp_path}/leaf.csr", *by, "-days", "90")
+        between = (tmp_path / f"between{shown}.crt").read_text()
+        key = (tmp_path / "leaf.key").read_text()
+        return {"name": "leaf", "certificate": leaf, "chain": between, "key": key}
+
+    return make
+
+
+def test_a_chain_is_verified_by_its_signatures_and_not_by_names_alone(run, chained):
+    assert run(chained(signer=1, shown=1))["warnings"] == []
+    (warning,) = run(chained(signer=1, shown=2))["warnings"]
+    assert warning.startswith("haproxy_certificates[0]: clients will refuse leaf: its chain does not vouch for it (")
+
+
+@pytest.mark.parametrize(("days", "said"), [("9", "expires on"), ("-1", "expired on")])
+def test_an_authority_in_between_that_expires_is_told_too(run, chained, days, said):
+    (warning,) = run(chained(signer=1, shown=1, days=days))["warnings"]
+    assert warning.startswith(f"haproxy_certificates[0]: in leaf, CN=between {said} ")
+
+
 def test_an_authority_has_a_folder_of_its_own_and_no_key(run, made):
     asking = [{"name": "chat", "client_ca": "staff"}]
     result = run({"name": "staff", "authority": made.other.certificate}, services=asking)
