@@ -553,6 +553,7 @@ from ..module_utils.haproxy import (
     acme,
     apply,
     check,
+    contributors,
     difference,
     fragments,
     guard,
@@ -618,52 +619,31 @@ def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> service
 def contribute(module: Module) -> dict[str, Any]:
     """Make this fragment a part of the edge, or take it out."""
     parameters = module.params
-    name, path = parameters["fragment"], parameters["path"]
+    drain_time = parameters["drain_time"]
+    manner = contributors.Manner(
+        module.check_mode,
+        parameters["restart"],
+        parameters["warnings_fatal"],
+        apply.Policy(None if drain_time < 0 else drain_time, parameters["old_workers"]),
+    )
     own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
-    if own and name != store.OWNER:
-        raise ConfigurationError(
-            f"{', '.join(own)}: the edge's own, which fragment '{store.OWNER}' sets and fragment '{name}' cannot"
-        )
-    with apply.turn(path):
-        parts = store.others(path, name)
-        record = (store.place(path, name), "")
-        if parameters["state"] == "present":
-            part = store.Fragment(name, parameters["services"], parameters["sections"], parameters["groups"], own)
-            record = (record[0], store.text(part))
-            parts = store.ordered([*parts, part])
-        else:
-            parts = store.ordered(parts)
-        settings = next((part.settings for part in parts if part.name == store.OWNER), None)
-        place = apply.target({**store.SETTINGS, "file_descriptors": 0, **(settings or {})}, path)
-        result = {"path": path, "fragments": [part.name for part in parts]}
-        if settings is None or (parameters["state"] == "absent" and not os.path.exists(record[0])):
-            # Nobody owns the edge (yet), or there is nothing to take out: HAProxy is left alone.
-            module.assemble(parts, store.SETTINGS)
-            reasons = apply.record((record,), module.check_mode)
-            return {**result, "changed": bool(reasons), "action": "unchanged", "reasons": reasons, "checked": False}
-        configuration = module.assemble(parts, {**store.SETTINGS, **settings})
-        drain_time = parameters["drain_time"]
-        policy = apply.Policy(None if drain_time < 0 else drain_time, parameters["old_workers"])
-        outcome = apply.apply(
-            configuration,
-            place,
-            module.check_mode,
-            parameters["restart"],
-            (record,),
-            parameters["warnings_fatal"],
-            policy,
-        )
+    part = fragment(parameters, own)
+    absent = parameters["state"] == "absent"
+    done = contributors.contribute(parameters["path"], part, absent, module.assemble, manner)
+    result = {"path": parameters["path"], "fragments": done.fragments, "reasons": done.reasons}
+    outcome = done.outcome
+    if outcome is None:
+        return {**result, "changed": bool(done.reasons), "action": "unchanged", "checked": False}
     for warning in outcome.warnings:
         module.warn(warning)
     if acme.introduced(outcome.before, outcome.after):
         module.warn(acme.EXPERIMENTAL)
     if module._diff:
-        result["diff"] = difference.compare(outcome.before, outcome.after, path, apply.MARKER)
+        result["diff"] = difference.compare(outcome.before, outcome.after, parameters["path"], apply.MARKER)
     return {
         **result,
         "changed": bool(outcome.reasons),
         "action": outcome.action,
-        "reasons": outcome.reasons,
         "commands": [{"what": s.what, "commands": list(s.commands), "sessions": s.sessions} for s in outcome.steps],
         "connections": outcome.connections,
         "leaving": list(outcome.leaving),
@@ -675,6 +655,13 @@ def contribute(module: Module) -> dict[str, Any]:
     }
 
 
+def fragment(parameters: dict[str, Any], settings: dict[str, Any]) -> store.Fragment:
+    """What is asked for here."""
+    return store.Fragment(
+        parameters["fragment"], parameters["services"], parameters["sections"], parameters["groups"], settings
+    )
+
+
 def rendered(module: Module) -> dict[str, Any]:
     """The text, without a host."""
     parameters = module.params
@@ -683,9 +670,7 @@ def rendered(module: Module) -> dict[str, Any]:
         settings["binary"] = ""  # one that happens to be here is not the one to write for
     if settings["acme"]:
         settings["acme_thumbprint"] = acme.UNKNOWN
-    part = store.Fragment(
-        parameters["fragment"], parameters["services"], parameters["sections"], parameters["groups"], settings
-    )
+    part = fragment(parameters, settings)
     return {"changed": False, "rendered": difference.masked(render(module.assemble([part], settings)))}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import csv
+import fcntl
 import http.client
 import io
 import json
@@ -12,8 +13,10 @@ import os
 import re
 import socket
 import ssl
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -84,22 +87,6 @@ class Held:
         self.process.communicate(timeout=30)
 
 
-def answer(connection: socket.socket, *parts: bytes) -> bytes:
-    """What comes back until the other side closes; each part is sent as a segment of its own."""
-    connection.settimeout(60)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    received = b""
-    # A reset is a close: what has not been read is thrown away with it.
-    with connection, contextlib.suppress(ConnectionResetError, BrokenPipeError, ssl.SSLError):
-        for number, part in enumerate(parts):
-            if number:
-                time.sleep(0.2)  # so that the edge has looked at what came before
-            connection.sendall(part)
-        while more := connection.recv(65536):
-            received += more
-    return received
-
-
 class Edge:
     """An edge under test."""
 
@@ -153,6 +140,29 @@ class Edge:
         interpreter = "node" if script.endswith(".js") else sys.executable
         return [interpreter, str(CLIENTS / script), "--url", url, "--host", self.name, "--ca", str(self.ca), *arguments]
 
+    def answer(self, connection: socket.socket, *parts: bytes) -> bytes:
+        """What comes back until the edge closes; each part is sent when the edge has looked at what came before."""
+        connection.settimeout(60)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        received = b""
+        # A reset is a close: what has not been read is thrown away with it.
+        with connection, contextlib.suppress(ConnectionResetError, BrokenPipeError, ssl.SSLError):
+            for number, part in enumerate(parts):
+                if number:
+                    wait_until("the edge has read what came before", lambda: self._has_read(connection))
+                connection.sendall(part)
+            while more := connection.recv(65536):
+                received += more
+        return received
+
+    def _has_read(self, connection: socket.socket) -> bool:
+        """Whether all that was sent has arrived, and is in no queue of the edge's kernel any more."""
+        if struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0"))[0]:
+            return False
+        address, port = connection.getsockname()
+        state = self.host.check_output("ss --no-header --tcp --numeric dst = %s and dport = %s", address, str(port))
+        return bool(state) and state.split()[1] == "0"
+
     def client(self, script: str, *arguments: str) -> dict[str, Any]:
         """What a script of molecule/clients answers with --json, whatever its exit status."""
         command = self.command(script, "--json", *arguments)
@@ -193,10 +203,10 @@ def _wait_until() -> Callable[..., Any]:
     return wait_until
 
 
-@pytest.fixture(scope="session", name="answer")
-def _answer() -> Callable[..., bytes]:
-    """Lend the function to the tests."""
-    return answer
+@pytest.fixture(scope="module")
+def answer(edge: Edge) -> Callable[..., bytes]:
+    """What the edge answers to parts of bytes."""
+    return edge.answer
 
 
 @pytest.fixture(scope="module")
@@ -277,3 +287,13 @@ def play(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         return done
 
     return run
+
+
+@pytest.fixture(scope="module")
+def key_pairs(edge: Edge) -> list[list[str]]:
+    """Two certificates and their keys, for the service's name."""
+    make = (
+        "cd $(mktemp -d) && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+        "-subj /CN=%s -keyout key -out certificate 2>/dev/null && cat certificate && echo --- && cat key"
+    )
+    return [edge.host.check_output(make, edge.name).split("\n---\n") for _ in range(2)]

@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import check, files, renewal, runtime, tickets
+from . import check, files, renewal, runtime, storage, tickets
 from . import plan as planning
 from .fragments import addresses, says_the_same
 from .model import Configuration, ConfigurationError, Directive, Section
@@ -208,16 +208,50 @@ def _load_of(draft: Marked, before: str, master: str) -> str:
     return _hash(f"{load}{known}", 16) if load in known else load
 
 
-class _Intent(NamedTuple):
-    """A change that is about to be made: from the text before, to what, in which place, by which means."""
+class _Change(NamedTuple):
+    """A change that is about to be made: from the text `before` to `wanted`, in which place, by which means.
+
+    `found`: the files that it names. `workers`: the serving one first, none where no HAProxy runs. `reasons`: why
+    HAProxy has to load everything; where there is none, `steps` do. `draft` is the text that belongs to no load yet,
+    `marked` the one that is to be written.
+    """
 
     before: str
     wanted: Configuration
     found: files.Files
-    loaded: Marker
     target: Target
     policy: Policy
     records: tuple[tuple[str, str], ...]
+    workers: tuple[runtime.Worker, ...]
+    reasons: list[str]
+    steps: tuple[planning.Step, ...]
+    draft: Marked
+    marked: Marked
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a HAProxy that can be changed."""
+        return bool(self.workers)
+
+    @property
+    def action(self) -> str:
+        """What it is for HAProxy, where it is anything."""
+        return "start" if not self.running else "reload" if self.reasons else "runtime"
+
+    @property
+    def loud(self) -> tuple[planning.Step, ...]:
+        """The steps that are news; the others end what an earlier change began."""
+        return tuple(step for step in self.steps if not step.quiet)
+
+    @property
+    def leaving(self) -> tuple[str, ...]:
+        """The servers that earlier changes have left to drain."""
+        return tuple("/".join(step.subject) for step in self.steps if step.quiet)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether what is wanted is there."""
+        return not self.reasons and not self.loud and self.marked.text == self.before
 
 
 def apply(
@@ -239,99 +273,122 @@ def apply(
     the new worker): the file on disk is then the one that serves, and the refused text lies beside it.
     """
     before = existing(target.path)
-    found = files.files(configuration)
-    own = dict(configuration.files)
-    others = tuple(sorted({*found.others, *own}))
-    loaded = Marker("", _program(target.binary), files.digest(others, own), "")
-    present = marker_of(before)
     workers = _workers(target, restart)
-    running = bool(workers)
-    if not present and not _misled(target) and says_the_same(before, configuration):
+    if not marker_of(before) and not _misled(target) and says_the_same(before, configuration):
         # People wrote it, and it stays as it is.
         return Outcome("unchanged", record(records, check_mode), before, before, [], True)
-    lost = 0 if running else _unreachable(target)
-    deaf = [f"HAProxy runs (process {lost}), and {target.master} does not answer"] if lost else []
-    if deaf and not restart:
-        raise ConfigurationError(
-            f"{deaf[0]}: it cannot be changed without a restart, which ends its connections; where that is acceptable, "
-            "allow it: haproxy_allow_restart: true"
-        )
-    reasons = _reasons(before, loaded, running, target, others)
-    reasons += [f"{line}: it is started anew" for line in deaf]
-    reasons += [f"{path} is not as it should be" for path, content in own.items() if existing(path) != content]
-    there = observe(target.master, found) if running else planning.Observed()
-    # Where nothing runs, all there is to plan is a start.
-    plan = planning.plan(_parsed(unmarked(before)), configuration, found, there) if running else planning.Plan()
-    if not present:
-        plan = plan._replace(steps=())
-    draft = mark(configuration, loaded)
-    if not running and before and unmarked(before) != unmarked(draft.text):
-        reasons.append(f"{target.path} differs from what is wanted")
-    if running and before:
-        reasons += plan.reload
-    # The same load, as long as everything is done at run time; another one from a reload on.
-    master = target.master if running else ""
-    marked = draft.of_load(present.load if present and not reasons else _load_of(draft, before, master))
-    text = marked.text
-    change = _Intent(before, configuration, found, loaded, target, policy, records)
-    loud = tuple(step for step in plan.steps if not step.quiet)
-    leaving = [step.subject for step in plan.steps if step.quiet]
-    if not reasons and not loud and text == before:
-        return _unchanged(change, running, plan.steps, check_mode)
-    warnings: list[str] = []
-    installed = os.access(target.binary, os.X_OK)
-    if installed:
-        warnings = _examine(marked, target.binary)
-        if warnings and warnings_fatal:
-            raise ConfigurationError(warnings)
-        held = _parsed(before if running else "")
-        if excess := impossible_connections(configuration, target.descriptors):
-            raise ConfigurationError(excess)
-        impossible = [] if restart and not running else impossible_binds(configuration, held)
-        if impossible:
-            raise ConfigurationError(impossible if running else [*impossible, _TAKE_OVER])
-    elif not check_mode:
-        raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
-    action = "start" if not running else "reload" if reasons else "runtime"
-    if action == "reload":
-        warnings += _room(change, workers, check_mode)
-    outcome = Outcome(
-        action,
-        reasons,
-        before,
-        text,
-        warnings,
-        installed,
-        (),
-        sum(worker.sessions for worker in workers[:1]),
-        (),
-        workers,
-    )
-    if action == "runtime":
-        outcome = outcome._replace(
-            steps=loud,
-            reasons=planning.shorten(map(str, loud))
-            or ["only the file differs: in comments, or in what the worker has already"],
-            leaving=tuple("/".join(name) for name in leaving),
-        )
+    deaf = "" if workers else _deaf(target, restart)
+    change = _planned(before, configuration, target, policy, records, workers, deaf)
+    if change.is_nothing:
+        return _unchanged(change, check_mode)
+    warnings = _checked(change, check_mode, restart, warnings_fatal)
+    if change.action == "reload":
+        warnings += _room(change, check_mode)
+    outcome = _foreseen(change, warnings)
     if check_mode:
         return outcome
-    if action == "runtime":
-        try:
-            return outcome._replace(leaving=_at_run_time(change, marked, plan.steps))
-        except runtime.RuntimeFailure as failure:
-            # What was done so far is in the file, too: the reload brings all of it.
-            reasons = [*outcome.reasons, f"and the rest by a reload, as it could not be done at run time: {failure}"]
-            marked = draft.of_load(_hash(f"{text}{time.time()}", 16))
-            outcome = outcome._replace(action="reload", reasons=reasons, after=marked.text, leaving=())
-            try:
-                outcome.warnings.extend(_room(change, workers, check_mode))
-            except ConfigurationError as refusal:
-                said = f"done in part at run time; the rest needs a reload, as it could not be done so: {failure}"
-                raise ConfigurationError([said, *refusal.problems]) from None
-    _load(change, marked, running)
+    if change.action == "runtime":
+        return _at_run_time(change, outcome)
+    return _loaded(change, outcome, change.marked)
+
+
+def _planned(
+    before: str,
+    wanted: Configuration,
+    target: Target,
+    policy: Policy,
+    records: tuple[tuple[str, str], ...],
+    workers: tuple[runtime.Worker, ...],
+    deaf: str,
+) -> _Change:
+    """What has to be done, and why nothing less will do."""
+    found, own = files.files(wanted), dict(wanted.files)
+    others = tuple(sorted({*found.others, *own}))
+    loaded = Marker("", _program(target.binary), files.digest(others, own), "")
+    draft, present, running = mark(wanted, loaded), marker_of(before), bool(workers)
+    reasons = _reasons(before, loaded, running, target, others)
+    reasons += [f"{deaf}: it is started anew"] if deaf else []
+    reasons += [f"{path} is not as it should be" for path, content in own.items() if existing(path) != content]
+    steps: tuple[planning.Step, ...] = ()
     if running:
-        outcome.warnings.extend(_after_reload(change, plan.steps))
+        plan = planning.plan(_parsed(unmarked(before)), wanted, found, observe(target.master, found))
+        reasons += plan.reload if before else ()
+        steps = plan.steps if present else ()
+    # Where nothing runs, all there is to plan is a start.
+    elif before and unmarked(before) != unmarked(draft.text):
+        reasons.append(f"{target.path} differs from what is wanted")
+    # The same load, as long as everything is done at run time; another one from a reload on.
+    master = target.master if running else ""
+    load = present.load if present and not reasons else _load_of(draft, before, master)
+    marked = draft.of_load(load)
+    return _Change(before, wanted, found, target, policy, records, workers, reasons, steps, draft, marked)
+
+
+def _checked(change: _Change, check_mode: bool, restart: bool, warnings_fatal: bool) -> list[str]:
+    """HAProxy's warnings; raises `ConfigurationError` for what speaks against the change."""
+    target = change.target
+    if not _installed(target):
+        if check_mode:
+            return []
+        raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
+    warnings = _examine(change.marked, target.binary)
+    if warnings and warnings_fatal:
+        raise ConfigurationError(warnings)
+    if excess := impossible_connections(change.wanted, target.descriptors):
+        raise ConfigurationError(excess)
+    held = _parsed(change.before if change.running else "")
+    impossible = [] if restart and not change.running else impossible_binds(change.wanted, held)
+    if impossible:
+        raise ConfigurationError(impossible if change.running else [*impossible, _TAKE_OVER])
+    return warnings
+
+
+def _installed(target: Target) -> bool:
+    return os.access(target.binary, os.X_OK)
+
+
+def _foreseen(change: _Change, warnings: list[str]) -> Outcome:
+    """What comes of it if all goes well, which in check mode is the answer."""
+    outcome = Outcome(
+        change.action,
+        change.reasons,
+        change.before,
+        change.marked.text,
+        warnings,
+        _installed(change.target),
+        connections=sum(worker.sessions for worker in change.workers[:1]),
+        workers=change.workers,
+    )
+    if change.action != "runtime":
+        return outcome
+    only = ["only the file differs: in comments, or in what the worker has already"]
+    said = planning.shorten(map(str, change.loud))
+    return outcome._replace(steps=change.loud, reasons=said or only, leaving=change.leaving)
+
+
+def _at_run_time(change: _Change, outcome: Outcome) -> Outcome:
+    """Have the worker do the steps; where it does not, a reload brings the rest."""
+    try:
+        return outcome._replace(leaving=_write_and_tell(change))
+    except runtime.RuntimeFailure as failure:
+        why = f"as it could not be done at run time: {failure}"
+    try:
+        outcome.warnings.extend(_room(change, check_mode=False))
+    except ConfigurationError as refusal:
+        said = f"done in part at run time; the rest needs a reload, {why}"
+        raise ConfigurationError([said, *refusal.problems]) from None
+    # What was done so far is in the file, too: the reload brings all of it.
+    marked = change.draft.of_load(_hash(f"{change.marked.text}{time.time()}", 16))
+    reasons = [*outcome.reasons, f"and the rest by a reload, {why}"]
+    outcome = outcome._replace(action="reload", reasons=reasons, after=marked.text, leaving=())
+    return _loaded(change, outcome, marked)
+
+
+def _loaded(change: _Change, outcome: Outcome, marked: Marked) -> Outcome:
+    """Have HAProxy load this text, by a reload where it runs; the caller starts it where it does not."""
+    _load(change, marked, change.running)
+    if change.running:
+        outcome.warnings.extend(_after_reload(change))
     return outcome
 
 
@@ -352,6 +409,20 @@ def _workers(target: Target, restart: bool) -> tuple[runtime.Worker, ...]:
             return ()
         raise ConfigurationError(f"the HAProxy at {target.master} runs {ran}, not {target.path}; {_TAKE_OVER}")
     return tuple(workers)
+
+
+def _deaf(target: Target, restart: bool) -> str:
+    """What to say of an HAProxy of ours that runs and can't be told anything; raises where it may not be restarted."""
+    lost = _unreachable(target)
+    if not lost:
+        return ""
+    said = f"HAProxy runs (process {lost}), and {target.master} does not answer"
+    if not restart:
+        raise ConfigurationError(
+            f"{said}: it cannot be changed without a restart, which ends its connections; where that is acceptable, "
+            "allow it: haproxy_allow_restart: true"
+        )
+    return said
 
 
 def _unreachable(target: Target) -> int:
@@ -403,11 +474,11 @@ def observe(master: str, found: files.Files) -> planning.Observed:
         return planning.Observed()
 
 
-def _unchanged(change: _Intent, running: bool, steps: tuple[planning.Step, ...], check_mode: bool) -> Outcome:
+def _unchanged(change: _Change, check_mode: bool) -> Outcome:
     """Nothing to do but to end what earlier changes began: servers that have drained go, the good text is kept."""
     target = change.target
-    leaving = [step.subject for step in steps]
-    if running and not check_mode:
+    leaving = [step.subject for step in change.steps]
+    if change.running and not check_mode:
         with contextlib.suppress(runtime.RuntimeFailure, ConfigurationError):
             names = [(name[0], name[1]) for name in leaving]
             leaving = list(runtime.remove_servers(target.master, runtime.serving(target.master), names, None))
@@ -419,13 +490,13 @@ def _unchanged(change: _Intent, running: bool, steps: tuple[planning.Step, ...],
     return Outcome("unchanged", reasons, change.before, change.before, [], True, leaving=gone)
 
 
-def _at_run_time(change: _Intent, marked: Marked, steps: tuple[planning.Step, ...]) -> tuple[str, ...]:
+def _write_and_tell(change: _Change) -> tuple[str, ...]:
     """Write the files, then bring the worker to what they say; returns the servers that still drain.
 
     Raises `RuntimeFailure` where the worker refuses a step, or says afterwards that it has something else.
     """
     target = change.target
-    contents = _contents(change, marked.text)
+    contents = _contents(change, change.marked.text)
     before = {path: (existing(path), group) for path, (_content, group) in contents.items()}
     try:
         for path, (content, group) in contents.items():
@@ -437,12 +508,12 @@ def _at_run_time(change: _Intent, marked: Marked, steps: tuple[planning.Step, ..
                 _put(path, content, group)
         raise
     pid = runtime.serving(target.master)
-    leaving = carry_out(target.master, pid, steps, change.found, change.policy.drain_time)
+    leaving = carry_out(target.master, pid, change.steps, change.found, change.policy.drain_time)
     rest = planning.plan(change.wanted, change.wanted, change.found, observe(target.master, change.found))
     missing = [*rest.reload, *(step.what for step in rest.steps if not step.quiet)]
     if missing:
         raise runtime.RuntimeFailure(f"read back after the commands, this is not so: {'; '.join(missing)}")
-    _settled(change, marked.text)
+    _settled(change, change.marked.text)
     return leaving
 
 
@@ -475,13 +546,13 @@ def carry_out(
     return tuple("/".join(name) for name in runtime.remove_servers(master, pid, removals, drain_time))
 
 
-def _room(change: _Intent, workers: tuple[runtime.Worker, ...], check_mode: bool) -> list[str]:
+def _room(change: _Change, check_mode: bool) -> list[str]:
     """Keep the number of old workers below the limit; returns the warnings.
 
     Where the drain time allows it, the sessions of the oldest are shut down, spread over that time. Otherwise nobody's
     sessions are ours to end: the reload is refused.
     """
-    old = [worker for worker in workers if worker.old]
+    old = [worker for worker in change.workers if worker.old]
     limit = change.policy.workers
     if not old or len(old) + 1 < limit * 0.8:
         return []
@@ -615,7 +686,7 @@ def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]
     return problems
 
 
-def _contents(change: _Intent, text: str) -> dict[str, tuple[str, int | None]]:
+def _contents(change: _Change, text: str) -> dict[str, tuple[str, int | None]]:
     """Path → text and the group that may read it, of all that belongs together; a record is for root alone."""
     target = change.target
     found: dict[str, tuple[str, int | None]] = {path: (content, None) for path, content in change.records}
@@ -623,7 +694,7 @@ def _contents(change: _Intent, text: str) -> dict[str, tuple[str, int | None]]:
     return found
 
 
-def _load(change: _Intent, marked: Marked, running: bool) -> None:
+def _load(change: _Change, marked: Marked, running: bool) -> None:
     target, text = change.target, marked.text
     link_before = os.readlink(target.link) if target.link and os.path.islink(target.link) else ""
     contents = _contents(change, text)
@@ -652,12 +723,12 @@ def _load(change: _Intent, marked: Marked, running: bool) -> None:
         _settled(change, text)
 
 
-def _after_reload(change: _Intent, steps: tuple[planning.Step, ...]) -> list[str]:
+def _after_reload(change: _Change) -> list[str]:
     """What only the worker that has loaded the files can be told; returns what it did not take."""
     master, found = change.target.master, change.found
     given = {path: item.pem for path, item in found.certificates.items() if item.chain}
     given.update({path: item.pem for path, item in found.authorities.items() if item.kind == "crl-file"})
-    left = tuple(step for step in steps if step.kind == "tickets")
+    left = tuple(step for step in change.steps if step.kind == "tickets")
     try:
         pid = runtime.serving(master)
         for path, pem in given.items():
@@ -668,7 +739,7 @@ def _after_reload(change: _Intent, steps: tuple[planning.Step, ...]) -> list[str
     return []
 
 
-def _settled(change: _Intent, text: str) -> None:
+def _settled(change: _Change, text: str) -> None:
     """It serves: this is the last known good one. Where there is no room for it, the next run keeps it."""
     with contextlib.suppress(ConfigurationError):
         _write(change.target.good, text, change.target.group)
@@ -676,7 +747,7 @@ def _settled(change: _Intent, text: str) -> None:
         os.unlink(change.target.rejected)
 
 
-def _restore(change: _Intent, before: dict[str, tuple[str, int | None]], link_before: str) -> None:
+def _restore(change: _Change, before: dict[str, tuple[str, int | None]], link_before: str) -> None:
     """Put back what serves: the last known good text where the worker says it runs that one, else the one before.
 
     Steps at run time that went before the refusal are taken back, as far as the worker does it.
@@ -770,18 +841,7 @@ def _write(path: str, text: str, group: int | None) -> None:
     with _storage(path):
         if group is None:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix="." + os.path.basename(path))
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                os.fchmod(file.fileno(), 0o600 if group is None else 0o640)
-                os.fchown(file.fileno(), -1, -1 if group is None else group)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        storage.write(path, text, 0o600 if group is None else 0o640, -1 if group is None else group)
 
 
 def _link(destination: str, link: str) -> None:

@@ -7,17 +7,15 @@ is there. What the process has is kept before anything else is done.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from . import certificates, files, runtime
+from . import certificates, files, runtime, storage
 from .acme import SINCE, Order, thumbprint
 
 # Between two looks at what HAProxy's client is doing, in seconds.
@@ -121,19 +119,7 @@ def keep(
 
 
 def _write(path: Path, text: str, group: int | None) -> None:
-    # HAProxy passes over files with a leading dot when it reads a folder of certificates.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fchown(descriptor, -1, -1 if group is None else group)
-            os.fchmod(descriptor, 0o640)
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    storage.write(str(path), text, 0o640, -1 if group is None else group)
 
 
 class Fault(NamedTuple):

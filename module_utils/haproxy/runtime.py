@@ -296,16 +296,21 @@ def replace_certificate(master: str, pid: int, path: str, pem: str) -> None:
     Raises `RuntimeFailure` with HAProxy's words, and then it serves what it has served. The caller writes the file.
     """
     certificates(master, pid)
+    _transaction(master, pid, f"cert {path}", [pem])
+    remember(master, pid, path, pem)
+
+
+def _transaction(master: str, pid: int, what: str, parts: Sequence[str]) -> None:
+    """Give HAProxy the parts of a file and commit them, or give it up. Raises `RuntimeFailure`."""
     try:
-        _expect(
-            tell(master, pid, f"set ssl cert {path}", pem), f"set ssl cert {path}", r"^Transaction (created|updated)"
-        )
-        _expect(tell(master, pid, f"commit ssl cert {path}"), f"commit ssl cert {path}", r"^Success!$")
+        for number, part in enumerate(parts):
+            sent = f"{'add' if number else 'set'} ssl {what}"
+            _expect(tell(master, pid, sent, part), sent, r"(?i)^transaction (created|updated)")
+        _expect(tell(master, pid, f"commit ssl {what}"), f"commit ssl {what}", r"^Success!$")
     except RuntimeFailure:
         with contextlib.suppress(RuntimeFailure):
-            tell(master, pid, f"abort ssl cert {path}")
+            tell(master, pid, f"abort ssl {what}")
         raise
-    remember(master, pid, path, pem)
 
 
 def replace_authority(
@@ -319,20 +324,11 @@ def replace_authority(
 
     Raises `RuntimeFailure` with HAProxy's words, and then it asks as before. The caller writes the file.
     """
-    name = f"{kind} {path}"
-    tell(master, pid, f"abort ssl {name}")  # what an interrupted run has left
-    try:
-        for listed, certificate in shadowed:
-            gone = f"del ssl crt-list {listed} {certificate}"
-            _expect(tell(master, pid, gone), gone, r"deleted in crtlist|can't be found|does not exist")
-        for number, piece in enumerate(pieces(pem)):
-            sent = f"{'add' if number else 'set'} ssl {name}"
-            _expect(tell(master, pid, sent, piece), sent, r"(?i)^transaction (created|updated)")
-        _expect(tell(master, pid, f"commit ssl {name}"), f"commit ssl {name}", r"^Success!$")
-    except RuntimeFailure:
-        with contextlib.suppress(RuntimeFailure):
-            tell(master, pid, f"abort ssl {name}")
-        raise
+    tell(master, pid, f"abort ssl {kind} {path}")  # what an interrupted run has left
+    for listed, certificate in shadowed:
+        command = f"del ssl crt-list {listed} {certificate}"
+        _expect(tell(master, pid, command), command, r"deleted in crtlist|can't be found|does not exist")
+    _transaction(master, pid, f"{kind} {path}", pieces(pem))
     remember(master, pid, path, pem)
 
 

@@ -117,7 +117,6 @@ class Source:
             )
 
 
-
 def distribution(os_release: Path = Path("/etc/os-release")) -> dict[str, str]:
     """Return `id`, `version` and `codename` of the host as os-release(5) gives them, "" where it is silent."""
     try:
@@ -360,5 +359,3 @@ def _last_error(log: str) -> str:
     """Return the line of apt's that says why: it stands below `Err:`, or after `E:` where nothing was fetched."""
     lines = re.findall(r"^(?:Err:.*\n +|E: )(.*)$", log, re.MULTILINE)
     return " ".join(lines[0].split("[IP:")[0].split()) if lines else "apt gave no reason"
-
-

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import secrets
-import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from . import runtime
+from . import runtime, storage
 
 KEYS = 3
 """TLS_TICKETS_NO of HAProxy's build."""
@@ -82,18 +80,7 @@ def _kept(path: Path) -> tuple[list[str], float]:
 
 def _write(path: Path, keys: list[str], group: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-    try:
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write("".join(f"{key}\n" for key in keys))
-            file.flush()
-            os.fchown(descriptor, -1, group)
-            os.fchmod(descriptor, 0o640)
-            os.fsync(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    storage.write(str(path), "".join(f"{key}\n" for key in keys), 0o640, group)
 
 
 def _hand_over(master: str, path: Path, key: str) -> str:

@@ -1,0 +1,79 @@
+"""A contributor's part is assembled with those of all others, and recorded with what it does or not at all."""
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply, contributors, store
+from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration, ConfigurationError
+
+OWNER, SHOP, BLOG = (store.Fragment(name, [], {}) for name in (store.OWNER, "shop", "blog"))
+
+
+@pytest.fixture
+def contribute(tmp_path, monkeypatch):
+    """Contribute a part; what was assembled with which settings, and what was applied, are its attributes."""
+
+    def assemble(parts, settings):
+        run.assembled.append(([part.name for part in parts], settings))
+        if run.mistake:
+            raise ConfigurationError(run.mistake)
+        return Configuration()
+
+    def applied(configuration, target, check_mode, restart, records, warnings_fatal, policy):
+        run.applied.append((target, check_mode, restart, warnings_fatal, policy))
+        if not check_mode:
+            apply.record(records, check_mode)
+        return apply.Outcome("reload", ["because"], "", "", [], True)
+
+    def run(part, absent=False, **manner):
+        return contributors.contribute(
+            str(tmp_path / "haproxy.cfg"), part, absent, assemble, contributors.Manner(**manner)
+        )
+
+    monkeypatch.setattr(apply, "apply", applied)
+    run.assembled, run.applied, run.mistake = [], [], ""
+    run.kept = lambda: sorted(path.stem for path in tmp_path.glob("fragments.d/*"))
+    return run
+
+
+def test_parts_are_assembled_together_with_the_settings_of_the_owner(contribute, tmp_path):
+    contribute(SHOP)
+    contribute(BLOG)
+    done = contribute(OWNER._replace(settings={"binary": "/opt/haproxy", "group": "nobody"}))
+    names, settings = contribute.assembled[-1]
+    assert done.fragments == names == ["edge", "blog", "shop"]
+    assert (settings["binary"], settings["statistics"]) == ("/opt/haproxy", store.SETTINGS["statistics"])
+    target = contribute.applied[-1][0]
+    assert (target.path, target.binary) == (str(tmp_path / "haproxy.cfg"), "/opt/haproxy")
+    assert (done.outcome.action, done.reasons) == ("reload", ["because"])
+    assert contribute.kept() == ["blog", "edge", "shop"]
+    assert contribute(SHOP, absent=True).fragments == ["edge", "blog"]
+    assert contribute.kept() == ["blog", "edge"]
+
+
+def test_without_an_owner_a_part_is_recorded_and_its_mistakes_are_told(contribute):
+    done = contribute(SHOP)
+    assert (done.outcome, done.fragments, contribute.applied) == (None, ["shop"], [])
+    assert done.reasons[0].endswith("shop.json is recorded; it changes nothing for HAProxy")
+    contribute.mistake = "wrong"
+    with pytest.raises(ConfigurationError, match="wrong"):
+        contribute(BLOG)
+    assert contribute.kept() == ["shop"]
+
+
+def test_what_was_never_there_goes_without_haproxy(contribute):
+    contribute(OWNER)
+    contribute.applied.clear()
+    assert contribute(SHOP, absent=True) == (["edge"], None, [])
+    assert contribute.applied == []
+
+
+def test_check_mode_records_nothing_and_the_manner_is_passed_on(contribute):
+    policy = apply.Policy(5.0, 3)
+    contribute(OWNER, check_mode=True, restart=True, warnings_fatal=True, policy=policy)
+    assert contribute.applied[0][1:] == (True, True, True, policy)
+    assert contribute.kept() == []
+
+
+def test_only_the_owner_has_settings(contribute):
+    with pytest.raises(ConfigurationError, match="statistics: the edge's own, which fragment 'edge' sets"):
+        contribute(SHOP._replace(settings={"statistics": ""}))
+    assert (contribute.assembled, contribute.kept()) == ([], [])
