@@ -313,7 +313,7 @@ def _planned(
     if running:
         plan = planning.plan(_parsed(unmarked(before)), wanted, found, observe(target.master, found))
         reasons += plan.reload if before else ()
-        steps = plan.steps if present else ()
+        steps = plan.steps
     # Where nothing runs, all there is to plan is a start.
     elif before and unmarked(before) != unmarked(draft.text):
         reasons.append(f"{target.path} differs from what is wanted")

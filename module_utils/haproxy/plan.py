@@ -414,7 +414,9 @@ def _authorities(files: Files, observed: Observed, reasons: list[str], steps: li
             continue
         fewer = fewer or found.takes_away(there)
         what = f"{'authority' if found.kind == 'ca-file' else 'list of revocations'} {path}"
-        if len(runtime.pieces(found.pem)) > 1 and (found.kind == "crl-file" or observed.version < _IN_PIECES):
+        pieces = runtime.pieces(found.pem)
+        addable = found.kind == "ca-file" and observed.version >= _IN_PIECES
+        if max(map(len, pieces)) > runtime.PIECE or (len(pieces) > 1 and not addable):
             reasons.append(f"{what} has changed, and is larger than what this HAProxy takes of it at run time")
             continue
         commands = tuple(f"del ssl crt-list {folder} {certificate}" for folder, certificate in found.shadowed)

@@ -336,7 +336,7 @@ def pieces(pem: str) -> list[str]:
     """The blocks of a PEM text, in as few payloads as HAProxy takes them."""
     found: list[str] = []
     for block in re.findall(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", pem, re.DOTALL):
-        if not found or len(found[-1]) + len(block) > _PIECE:
+        if not found or len(found[-1]) + len(block) > PIECE:
             found.append("")
         found[-1] += f"{block}\n"
     return found
@@ -399,7 +399,7 @@ _SUCCESS = (
 )
 
 # How much fits into one line or payload, with room for the command (tune.bufsize is 16384).
-_PIECE = 14000
+PIECE = 14000
 
 # How long a server must be without sessions: a polling client is away for a moment between two polls, in seconds.
 _QUIET = 0.5
@@ -433,7 +433,7 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
     for number, entry in enumerate(entries):
         # Only maps take a payload; an ACL's entries are commands.
         piece.append(entry if kind == "map" else f"add acl {version} {_escape(entry)}")
-        if number + 1 == len(entries) or sum(map(len, piece)) + len(entries[number + 1]) > _PIECE / 2:
+        if number + 1 == len(entries) or sum(map(len, piece)) + len(entries[number + 1]) > PIECE / 2:
             if kind == "map":
                 _expect(tell(master, pid, f"add map {version}", "\n".join(piece)), f"add map {version}", r"\A\Z")
             else:

@@ -165,9 +165,12 @@ def test_a_worker_that_was_changed_by_somebody_else_is_put_right(target, edge, w
 
 
 def test_a_refused_step_is_done_by_a_reload_and_said_so(target, edge):  # noqa: F811
-    edge.refuse_commands = "add server"
-    outcome = change(target, configuration(N1, N2, N3))
+    edge.refuse_commands, edge.old_workers, before = "add server", 4, edge.serving
+    outcome = change(target, configuration(N1, N2, N3), policy=apply.Policy(workers=5))
     assert (outcome.action, edge.reloads) == ("reload", 1)
+    assert "4 old workers still serve" in outcome.warnings[0]
+    # Of another load, or the worker of before would pass for the new one.
+    assert edge.serving.partition("-")[0] != before.partition("-")[0]
     assert "Not allowed at this moment" in outcome.reasons[-1]
     assert ("chat", "n3") in edge.servers
 
@@ -402,11 +405,21 @@ def test_revocations_are_given_anew_where_their_file_has_changed(target, edge, t
     change(target, wanted)
     revoke(2)
     outcome = change(target, wanted)
-    assert (outcome.action, outcome.reasons, edge.reloads) == (
-        "runtime",
-        [f"list of revocations {path} is replaced"],
-        1,
-    )
+    assert (outcome.action, outcome.reasons, edge.reloads) == ("runtime", [f"list of revocations {path} is replaced"], 1)
+    # HAProxy has no way to add to one.
+    revoke("3" * 12000)
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads) == ("reload", 2)
+    assert f"list of revocations {path} has changed, and is larger than what" in outcome.reasons[0]
+
+
+def test_an_authority_with_other_things_in_its_file_is_loaded_by_a_reload(target, edge, mutual):  # noqa: F811
+    wanted, folder = mutual
+    other = pem("others")
+    (folder / "ca.pem").write_text(other)
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads) == ("reload", 1)
+    assert "a file has changed that only a reload can load" in outcome.reasons[0]
 
 
 def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):  # noqa: F811
