@@ -44,6 +44,7 @@ options:
         description:
           - The certificates of one or more authorities as PEM text, alone. Services with C(client_ca) ask clients for a
             certificate of theirs. The file is in C(authorities) beside O(directory).
+          - The running process gets it from M(realtime.edge.haproxy_config).
         type: str
       state:
         description: V(absent) takes the certificate away, from the disk and from the running process.
