@@ -56,10 +56,12 @@ class FakeEdge:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(target.master)
         self.socket.listen(100)
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def stop(self):
         self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
         self.socket.close()
 
     def serve(self):

@@ -75,7 +75,14 @@ class Server:
         self.talk, self.context, self.asked = talk, context, []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def stop(self):
+        # It has to be out of accept() before: the number of the socket is the next one's, whose clients it would take.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
+        self.listener.close()
 
     def _accept(self):
         while True:
@@ -108,7 +115,7 @@ def serve():
 
     yield start
     for server in servers:
-        server.listener.close()
+        server.stop()
 
 
 class Application:

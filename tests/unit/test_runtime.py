@@ -55,7 +55,8 @@ class Answers:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(self.path)
         self.socket.listen()
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
@@ -78,6 +79,7 @@ def master(tmp_path):
     answers = Answers(tmp_path / "master.sock")
     yield answers
     answers.socket.shutdown(socket.SHUT_RDWR)
+    answers.thread.join(10)
     answers.socket.close()
 
 
