@@ -8,7 +8,6 @@ import pytest
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import (
     certificates,
     files,
-    hotswap,
     plan,
     renewal,
     runtime,
@@ -38,7 +37,11 @@ class Edge:
         self.path = str(folder / "chat.pem")
         self.live, self.state, self.version = None, "Scheduled", "3.4.7"
         self.asked, self.journal, self.refuses, self.renews, self.sessions = [], "", "", None, {}
-        self.bundles = {}
+        self.bundles, self.remembered = {}, []
+
+    def read(self, path, listed):
+        text = renewal._text(path)
+        return files.Certificate(text, 0, text, listed) if text else None
 
     def disk(self, bundle):
         with open(self.path, "w") as file:
@@ -74,7 +77,8 @@ def edge(monkeypatch, tmp_path):
     monkeypatch.setattr(runtime, "certificate", lambda *_: edge.live and runtime.Certificate(edge.live.text, 0))
     monkeypatch.setattr(runtime, "dump_certificate", lambda *_: edge.live.text)
     monkeypatch.setattr(runtime, "tell", edge.tell)
-    monkeypatch.setattr(hotswap, "described", lambda text: runtime.Certificate(text, 0))
+    monkeypatch.setattr(files, "certificate", edge.read)
+    monkeypatch.setattr(runtime, "remember", lambda _master, _pid, path, text: edge.remembered.append((path, text)))
     monkeypatch.setattr(renewal, "_bundle", edge.bundles.get)
     monkeypatch.setattr(renewal, "_PAUSE", 0)
     monkeypatch.setattr(
@@ -104,6 +108,8 @@ def test_the_disk_gets_what_the_process_is_ahead_with(edge, disk, live, kept):
     assert read(edge) == disk.text
     assert list(renewal.keep("master", None)) == [edge.path] * kept
     assert read(edge) == (live if kept else disk).text
+    # The next run is not to take the file for one that has changed since.
+    assert edge.remembered == [(edge.path, live.text)] * kept
 
 
 def test_what_is_kept_is_for_root_and_the_group(edge):
