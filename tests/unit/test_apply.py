@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply, sections
@@ -340,6 +341,8 @@ def test_a_haproxy_that_has_lost_its_socket_is_told_and_not_taken_for_none(targe
     monkeypatch.setattr(apply, "_START", 0.0)
     lost = [sys.executable, "-c", "input()", "-Ws", "-f", target.path, "-S", f"{target.master},mode,600"]
     with subprocess.Popen(lost, stdin=subprocess.PIPE) as process:
+        while not read(f"/proc/{process.pid}/cmdline"):
+            time.sleep(0.01)  # it has begun, but has no arguments yet
         for configuration in (ONE, TWO):
             with pytest.raises(
                 ConfigurationError, match=rf"process {process.pid}.*{target.master} does not answer.*restart"
