@@ -29,19 +29,19 @@ def attack(edge, hold):
     honest = hold(HONEST, "websocket")
     subprocess.run(["docker", "update", "--cpus", ATTACKER, "hardened-stranger"], capture_output=True, check=True)
 
-    def p99(while_true):
-        """The median of many rounds: in each, all are asked at once."""
+    def rounds(more):
+        """What p99 was in each of some rounds; in each, all are asked at once."""
         times = []
-        while len(times) < 20 or while_true():
+        while len(times) < 15 or more():
             answer = honest.ping()
             assert (answer["answered"], answer["failed"]) == (HONEST, 0)
             times.append(answer["p99_ms"])
             time.sleep(0.1)
-        return statistics.median(times)
+        return times
 
     def start(**attacks):
-        p99(lambda: False)  # the first rounds warm everything up
-        before = p99(lambda: False)
+        rounds(lambda: False)  # these warm everything up
+        quiet = rounds(lambda: False)
         running = {
             name: subprocess.Popen(
                 ["docker", "exec", "hardened-stranger", "python3", "/srv/attack.py", edge.address, name, str(number)],
@@ -50,8 +50,10 @@ def attack(edge, hold):
             )
             for name, number in attacks.items()
         }
-        ratio = p99(lambda: any(process.poll() is None for process in running.values())) / before
+        attacked = rounds(lambda: any(process.poll() is None for process in running.values()))
+        quiet += rounds(lambda: False)  # what else the machine does may have changed meanwhile
         assert honest.of("disconnect", "reconnect") == []
+        ratio = statistics.median(attacked) / statistics.median(quiet)
         return {name: json.loads(process.communicate()[0]) for name, process in running.items()}, {
             "honest": HONEST,
             "p99": round(ratio, 2),
