@@ -37,6 +37,9 @@ EXPERIMENTAL = (
 
 _NAME = "edge"
 
+# Certificates and hosts have been examined where they are described; here they become words of one line.
+_WORD = re.compile(r"[A-Za-z0-9._*@+-]+\Z")
+
 # The name of the curve P-256 in DER (RFC 5480, section 2.1.1.1), and how a point on it begins that is not compressed.
 _P256 = bytes.fromhex("06082a8648ce3d030107")
 _POINT = bytes.fromhex("03420004")
@@ -82,6 +85,12 @@ def read(settings: Mapping[str, Any], account_key: str, origin: str = "haproxy_a
     if contact and not re.fullmatch(r"(mailto:)?[\w.+-]+@[\w.-]+", contact):
         problems.append(f"{origin}.contact: HAProxy's client takes a mail address, not {contact!r}")
     problems += [
+        f"{origin}.orders: {word!r} is no name of a certificate or a host"
+        for order in orders
+        for word in (order.name, *order.hosts)
+        if not _WORD.match(word)
+    ]
+    problems += [
         f"{origin}: {host}, a name of {order.name}, cannot be had by a challenge over HTTP; give the certificate in "
         "haproxy_certificates"
         for order in orders
@@ -110,7 +119,7 @@ def lines(client: Client, folder: str, version: tuple[int, ...]) -> list[tuple[s
             f"haproxy_acme.client: HAProxy has an ACME client of its own from {needs} on, and this edge has {has}; "
             "take a newer one (haproxy_version, haproxy_package), or `client: controller`, which works with each"
         )
-    account = [f"directory {client.directory}", f"account-key {quote(client.account_key)}"]
+    account = [f"directory {quote(client.directory)}", f"account-key {quote(client.account_key)}"]
     account += [f"contact {client.contact}"] if client.contact else []
     account += ["challenge http-01", "keytype ECDSA", "curves P-256"]
     store = [

@@ -38,7 +38,6 @@ EVERYTHING = {
                 "flash": {"policy_servers": ["10.0.0.3:843"], "legacy_tls": "flash"},
             },
         },
-        # The edge answers the Flash player itself, with a script that names ports.
         {"name": "news", "hosts": ["news.example.com"], "servers": [{**SERVER}], "socketio": {"affinity": "cookie"}},
     ],
     "groups": {
@@ -76,6 +75,18 @@ EVERYTHING = {
     "master_socket": "/run/haproxy/master.sock",
     "runtime_socket": "/run/haproxy/admin.sock",
 }
+
+# The same where HAProxy gets certificates itself, and answers the Flash player with a script that names its ports.
+OTHERWISE = copy.deepcopy(EVERYTHING)
+del OTHERWISE["services"][0]["socketio"]["flash"]["policy_servers"]
+OTHERWISE["acme"] = {
+    "directory": "https://acme.example.com/directory",
+    "contact": ["mailto:ops@example.com"],
+    "terms_agreed": True,
+    "validate_certs": True,
+    "orders": [{"name": "news", "hosts": ["news.example.com", "www.example.com"]}],
+}
+OTHERWISE["version"] = "3.2"
 
 # What HAProxy, OpenSSL's lists, a list of certificates or Lua would take for something else than a value.
 HOSTILE = [
@@ -133,9 +144,9 @@ def at(example, place):
     return example
 
 
-def replaced(place, text):
+def replaced(example, place, text):
     """The example with another text at this place."""
-    example = copy.deepcopy(EVERYTHING)
+    example = copy.deepcopy(example)
     at(example, place[:-1])[place[-1]] = text
     return example
 
@@ -143,7 +154,7 @@ def replaced(place, text):
 def assembled(example):
     """The text of the configuration, and of the files beside it."""
     settings = {key: value for key, value in example.items() if key not in ("services", "groups", "sections")}
-    settings = {**store.SETTINGS, **settings, "version": "3.0", "binary": ""}
+    settings = {**store.SETTINGS, "version": "3.0", **settings, "binary": ""}
     part = store.Fragment(store.OWNER, example["services"], example["sections"], example["groups"])
     configuration = fragments.assemble(haproxy_config.edge(settings, "/etc/haproxy/haproxy.cfg", example["groups"]), [part])
     return syntax.render(configuration), dict(configuration.files)
@@ -164,16 +175,20 @@ def spelled(place):
     return name + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in rest)
 
 
-HONEST, FILES = assembled(EVERYTHING)
-LINES = {path: code.count("\n") for path, code in FILES.items()}
-PLACES = list(leaves(EVERYTHING))
+def lines(files):
+    """How many each file has."""
+    return {path: text.count("\n") for path, text in files.items()}
 
 
-def test_the_example_is_complete():
-    assert {*EVERYTHING} - {"services", "groups", "sections"} < {*store.SETTINGS}
-    for said in ("https:unknown", "frontend flash:legacy", "quic4@:443", "acme-challenge", "expect-proxy", "ssl_c_used"):
-        assert said in HONEST
-    assert set(FILES) == {"/etc/haproxy/edge.lua", "/etc/haproxy/metrics.lua", "/etc/haproxy/certificates.list"}
+def test_the_examples_are_complete():
+    assert {*EVERYTHING, *OTHERWISE} - {"services", "groups", "sections"} < {*store.SETTINGS}
+    text, files = assembled(EVERYTHING)
+    for said in ("https:unknown", "flash:legacy", "flash:policy", "quic4@:443", "acme-challenge", "expect-proxy", "ssl_c_used", "server edge2"):
+        assert said in text
+    assert set(files) == {"/etc/haproxy/edge.lua", "/etc/haproxy/metrics.lua", "/etc/haproxy/certificates.list"}
+    text, files = assembled(OTHERWISE)
+    assert "domains news.example.com,www.example.com" in text
+    assert 'to-ports="80,443"' in files["/etc/haproxy/edge.lua"]
 
 
 def outcome(example):
@@ -184,20 +199,25 @@ def outcome(example):
         return None, error.problems
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
-def test_a_value_stays_in_its_place(place):
+CASES = [(EVERYTHING, place) for place in leaves(EVERYTHING)]
+CASES += [(OTHERWISE, place) for place in leaves(OTHERWISE) if place[0] in ("acme", "listen")]
+
+
+@pytest.mark.parametrize(("example", "place"), CASES, ids=lambda case: ".".join(map(str, case)) if isinstance(case, tuple) else "")
+def test_a_value_stays_in_its_place(example, place):
     # A service or a list may be told as a whole.
-    told = {spelled(place), spelled(place[:-1] if place[1:] and place[0] != "groups" else place)}
+    told = {spelled(place), spelled(place[:-1] if place[1:] and place[0] != "groups" else place), spelled(place[:2])}
+    honest = assembled(example)
     for hostile in HOSTILE:
-        texts = [at(EVERYTHING, place) + hostile, hostile]
+        texts = [at(example, place) + hostile, hostile]
         # An item of a section may be any line; what follows it may not become another one.
         for text in texts[: 1 if place[0] == "sections" else 2]:
-            made, problems = outcome(replaced(place, text))
+            made, problems = outcome(replaced(example, place, text))
             if made is None:
                 assert any(where in problem for problem in problems for where in told), problems
             else:
-                assert shape(made[0]) == shape(HONEST), text
-                assert {path: code.count("\n") for path, code in made[1].items()} == LINES, text
+                assert shape(made[0]) == shape(honest[0]), text
+                assert lines(made[1]) == lines(honest[1]), text
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
