@@ -13,9 +13,11 @@ import errno
 import fcntl
 import grp
 import hashlib
+import ipaddress
 import os
 import re
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -665,7 +667,8 @@ def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]
 def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]:
     """The TCP addresses of `wanted` that cannot be had; those that `serving` has already are left out.
 
-    `haproxy -c` binds nothing, and a reload that fails for a port stops the listeners for seconds first.
+    `haproxy -c` binds nothing, and a reload that fails for a port stops the listeners for seconds first. Where nobody
+    else listens on a port of ours (on `:443`, which is to be `[::]:443`), the new worker takes it over.
     """
     held = {address for address, _line in addresses(serving)}
     problems = []
@@ -678,12 +681,33 @@ def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]
             try:
                 probe.bind((host, port))
             except OSError as error:
-                if error.errno == errno.EADDRINUSE:
+                ours = {_address(own) for own, held_port in held if held_port == port}
+                if error.errno == errno.EADDRINUSE and not _listening(port) <= ours:
                     where = host or "any address"
                     problems.append(f"{line.origin}: another process already listens on port {port} ({where})")
                 elif error.errno == errno.EADDRNOTAVAIL:
                     problems.append(f"{line.origin}: this host has no address {host}")
     return problems
+
+
+def _address(host: str) -> str:
+    """A host as the kernel's tables have it: `0.0.0.0` for any."""
+    try:
+        return str(ipaddress.ip_address(host or "0.0.0.0"))  # noqa: S104
+    except ValueError:
+        return host
+
+
+def _listening(port: int) -> set[str]:
+    """The addresses on which somebody listens on this TCP port; one that is none, where the kernel does not tell."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for address, number in re.findall(r"(?m)^ *\d+: (\w+):(\w{4}) \w+:\w{4} 0A ", existing(table)):
+            if int(number, 16) == port:
+                # Words of 32 bits, each in the order of this machine (proc(5)).
+                words = [int(address[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(address), 8)]
+                found.add(str(ipaddress.ip_address(b"".join(words))))
+    return found or {"nobody knows"}
 
 
 def _contents(change: _Change, text: str) -> dict[str, tuple[str, int | None]]:

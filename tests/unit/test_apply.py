@@ -362,3 +362,34 @@ def test_more_connections_than_the_service_has_descriptors_for_are_refused_befor
         apply.apply(many, target._replace(descriptors=20000))
     assert not os.path.exists(target.path)
     assert apply.apply(many, target).action == "start"
+
+
+def listening(host, port=0):
+    found = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    return found, found.getsockname()[1]
+
+
+def test_an_address_of_ours_becomes_another_one_on_the_same_port():
+    ours, port = listening("127.0.0.1")
+    serving, wanted = (
+        sections.from_data({"frontend": {"web": {"bind": f"{host}:{port}"}}}) for host in ("127.0.0.1", "")
+    )
+    with ours:
+        assert apply.impossible_binds(wanted, serving) == []
+        assert len(apply.impossible_binds(wanted, sections.from_data({}))) == 1
+        theirs, _port = listening("127.0.0.2", port)
+        with theirs:
+            (problem,) = apply.impossible_binds(wanted, serving)
+    assert (
+        problem == f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address)"
+    )
+
+
+@pytest.mark.skipif(not socket.has_ipv6 or not os.path.exists("/proc/net/if_inet6"), reason="a host without IPv6")
+def test_an_edge_goes_from_ipv4_to_both():
+    ours, port = listening("0.0.0.0")
+    with ours:
+        serving = sections.from_data({"frontend": {"web": {"bind": f":{port}"}}})
+        wanted = sections.from_data({"frontend": {"web": {"bind": f"[::]:{port} v4v6"}}})
+        assert apply.impossible_binds(wanted, serving) == []
+        assert len(apply.impossible_binds(wanted, sections.from_data({}))) == 1
