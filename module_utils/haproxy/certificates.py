@@ -562,6 +562,7 @@ def install(
             raise CertificateError("\n".join(errors))
         if not check_mode:
             _carry_out(changes)
+        warnings += _rivals(directory, services)
     except OSError as error:
         raise CertificateError(f"{error.filename2 or error.filename or directory}: {error.strerror}") from error
     return {
@@ -680,6 +681,29 @@ def _warnings(wish: Wanted, content: Bundle, fresh: bool, hint: str) -> Iterator
             yield f"{wish.place}: in {wish.name}, {upper.subject} follows {lower.subject}, which {lower.issuer} issued"
     if not broken and (said := _unverified(content)):
         yield f"{wish.place}: clients will refuse {wish.name}: its chain does not vouch for it ({said})"
+
+
+def _rivals(folder: Path, services: Sequence[Any]) -> Iterator[str]:
+    """Tell which certificates have the name of a service that asks for the client's, and are not the service's.
+
+    HAProxy takes the first that has the name, and puts one that is replaced at run time last (seen on 2.6.12, 3.0.11
+    and 3.4.7): nobody would be asked for a certificate from then on, and everybody be turned away.
+    """
+    for number, service in enumerate(services):
+        if not isinstance(service, Mapping) or not service.get("client_ca"):
+            continue
+        own = _list(service.get("certificate") or service.get("name"))
+        hosts = {host.lower() for host in _list(service.get("hosts"))}
+        for path in sorted(folder.glob("[!.]*.pem")):
+            state = None if path.stem in own else _state(path)
+            both = hosts & {name.lower() for name in state.bundle.own.names} if state and state.bundle else ()
+            if both:
+                names = ", ".join(sorted(both))
+                yield (
+                    f"haproxy_services[{number}].hosts: {path} is for {names} too. When the service's own is "
+                    "renewed at run time, that one answers, no client is asked for a certificate, and all are refused "
+                    "until the next reload: take the name out of it, or let the service use it"
+                )
 
 
 def _unverified(content: Bundle) -> str:

@@ -463,6 +463,19 @@ def test_an_authority_in_between_that_expires_is_told_too(run, chained, days, sa
     assert warning.startswith(f"haproxy_certificates[0]: in leaf, CN=between {said} ")
 
 
+def test_a_certificate_that_would_answer_for_a_service_with_client_certificates_is_told(run, made):
+    staff = {"name": "chat", "hosts": ["CHAT.example"], "client_ca": "ca", "servers": ["10.0.0.1:80"]}
+    asked = [{"name": "ca", "authority": made.authority.certificate}, {"name": "chat", "pem": made.chat.pem}]
+    assert run(*asked, services=[staff])["warnings"] == []
+    other = {"name": "other", "pem": made.chat.pem}
+    (warning,) = run(*asked, other, services=[staff])["warnings"]
+    assert warning.startswith(f"haproxy_services[0].hosts: {run.directory}/other.pem is for chat.example too. When ")
+    # It is there on another day as well; where nobody asks clients, or the service uses it, it harms nobody.
+    assert len(run(services=[staff])["warnings"]) == 1
+    assert run(services=[{**staff, "client_ca": None}])["warnings"] == []
+    assert run(services=[{**staff, "certificate": ["chat", "other"]}])["warnings"] == []
+
+
 def test_an_authority_has_a_folder_of_its_own_and_no_key(run, made):
     asking = [{"name": "chat", "client_ca": "staff"}]
     result = run({"name": "staff", "authority": made.other.certificate}, services=asking)
