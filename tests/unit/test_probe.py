@@ -429,7 +429,7 @@ def parrot():
 
     server = Server(talk)
     yield server
-    server.listener.close()
+    server.stop()
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
