@@ -749,7 +749,8 @@ def _load(change: _Change, marked: Marked, running: bool) -> None:
 
 def _after_reload(change: _Change) -> list[str]:
     """What only the worker that has loaded the files can be told; returns what it did not take."""
-    master, found = change.target.master, change.found
+    # Read again: what HAProxy's own ACME client had renewed was kept before the reload.
+    master, found = change.target.master, files.files(change.wanted)
     given = {path: item.pem for path, item in found.certificates.items() if item.chain}
     given.update({path: item.pem for path, item in found.authorities.items() if item.kind == "crl-file"})
     left = tuple(step for step in change.steps if step.kind == "tickets")
