@@ -137,8 +137,9 @@ def files(configuration: Configuration) -> Files:
     loaded = {path: _patterns(path, kind) for path, kind in patterns.items() if path not in changing}
     readable = {path: found for path, found in loaded.items() if found is not None}
     trusted = {path: said for path, kind in authorities.items() if (said := _authority(path, kind, binds)) is not None}
-    others = (named | set(listed) | {path for path in authorities if os.path.isfile(path)}) - set(certificates)
-    others -= {*readable, *trusted}
+    others = (named | set(listed)) - {*certificates, *readable}
+    others |= {path for path in authorities if os.path.isfile(path)}
+    others -= set(trusted)
     return Files(certificates, readable, tuple(folders), tuple(sorted(others)), trusted, tuple(tickets))
 
 
@@ -177,10 +178,12 @@ def certificate(path: str, listed: str) -> Certificate | None:
 
 def _authority(path: str, kind: str, binds: Iterable[list[str]]) -> Authority | None:
     """What the file says, None where only a reload can load it."""
-    pem = _read(path).decode(errors="replace")
-    kinds = {block[1] for block in _BLOCK.finditer(pem)}
+    text = _read(path).decode(errors="replace")
+    # Edges show each other the certificate by which they know each other: its file has a key, too.
+    blocks = [block for block in _BLOCK.finditer(text) if not block[1].endswith("PRIVATE KEY")]
+    pem = "".join(f"{block[0]}\n" for block in blocks)
     prints = _fingerprints(pem)
-    if kinds != {_AUTHORITY[kind]} or (kind == "ca-file" and not prints):
+    if {block[1] for block in blocks} != {_AUTHORITY[kind]} or (kind == "ca-file" and not prints):
         return None
     shadowed: dict[tuple[str, str], None] = {}
     for words in binds:

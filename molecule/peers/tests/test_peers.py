@@ -8,47 +8,11 @@ import ssl
 import subprocess
 
 import pytest
-import testinfra
+from conftest import heard, unhurt
 
 testinfra_hosts = ["ansible://edges"]
 
 POLL = "/socket.io/?EIO=4&transport=polling"
-
-
-@pytest.fixture(scope="module")
-def others(edge, request):
-    """The other edges: name → host."""
-    inventory = request.config.getoption("--ansible-inventory")
-    names = set(edge.variables["groups"]["edges"]) - {edge.variables["inventory_hostname"]}
-    return {name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory) for name in names}
-
-
-@pytest.fixture
-def anywhere(others):
-    """Arguments of a client that takes another edge for each request."""
-    addresses = (host.ansible.get_variables()["haproxy_address"] for host in others.values())
-    return [word for address in addresses for word in ("--also", address)]
-
-
-@pytest.fixture
-def everywhere(edge, anywhere, wait_until):
-    """Sixty polling clients, each of whose requests goes to another edge than the one before."""
-    held = edge.hold(60, "polling", *anywhere)
-    yield held
-    held.stop()
-
-
-def heard(host):
-    """The other edges as haproxy_info tells of them: name → whether this one exchanges its tables with it."""
-    live = host.ansible("realtime.edge.haproxy_info", "live=true", check=False)["live"]
-    return {peer["name"]: peer["up"] for peer in live.get("peers", ())}
-
-
-def unhurt(held):
-    """All sixty are answered, and none of them has noticed anything."""
-    assert held.of("disconnect", "reconnect") == []
-    assert held.ping()["answered"] == 60
-    assert not [ping for ping in held.of("ping") if ping["failed"]]
 
 
 def test_a_session_is_at_home_at_every_edge(edge, nodes, anywhere):
