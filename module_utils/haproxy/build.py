@@ -245,6 +245,8 @@ def _static_openssl(wanted: Mapping[str, str], options: Mapping[str, Any]) -> So
     """Return the source of the OpenSSL that `haproxy_openssl` names, if it does; raise BuildError if it can't be."""
     version = wanted.get("version") or ""
     if not version:
+        if wanted.get("checksum"):
+            raise BuildError("haproxy_openssl: a checksum without the version that it belongs to")
         return None
     if not OPENSSL_VERSION.match(version):
         raise BuildError(

@@ -539,6 +539,7 @@ def test_what_crashes_with_the_openssl_of_the_build_is_refused_whatever_the_syst
     [
         ({"version": "3.5.1"}, {}, r"haproxy_openssl\.version: 3\.5\.1 is not among .*haproxy_openssl\.checksum"),
         ({"version": "3.5.1", "checksum": "abc"}, {}, r"haproxy_openssl\.checksum: 'abc' is no SHA-256"),
+        ({"checksum": CHECKSUM}, {}, r"haproxy_openssl: a checksum without the version"),
         ({"version": "3.5"}, {}, r"haproxy_openssl\.version: '3\.5' is no version"),
         ({"version": "1.0.2u", "checksum": CHECKSUM}, {}, r"haproxy_openssl\.version: '1\.0\.2u' is no version"),
         ({}, {"SSL_INC": "/a", "SSL_LIB": "/b"}, r"haproxy_build_options\.SSL_INC: .* haproxy_openssl another"),

@@ -9,6 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[3]
 
 # Makes one handshake that offers nothing but this group; the OpenSSL of the tools' Node.js knows it.
 OFFER = """
@@ -49,20 +52,17 @@ def loaded(edge):
     return look
 
 
-@pytest.fixture(scope="module")
-def archives(edge):
+@pytest.fixture(scope="session")
+def archives():
     """SHA-256 of the archives that are kept for every edge."""
-    folder = Path(edge.variables["haproxy_build_cache"])
-    return [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  -" for path in folder.glob("*.tar.gz")]
+    kept = (PROJECT / ".cache/archives").glob("*.tar.gz")
+    return [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  -" for path in kept]
 
 
-@pytest.fixture(scope="module")
-def version(edge):
+@pytest.fixture(scope="session")
+def version():
     """The version of OpenSSL that the edges are to have."""
-    return edge.variables["haproxy_openssl"]["version"]
-
-
-PROJECT = Path(__file__).parents[3]
+    return yaml.safe_load((PROJECT / ".cache/openssl.yml").read_text())["haproxy_openssl"]["version"]
 
 
 @pytest.fixture(scope="session")
