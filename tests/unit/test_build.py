@@ -314,7 +314,8 @@ ALL = "+OPENSSL +LUA +PCRE2 +PCRE2_JIT +PROMEX +QUIC +QUIC_OPENSSL_COMPAT +EPOLL
 
 
 def packed(path, folder, files):
-    with tarfile.open(path, "w:gz") as tar:
+    # Not compressed: gzip writes the time into the file, and its checksum would change with it.
+    with tarfile.open(path, "w") as tar:
         for name, text in files.items():
             member = tarfile.TarInfo(f"{folder}/{name}")
             member.size = len(text)
