@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -63,29 +61,3 @@ def archives():
 def version():
     """The version of OpenSSL that the edges are to have."""
     return yaml.safe_load((PROJECT / ".cache/openssl.yml").read_text())["haproxy_openssl"]["version"]
-
-
-@pytest.fixture(scope="session")
-def play(request, tmp_path_factory):
-    """Run one of the collection's playbooks with changed variables: the finished process, its output in one line."""
-
-    def run(variables, *arguments, playbook="site"):
-        changed = tmp_path_factory.mktemp("play") / "variables.json"
-        changed.write_text(json.dumps(variables))
-        inventory = request.config.getoption("--ansible-inventory")
-        done = subprocess.run(
-            ["ansible-playbook", "-i", inventory, f"playbooks/{playbook}.yml", "-e", f"@{changed}", *arguments],
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
-            },
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        done.stdout = " ".join((done.stdout + done.stderr).split())
-        return done
-
-    return run
