@@ -39,9 +39,8 @@ def test_a_wrong_tarball_is_refused_and_leaves_nothing(host, version):
         "checksum": "0" * 64,
         "openssl": {"version": version, "checksum": "1" * 64, "source": ["/etc/hostname"]},
     }
-    with pytest.raises(host.ansible.AnsibleException) as refused:
-        host.ansible("realtime.edge.haproxy_build", json.dumps(wanted), check=False)
-    assert "haproxy_openssl.checksum says " + "1" * 64 in refused.value.result["msg"]
+    result = host.ansible("realtime.edge.haproxy_build", json.dumps(wanted), check=False)
+    assert "haproxy_openssl.checksum says " + "1" * 64 in result.get("msg", ""), result
     assert host.check_output("find /opt/haproxy -type f -o -name '.*' | sort") == there
 
 
