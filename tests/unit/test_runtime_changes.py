@@ -416,10 +416,18 @@ def test_revocations_are_given_anew_where_their_file_has_changed(target, edge, t
 def test_an_authority_with_other_things_in_its_file_is_loaded_by_a_reload(target, edge, mutual):  # noqa: F811
     wanted, folder = mutual
     other = pem("others")
-    (folder / "ca.pem").write_text(other)
+    (folder / "ca.pem").write_text(f"{other}-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads) == ("reload", 1)
     assert "a file has changed that only a reload can load" in outcome.reasons[0]
+
+
+def test_an_authority_whose_file_has_a_key_too_is_given_without_it(target, edge, mutual):  # noqa: F811
+    wanted, folder = mutual
+    (folder / "ca.pem").write_text(pem("others"))
+    outcome = change(target, wanted)
+    assert (outcome.action, edge.reloads) == ("runtime", 0)
+    assert "PRIVATE KEY" not in str(edge.asked) + str(outcome.steps)
 
 
 def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):  # noqa: F811
