@@ -184,9 +184,9 @@ options:
     type: dict
     suboptions:
       directory:
-        description: The authority's address.
+        description: The authority's address; needed.
         type: str
-        required: true
+        default: ""
       contact:
         description: Addresses for the authority's messages; HAProxy's client tells the first.
         type: list
@@ -725,7 +725,7 @@ def main() -> None:
             "acme": {
                 "type": "dict",
                 "options": {
-                    "directory": {"type": "str", "required": True},
+                    "directory": {"type": "str", "default": ""},
                     "contact": {"default": [], **address},
                     "terms_agreed": {"type": "bool", "default": False},
                     "validate_certs": {"type": "bool", "default": True},

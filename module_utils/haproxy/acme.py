@@ -76,7 +76,7 @@ def read(settings: Mapping[str, Any], account_key: str, origin: str = "haproxy_a
     orders = tuple(Order(order["name"], tuple(order["hosts"])) for order in settings["orders"])
     problems = []
     if not re.fullmatch(r"https://[\x21-\x7e]+", settings["directory"]):
-        problems.append(f"{origin}.directory: the authority's address is expected (https://...)")
+        problems.append(f"{origin}.directory: the authority's address is needed (https://...)")
     if not settings["terms_agreed"]:
         problems.append(
             f"{origin}.terms_agreed: HAProxy's client agrees to the authority's terms of service in your name; allow it"
