@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import re
+
 import pytest
 import testinfra
 
@@ -15,7 +18,17 @@ def others(edge, request):
 
 
 @pytest.fixture
-def anywhere(others):
+def settled(edge, others, wait_until):
+    """Wait until the edges know each other for ten seconds: two that call each other at once begin once more."""
+    young = re.compile(r"\(remote.*last_(status=(?!ESTA)|hdshk=(\ds|<NEVER>)\s)")
+    for host in (edge.host, *others.values()):
+        one = copy.copy(edge)
+        one.host = host
+        wait_until("they have settled", lambda one=one: not young.search(one.ask("show peers affinity")), 60)
+
+
+@pytest.fixture
+def anywhere(others, settled):
     """Arguments of a client that takes another edge for each request."""
     addresses = (host.ansible.get_variables()["haproxy_address"] for host in others.values())
     return [word for address in addresses for word in ("--also", address)]

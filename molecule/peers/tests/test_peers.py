@@ -17,7 +17,7 @@ POLL = "/socket.io/?EIO=4&transport=polling"
 
 def test_a_session_is_at_home_at_every_edge(edge, nodes, anywhere):
     result = edge.client("affinity.js", "--clients", "60", *anywhere)
-    assert (result["connected"], result["failed"], result["moved"]) == (60, 0, 0), result
+    assert (result["connected"], result["failed"], result["moved"]) == (60, 0, 0), str(result)
     assert set(result["per_node"]) == set(nodes)
 
 

@@ -75,7 +75,8 @@ def test_nodes_are_updated_one_by_one_and_new_clients_never_notice(edge, play, n
 def test_no_node_is_touched_where_the_service_would_be_left_with_too_few(edge, play, nodes, tmp_path):
     before = edge.host.file("/etc/haproxy/haproxy.cfg").content_string
     started = {name: node.check_output("systemctl show --property MainPID chat") for name, node in nodes.items()}
-    done = play({"update": f"{tmp_path}/none.yml", "minimum": 3}, playbook="rolling_update")
+    (tmp_path / "update.yml").write_text("- ansible.builtin.fail: {msg: it was touched}\n")
+    done = play({"update": f"{tmp_path}/update.yml", "minimum": 3}, playbook="rolling_update")
     assert done.returncode != 0
     assert "stays in service: backend chat_http would have 2 servers that answer" in done.stdout
     assert edge.host.file("/etc/haproxy/haproxy.cfg").content_string == before
