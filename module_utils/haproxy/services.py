@@ -156,7 +156,7 @@ def among(
         members = list(_group({"group": group, "port": port}, groups, origin, problems))
     if members and name not in [member.name for member in members]:
         problems.append(f"{origin}.group: this edge, '{name}', is not in '{group}': the others would not know it")
-    if not isinstance(certificate, str) or not _NAME.match(certificate):
+    if not isinstance(certificate, str) or not _CERTIFICATE.match(certificate):
         problems.append(
             f"{origin}.certificate: the name of an entry of haproxy_certificates that all of them have is needed"
         )

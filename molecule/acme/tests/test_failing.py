@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -79,7 +78,7 @@ def obtain_all(obtain):
 
 
 @pytest.mark.parametrize(
-    ("directory", "said", "seconds"),
+    ("directory", "said"),
     [
         pytest.param(
             ":14009/dir",
@@ -87,22 +86,19 @@ def obtain_all(obtain):
                 "controller": "it does not answer: .*Connection refused",
                 "haproxy": ".* code 503 .* where nobody answers",
             },
-            90,
             id="down",
         ),
         pytest.param(
             ":14001/dir",
             {"controller": "it does not answer: Timed out after 40 second", "haproxy": "it does not answer"},
-            180,
             id="accepts and never answers",
         ),
     ],
 )
-def test_an_authority_that_does_not_answer(edges, obtain_all, with_options, tmp_path, directory, said, seconds):
-    before, began = served(edges), time.monotonic()
+def test_an_authority_that_does_not_answer(edges, obtain_all, with_options, tmp_path, directory, said):
+    before = served(edges)
     options = {"remaining_days": 100000, "directory": f"{AUTHORITY}{directory}"}
     told = obtain_all(with_options(**options), other(tmp_path))
-    assert time.monotonic() - began < seconds
     for client, done in told.items():
         assert done.returncode != 0
         assert f"The authority {AUTHORITY}{directory} gave no certificate" in done.stdout
