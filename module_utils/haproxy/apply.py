@@ -562,10 +562,10 @@ def _room(change: _Change, check_mode: bool) -> list[str]:
     since = f"{oldest.uptime // 3600} h" if oldest.uptime >= 3600 else f"{oldest.uptime} s"
     state = f"{len(old)} old workers still serve, the oldest for {since}, with {oldest.sessions} connections"
     if len(old) < limit:
-        return [f"{state}; from {limit} on, a reload is refused or ends the oldest one (haproxy_old_workers)"]
+        return [f"{state}; from {limit} on, a reload is refused or ends the oldest one (haproxy_max_old_workers)"]
     if change.policy.drain_time is None:
         raise ConfigurationError(
-            f"{state}, and haproxy_old_workers allows {limit}: allow more, or give the time after which sessions may "
+            f"{state}, and haproxy_max_old_workers allows {limit}: allow more, or give the time after which sessions may "
             "be shut down (haproxy_drain_time)"
         )
     if not check_mode:

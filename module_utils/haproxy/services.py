@@ -207,7 +207,7 @@ def base(edge: Edge) -> Configuration:
         if not one_line(value := getattr(edge, name))
     ]
     if edge.statistics:
-        problems += _listens(edge.statistics, "haproxy_statistics")
+        problems += _listens(edge.statistics, "haproxy_stats_bind")
     if problems:
         raise ConfigurationError(problems)
     limits.validate(edge.limits)
@@ -261,7 +261,7 @@ def base(edge: Edge) -> Configuration:
     files: tuple[tuple[str, str], ...] = ()
     if edge.statistics:
         sections.append(_section("global", "", observe.load(edge.metrics)))
-        sections.append(_section("frontend", "statistics", observe.statistics(edge.statistics), "haproxy_statistics"))
+        sections.append(_section("frontend", "statistics", observe.statistics(edge.statistics), "haproxy_stats_bind"))
         files = ((edge.metrics, observe.script(edge.master_socket, edge.runtime_socket, edge.peers.name)),)
     return Configuration(tuple(sections), files=files)
 
@@ -315,7 +315,7 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
     if not services:
         return Configuration()
     problems = [
-        f"haproxy_listen.quic[{number}]: an address of QUIC begins with quic4@ or quic6@ (quic4@:443), not {address!r}"
+        f"haproxy_binds.quic[{number}]: an address of QUIC begins with quic4@ or quic6@ (quic4@:443), not {address!r}"
         for number, address in enumerate(edge.quic)
         if not address.startswith(("quic4@", "quic6@"))
     ]
@@ -324,7 +324,7 @@ def sections(services: list[Service], edge: Edge) -> Configuration:
         problems += [
             problem
             for number, address in enumerate(addresses)
-            for problem in _listens(address, f"haproxy_listen.{what}[{number}]")
+            for problem in _listens(address, f"haproxy_binds.{what}[{number}]")
         ]
     if problems:
         raise ConfigurationError(problems)
@@ -462,7 +462,7 @@ def _flash(flash: list[Service], edge: Edge) -> list[Section]:
         targets["movie"] = "legacy"
     lines.append(("flashsocket", "use_backend flash:%[so_name]"))
     # A colon is in no service's name.
-    result = [_section("frontend", "flash", lines, "haproxy_listen")]
+    result = [_section("frontend", "flash", lines, "haproxy_binds")]
     result += [
         _section(
             "backend", f"flash:{name}", [*tcp, ("flashsocket", f"server {what} {_behind(edge, what)} send-proxy-v2")]
@@ -554,7 +554,7 @@ def _http(edge: Edge, flash: bool) -> Section:
             ("redirect", "http-request deny deny_status 400 unless { req.hdr(host) -m found }"),
             ("redirect", f'http-request redirect code 301 location "https://%[hdr(host),host_only]{port}%[pathq]"'),
         ],
-        "haproxy_listen.http",
+        "haproxy_binds.http",
     )
 
 
@@ -569,16 +569,16 @@ def _https(services: list[Service], edge: Edge, flash: bool) -> Section:
     if edge.tls.tickets:
         crt += f" tls-ticket-keys {quote(edge.ticket_keys)}"
     lines = [
-        _line("tls", f"bind {address} ssl {crt} curves {profile.curves} alpn h2,http/1.1", "haproxy_listen.https")
+        _line("tls", f"bind {address} ssl {crt} curves {profile.curves} alpn h2,http/1.1", "haproxy_binds.https")
         for address in _binds(edge, "https", flash)
     ]
     for address in edge.quic:
         words = f"bind {address} ssl {crt} curves {profile.curves} alpn h3"
-        lines.append(_line("http/3", words, "haproxy_listen.quic"))
+        lines.append(_line("http/3", words, "haproxy_binds.quic"))
     if edge.quic:
         # A client that has come by TCP is told where HTTP/3 is, and remembers it for a day.
         offer = f'h3=\\":{_port(edge.quic[0])}\\"; ma=86400'
-        lines.append(_line("http/3", f'http-after-response set-header Alt-Svc "{offer}"', "haproxy_listen.quic"))
+        lines.append(_line("http/3", f'http-after-response set-header Alt-Svc "{offer}"', "haproxy_binds.quic"))
     lines.append(_line("logging", observe.PATH))
     if edge.tls.hsts:
         value = f'http-after-response set-header Strict-Transport-Security "{edge.tls.hsts}"'

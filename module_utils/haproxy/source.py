@@ -52,7 +52,7 @@ HAPROXY = Project(
     "haproxy",
     "haproxy_version",
     "haproxy_source_checksum",
-    "haproxy_source_from",
+    "haproxy_source_urls",
     "haproxy_releases",
     ("trixie", "bookworm", "forky", "sid", "experimental"),
 )
@@ -61,7 +61,7 @@ OPENSSL = Project(
     "openssl",
     "haproxy_openssl.version",
     "haproxy_openssl.checksum",
-    "haproxy_openssl_from",
+    "haproxy_openssl_urls",
     "haproxy_openssl_releases",
     ("trixie", "trixie-security", "bullseye", "bookworm", "bookworm-security", "forky", "sid", "experimental"),
 )

@@ -197,7 +197,7 @@ def test_every_place_is_named_with_its_reason(tmp_path, source, server, refused,
     with pytest.raises(BuildError) as failed:
         sources.obtain(Source(HAPROXY, "3.2.26", "0" * 64), places, destination.parent)
     said = str(failed.value).splitlines()
-    assert "haproxy_source_from" in said[0]
+    assert "haproxy_source_urls" in said[0]
     reasons = [
         "Connection refused",
         "404",

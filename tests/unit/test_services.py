@@ -203,7 +203,7 @@ def test_http3_is_served_and_offered_only_where_it_is_asked_for():
 
 
 def test_an_address_that_is_not_quics_is_told():
-    with pytest.raises(ConfigurationError, match=r"haproxy_listen\.quic\[0\]: .* quic4@ or quic6@"):
+    with pytest.raises(ConfigurationError, match=r"haproxy_binds\.quic\[0\]: .* quic4@ or quic6@"):
         built(CHAT, quic=(":443",))
 
 

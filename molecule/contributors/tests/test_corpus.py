@@ -49,7 +49,7 @@ done
 def tarball() -> Path:
     """The source that tools/release has found."""
     release = yaml.safe_load((PROJECT / ".cache/release.yml").read_text())
-    return Path(release["haproxy_source_from"][0])
+    return Path(release["haproxy_source_urls"][0])
 
 
 def blocks(text: str) -> list[str]:

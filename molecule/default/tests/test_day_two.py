@@ -109,7 +109,7 @@ def test_an_upgrade_and_the_way_back_cost_no_socket(edge, hold, play, other_buil
 def test_the_oldest_worker_is_emptied_gently_where_that_is_allowed(edge, hold, play, wait_until):
     def change(port, **limits):
         frontend = {"additional": {"bind": f"127.0.0.1:{port}", "http-request": "deny"}}
-        return play({"haproxy_sections": {"frontend": frontend}, "haproxy_old_workers": 1, **limits})
+        return play({"haproxy_sections": {"frontend": frontend}, "haproxy_max_old_workers": 1, **limits})
 
     wait_until(
         "only the worker is left that serves", lambda: edge.ask("show proc", "master").split().count("worker") == 1, 60
