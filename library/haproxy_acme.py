@@ -89,10 +89,11 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import renewal
-from ..module_utils.haproxy.acme import Order
-from ..module_utils.haproxy.certificates import CertificateError, group_id
-from ..module_utils.haproxy.runtime import RuntimeFailure
+from ..module_utils._haproxy.certificates import acme_client
+from ..module_utils._haproxy.certificates.install import group_id
+from ..module_utils._haproxy.certificates.pem import CertificateError
+from ..module_utils._haproxy.runtime.cli import RuntimeFailure
+from ..module_utils._haproxy.services.acme import Order
 
 
 def main() -> None:
@@ -118,7 +119,7 @@ def main() -> None:
     )
     parameters = module.params
     try:
-        obtained = renewal.obtain(
+        obtained = acme_client.obtain(
             [Order(order["name"], tuple(order["hosts"])) for order in parameters["orders"]],
             Path(parameters["directory"]),
             parameters["remaining_days"],

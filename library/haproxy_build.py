@@ -131,8 +131,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy.build import host_recipe, present, provide
-from ..module_utils.haproxy.source import BuildError
+from ..module_utils._haproxy.build.provide import is_built, provide_build
+from ..module_utils._haproxy.build.recipe import BuildError, host_recipe
 
 
 def main() -> None:
@@ -169,11 +169,11 @@ def main() -> None:
                 "both must have the same distribution, architecture and version of the TLS library"
             )
         if module.check_mode:
-            changed = not present(recipe, prefix) or (archive is not None and not archive.is_file())
+            changed = not is_built(recipe, prefix) or (archive is not None and not archive.is_file())
             source = ""
         else:
             openssl = wanted["openssl"].get("source", [])
-            changed, source = provide(recipe, wanted["source"], prefix, archive, openssl)
+            changed, source = provide_build(recipe, wanted["source"], prefix, archive, openssl)
     except BuildError as error:
         module.fail_json(msg=str(error))
     module.exit_json(

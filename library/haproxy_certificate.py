@@ -197,10 +197,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import acme, hotswap, renewal, secrecy, services, tickets
-from ..module_utils.haproxy.certificates import FIELDS, CertificateError, group_id, install, is_path
-from ..module_utils.haproxy.model import ConfigurationError
-from ..module_utils.haproxy.runtime import RuntimeFailure
+from ..module_utils._haproxy.certificates import acme_client, hotswap, tickets
+from ..module_utils._haproxy.certificates.install import group_id, install
+from ..module_utils._haproxy.certificates.pem import CertificateError
+from ..module_utils._haproxy.certificates.requested import FIELDS, is_path
+from ..module_utils._haproxy.config import redact
+from ..module_utils._haproxy.config.model import ConfigurationError
+from ..module_utils._haproxy.runtime.cli import RuntimeFailure
+from ..module_utils._haproxy.services import acme, definition
 
 
 class Module(AnsibleModule):
@@ -247,7 +251,7 @@ def main() -> None:
     module.no_log_values -= {value for value in values if is_path(value)}
     try:
         if parameters["groups"] is not None:
-            services.together(services.read(parameters["services"], parameters["groups"]))
+            definition.check_conflicts(definition.read_services(parameters["services"], parameters["groups"]))
         kept = renewed(module)
         result = install(
             certificates=parameters["certificates"],
@@ -262,7 +266,7 @@ def main() -> None:
         swap(module, result)
         result["ticket_keys"] = ticket_keys(module, result)
     except (CertificateError, ConfigurationError) as error:
-        module.no_log_values.update(secrecy.in_data(parameters["services"]))
+        module.no_log_values.update(redact.secrets_in_data(parameters["services"]))
         module.fail_json(msg=f"No certificate was changed, because of mistakes:\n{error}")
     for warning in result.pop("warnings"):
         module.warn(warning)
@@ -278,7 +282,7 @@ def renewed(module: AnsibleModule) -> list[str]:
         if entry["state"] == "absent" or any(entry[part] for part in FIELDS)
     ]
     try:
-        return list(renewal.keep(module.params["master_socket"], group, given, module.check_mode))
+        return list(acme_client.keep_renewed(module.params["master_socket"], group, given, module.check_mode))
     except RuntimeFailure as failure:
         raise CertificateError(f"what HAProxy's ACME client has obtained cannot be kept: {failure}") from None
     except OSError as error:
@@ -291,7 +295,7 @@ def account(module: AnsibleModule) -> bool:
         return False
     place = Path(module.params["directory"]).parent / acme.ACCOUNT_KEY
     group = group_id(module.params["group"], module.check_mode)
-    return renewal.keep_account(place, pem, group, module.check_mode)
+    return acme_client.keep_account(place, pem, group, module.check_mode)
 
 
 def swap(module: AnsibleModule, result: dict[str, Any]) -> None:
@@ -304,7 +308,9 @@ def swap(module: AnsibleModule, result: dict[str, Any]) -> None:
         if os.path.dirname(one["path"]) == folder.rstrip("/")
         and not (module.check_mode and one["path"] in result["kept"])
     ]
-    done = hotswap.serve(module.params["master_socket"], paths, result.pop("removed"), folder, module.check_mode)
+    done = hotswap.swap_certificates(
+        module.params["master_socket"], paths, result.pop("removed"), folder, module.check_mode
+    )
     for one in result["certificates"]:
         one["served"] = one["path"] in done.served
     result["swapped"] = done.changed
@@ -319,7 +325,7 @@ def ticket_keys(module: AnsibleModule, result: dict[str, Any]) -> str:
     group = group_id(module.params["group"], module.check_mode)
     rotation, master = module.params["ticket_rotation"], module.params["master_socket"]
     try:
-        outcome = tickets.provide(Path(place), -1 if group is None else group, rotation, master, module.check_mode)
+        outcome = tickets.provide_keys(Path(place), -1 if group is None else group, rotation, master, module.check_mode)
     except OSError as error:
         raise CertificateError(f"{error.filename2 or error.filename or place}: {error.strerror}") from error
     result["warnings"] += outcome.warnings

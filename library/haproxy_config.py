@@ -30,7 +30,7 @@ options:
       - Two fragments of one section add up their rules, binds and servers. Where they give one setting two values, or
         one server, ACL or address two meanings, that is an error that names both.
       - A fragment on a host without the owner's is kept until the owner comes.
-      - The settings of the edge (all options from O(listen) on, but O(path) and O(restart)) are the owner's; where they
+      - The settings of the edge (all options from O(binds) on, but O(path) and O(restart)) are the owner's; where they
         are not given, those that the owner gave last are used.
     type: str
     default: edge
@@ -42,9 +42,9 @@ options:
       - V(rendered) returns the text and touches nothing. It needs neither a host nor a binary
         (C(delegate_to=localhost)), and knows of no other fragments.
       - V(parsed) returns O(running_config) as data for O(sections).
-      - V(gathered) returns the file at O(path) as data for O(sections). With O(defaults=false) such data give the same
-        configuration again, so that a server that was configured by hand can be adopted. They have the file's secrets,
-        too - a reason for C(no_log).
+      - V(gathered) returns the file at O(path) as data for O(sections). With O(base_settings=false) such data give the
+        same configuration again, so that a server that was configured by hand can be adopted. They contain the
+        secrets of the file - a reason for C(no_log).
     type: str
     choices: [present, absent, rendered, parsed, gathered]
     default: present
@@ -94,7 +94,7 @@ options:
     description: Members of inventory groups that O(services) name, each a mapping with C(name) and C(address).
     type: dict
     default: {}
-  listen:
+  binds:
     description: Addresses of the two frontends of the services, and of what belongs to them.
     type: dict
     suboptions:
@@ -120,10 +120,10 @@ options:
         type: list
         elements: str
         default: [":843", ":10843"]
-  statistics:
+  stats_bind:
     description: Address of the statistics page and the Prometheus metrics, V(127.0.0.1:8404) by itself; empty for none.
     type: str
-  defaults:
+  base_settings:
     description:
       - Whether the edge's own settings (logging, limits, timeouts, TLS, statistics) lie under what contributors ask
         for; V(true) by itself. Without them the file holds what contributors wrote, and the marker of this module.
@@ -246,7 +246,7 @@ options:
         description: New connections of all in a second; more wait.
         type: int
         default: 0
-      request_time:
+      request_timeout:
         description: Seconds for a TLS handshake (from HAProxy 3.0 on), and for a request with 16 kB of its body.
         type: int
         default: 10
@@ -262,7 +262,7 @@ options:
         description: Sockets and polls a server gets at a time, for each transport.
         type: int
         default: 10000
-      allow:
+      exempt:
         description: Addresses and networks that the limits of an address are not for.
         type: list
         elements: str
@@ -349,13 +349,12 @@ options:
   drain_time:
     description:
       - A removed server gets no new clients, and is gone when its last session has ended. This many seconds after that
-        it is removed from, sessions that last longer are shut down; V(-1) leaves them as long as they like, and a
+        it is removed from, sessions that last longer are shut down. Without it they last as long as they like, and a
         later run takes the server away.
-      - The same goes for the sessions of the oldest worker where a reload would leave more than O(old_workers); they
-        are shut down one by one, spread over that time.
+      - The same goes for the sessions of the oldest worker where a reload would leave more than O(max_old_workers);
+        they are shut down one by one, spread over that time.
     type: int
-    default: -1
-  old_workers:
+  max_old_workers:
     description:
       - How many old workers, which serve the sockets they had before a reload, there may be. Before that many there is
         a warning; then a reload is refused, unless O(drain_time) allows to end the oldest one.
@@ -395,7 +394,7 @@ EXAMPLES = r"""
         servers: ["10.0.0.11:3000", "10.0.0.12:3000"]
         socketio:
           transports: [polling, websocket, flashsocket]
-    listen:
+    binds:
       quic: ["quic4@:443"]
 
 - name: Write any configuration under HAProxy's own keywords
@@ -549,24 +548,17 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import (
-    acme,
-    apply,
-    check,
-    contributors,
-    difference,
-    fragments,
-    guard,
-    limits,
-    peers,
-    secrecy,
-    sections,
-    services,
-    store,
-    tls,
-)
-from ..module_utils.haproxy.model import Configuration, ConfigurationError
-from ..module_utils.haproxy.syntax import parse, render
+from ..module_utils._haproxy.binary import version
+from ..module_utils._haproxy.config import diff, redact
+from ..module_utils._haproxy.config.data import to_data
+from ..module_utils._haproxy.config.model import Configuration, ConfigurationError
+from ..module_utils._haproxy.config.syntax import parse, render
+from ..module_utils._haproxy.deploy import apply, disk, marker
+from ..module_utils._haproxy.fragments import contribute as contributors
+from ..module_utils._haproxy.fragments import store
+from ..module_utils._haproxy.fragments.assemble import assemble
+from ..module_utils._haproxy.services import acme, definition, limits, peers, request_filter, tls
+from ..module_utils._haproxy.services.edge import Edge
 
 
 class Module(AnsibleModule):
@@ -579,38 +571,38 @@ class Module(AnsibleModule):
         """The configuration; from here on, no secret of it leaves the module, whatever is said of it."""
         groups = next((part.groups for part in contributions if part.name == store.OWNER), {})
         wanted = edge(settings, self.params["path"], groups)
-        configuration = fragments.assemble(wanted, contributions, settings["defaults"])
-        self.no_log_values.update(secrecy.all_secrets(configuration))
+        configuration = assemble(wanted, contributions, settings["base_settings"])
+        self.no_log_values.update(redact.all_secrets(configuration))
         return dataclasses.replace(configuration, comments=settings["comments"])
 
 
-def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> services.Edge:
+def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> Edge:
     """What all services share; `groups` are those that the owner names."""
-    listen, trusted = settings["listen"], settings["trusted_proxies"].get("addresses", ())
+    binds, trusted = settings["binds"], settings["trusted_proxies"].get("addresses", ())
     account_key = os.path.join(os.path.dirname(path), acme.ACCOUNT_KEY)
-    client = acme.read(settings["acme"], account_key)
-    thumbprint = settings["acme_thumbprint"] or (acme.account(account_key) if client.directory else "")
-    return services.Edge(
-        http=tuple(listen["http"]),
-        https=tuple(listen["https"]),
-        quic=tuple(listen["quic"]),
-        policy=tuple(listen["policy"]),
-        statistics=settings["statistics"],
+    client = acme.read_client(settings["acme"], account_key)
+    thumbprint = settings["acme_thumbprint"] or (acme.account_thumbprint(account_key) if client.directory else "")
+    return Edge(
+        http=tuple(binds["http"]),
+        https=tuple(binds["https"]),
+        quic=tuple(binds["quic"]),
+        policy=tuple(binds["policy"]),
+        stats_bind=settings["stats_bind"],
         certificates=settings["certificates"],
         lua=os.path.join(os.path.dirname(path), "edge.lua"),
         metrics=os.path.join(os.path.dirname(path), "metrics.lua"),
         master_socket=settings["master_socket"],
         runtime_socket=settings["runtime_socket"],
-        version=check.version(settings["binary"], settings["version"]),
+        version=version.target_version(settings["binary"], settings["version"]),
         descriptors=settings["file_descriptors"],
         tls=tls.Settings(**settings["tls"]),
-        library=check.library(settings["binary"]),
+        library=version.tls_library(settings["binary"]),
         ticket_keys=settings["ticket_keys"],
         acme=thumbprint,
         client=client if thumbprint else acme.Client(),
-        peers=services.among(settings["peers"], groups, settings["certificates"]),
-        limits=limits.Limits(**{**settings["limits"], "allow": tuple(settings["limits"].get("allow", ()))}),
-        proxies=guard.Proxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
+        peers=definition.read_peers(settings["peers"], groups, settings["certificates"]),
+        limits=limits.Limits(**{**settings["limits"], "exempt": tuple(settings["limits"].get("exempt", ()))}),
+        proxies=request_filter.TrustedProxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
         authorities=os.path.join(os.path.dirname(path), "authorities"),
         certificate_list=os.path.join(os.path.dirname(path), "certificates.list"),
     )
@@ -619,27 +611,26 @@ def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> service
 def contribute(module: Module) -> dict[str, Any]:
     """Make this fragment a part of the edge, or take it out."""
     parameters = module.params
-    drain_time = parameters["drain_time"]
-    manner = contributors.Manner(
+    options = contributors.ApplyOptions(
         module.check_mode,
         parameters["restart"],
         parameters["warnings_fatal"],
-        apply.Policy(None if drain_time < 0 else drain_time, parameters["old_workers"]),
+        apply.Policy(parameters["drain_time"], parameters["max_old_workers"]),
     )
     own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
     part = fragment(parameters, own)
     absent = parameters["state"] == "absent"
-    done = contributors.contribute(parameters["path"], part, absent, module.assemble, manner)
+    done = contributors.contribute(parameters["path"], part, absent, module.assemble, options)
     result = {"path": parameters["path"], "fragments": done.fragments, "reasons": done.reasons}
     outcome = done.outcome
     if outcome is None:
         return {**result, "changed": bool(done.reasons), "action": "unchanged", "checked": False}
     for warning in outcome.warnings:
         module.warn(warning)
-    if acme.introduced(outcome.before, outcome.after):
+    if acme.is_introduced(outcome.before, outcome.after):
         module.warn(acme.EXPERIMENTAL)
     if module._diff:
-        result["diff"] = difference.compare(outcome.before, outcome.after, parameters["path"], apply.MARKER)
+        result["diff"] = diff.compare(outcome.before, outcome.after, parameters["path"], marker.MARKER)
     return {
         **result,
         "changed": bool(outcome.reasons),
@@ -671,19 +662,19 @@ def rendered(module: Module) -> dict[str, Any]:
     if settings["acme"]:
         settings["acme_thumbprint"] = acme.UNKNOWN
     part = fragment(parameters, settings)
-    return {"changed": False, "rendered": difference.masked(render(module.assemble([part], settings)))}
+    return {"changed": False, "rendered": diff.mask_text(render(module.assemble([part], settings)))}
 
 
 def parsed(module: Module) -> dict[str, Any]:
     """A text as data."""
-    return {"changed": False, "parsed": sections.to_data(parse(module.params["running_config"]))}
+    return {"changed": False, "parsed": to_data(parse(module.params["running_config"]))}
 
 
 def gathered(module: Module) -> dict[str, Any]:
     """The file on this host as data."""
     try:
-        text = apply.unmarked(apply.existing(module.params["path"]))
-        return {"changed": False, "gathered": sections.to_data(parse(text))}
+        text = marker.without_marker(disk.read_text(module.params["path"]))
+        return {"changed": False, "gathered": to_data(parse(text))}
     except ConfigurationError as error:
         raise ConfigurationError(f"{module.params['path']}: {problem}" for problem in error.problems) from None
 
@@ -708,7 +699,7 @@ def main() -> None:
             "sections": {"type": "raw", "default": {}},
             "services": {"type": "list", "elements": "raw", "default": []},
             "groups": {"type": "dict", "default": {}},
-            "listen": {
+            "binds": {
                 "type": "dict",
                 "options": {
                     "http": {"default": [":80"], **address},
@@ -717,8 +708,8 @@ def main() -> None:
                     "policy": {"default": [":843", ":10843"], **address},
                 },
             },
-            "statistics": {"type": "str"},
-            "defaults": {"type": "bool"},
+            "stats_bind": {"type": "str"},
+            "base_settings": {"type": "bool"},
             "comments": {"type": "bool"},
             "tls": {"type": "dict", "options": plain(tls.Settings())},
             "acme_thumbprint": {"type": "str"},
@@ -739,13 +730,13 @@ def main() -> None:
             },
             "limits": {
                 "type": "dict",
-                "options": {**plain(limits.Limits()), "allow": {"default": [], **address}},
+                "options": {**plain(limits.Limits()), "exempt": {"default": [], **address}},
             },
             "trusted_proxies": {
                 "type": "dict",
                 "options": {
                     "addresses": {"default": [], **address},
-                    "protocol": {"type": "str", "choices": list(guard.PROTOCOLS), "default": "proxy_protocol"},
+                    "protocol": {"type": "str", "choices": list(request_filter.PROTOCOLS), "default": "proxy_protocol"},
                 },
             },
             "peers": {
@@ -769,8 +760,8 @@ def main() -> None:
             "group": {"type": "str"},
             "file_descriptors": {"type": "int"},
             "restart": {"type": "bool", "default": False},
-            "drain_time": {"type": "int", "default": -1},
-            "old_workers": {"type": "int", "default": 20},
+            "drain_time": {"type": "int"},
+            "max_old_workers": {"type": "int", "default": 20},
         },
         required_if=[("state", "parsed", ["running_config"])],
         supports_check_mode=True,
@@ -779,7 +770,7 @@ def main() -> None:
         result = STATES[module.params["state"]](module)
     except ConfigurationError as error:
         asked = (module.params[option] for option in ("sections", "services", "running_config"))
-        module.no_log_values.update(secret for data in asked for secret in secrecy.in_data(data))
+        module.no_log_values.update(secret for data in asked for secret in redact.secrets_in_data(data))
         module.fail_json(msg="\n".join(error.problems), problems=error.problems)
     module.exit_json(**result)
 

@@ -121,8 +121,11 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import check, explain, page, store
-from ..module_utils.haproxy.model import ConfigurationError
+from ..module_utils._haproxy.binary import check
+from ..module_utils._haproxy.binary.version import binary_version
+from ..module_utils._haproxy.config.model import ConfigurationError
+from ..module_utils._haproxy.fragments import store
+from ..module_utils._haproxy.report import explain, page
 
 BINARIES = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
 
@@ -130,7 +133,7 @@ BINARIES = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
 def owners(path: str) -> dict[str, str]:
     """Service → contributor, of what others than the owner have described; none where their files cannot be read."""
     try:
-        fragments = store.others(path, store.OWNER)
+        fragments = store.read_others(path, store.OWNER)
     except ConfigurationError:
         return {}
     return {
@@ -158,15 +161,15 @@ def main() -> None:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read()
-        status, messages = check.remarks(binary, path) if binary else (0, [])
+        status, messages = check.check_any_file(binary, path) if binary else (0, [])
     except OSError as error:
         module.fail_json(msg=f"path: {path} cannot be read: {error.strerror}")
     except ConfigurationError as error:
         module.fail_json(msg=f"binary: {error}")
-    version = check.binary_version(binary) if binary else ""
+    version = binary_version(binary) if binary else ""
     explanation = explain.explain(text, module.params["version"] or version, messages, owners(path))
     about = [f"HAProxy {version}" if version else "no HAProxy here", path]
-    html = page.render(explanation, module.params["title"] or platform.node(), about, status == 1)
+    html = page.render_page(explanation, module.params["title"] or platform.node(), about, status == 1)
     result = {
         "changed": False,
         "manual": explanation.manual,

@@ -235,8 +235,9 @@ live:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy.info import CONFIGURATION, MASTER, gather
-from ..module_utils.haproxy.source import BuildError
+from ..module_utils._haproxy.build.recipe import BuildError
+from ..module_utils._haproxy.host import CONFIGURATION, MASTER
+from ..module_utils._haproxy.report.host import gather_host
 
 
 def main() -> None:
@@ -270,7 +271,7 @@ def main() -> None:
     )
     wanted = module.params
     try:
-        facts = gather(wanted["build"], wanted["binary"], wanted["live"], wanted["master_socket"], wanted["path"])
+        facts = gather_host(wanted["build"], wanted["binary"], wanted["live"], wanted["master_socket"], wanted["path"])
         module.exit_json(changed=False, **facts)
     except BuildError as error:
         module.fail_json(msg=str(error))

@@ -111,21 +111,24 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy import apply, difference, runtime, standby, store
-from ..module_utils.haproxy.model import ConfigurationError
-from ..module_utils.haproxy.syntax import parse
+from ..module_utils._haproxy.config import diff
+from ..module_utils._haproxy.config.model import ConfigurationError
+from ..module_utils._haproxy.config.syntax import parse
+from ..module_utils._haproxy.deploy import apply, disk, marker, server_state
+from ..module_utils._haproxy.fragments import store
+from ..module_utils._haproxy.runtime import cli, servers
 
 
 def change(module: AnsibleModule) -> dict[str, Any]:
     """Put the server in its state; returns the result."""
     name, state, path = module.params["name"], module.params["state"], module.params["path"]
-    with apply.turn(path):
-        owner = next((part.settings for part in store.others(path, "") if part.name == store.OWNER), {})
-        target = apply.target({**store.SETTINGS, **owner}, path)
-        wanted = standby.put(parse(apply.unmarked(apply.existing(path))), name, state)
+    with disk.exclusive_lock(path):
+        owner = next((part.settings for part in store.read_others(path, "") if part.name == store.OWNER), {})
+        target = disk.read_target({**store.SETTINGS, **owner}, path)
+        wanted = server_state.set_server_state(parse(marker.without_marker(disk.read_text(path))), name, state)
         if state != "ready":
-            standby.enough(
-                runtime.servers(target.master, runtime.serving(target.master)), name, module.params["minimum"]
+            server_state.require_minimum(
+                servers.read_servers(target.master, cli.serving_worker(target.master)), name, module.params["minimum"]
             )
         outcome = apply.apply(wanted, target, module.check_mode)
     result: dict[str, Any] = {
@@ -134,10 +137,12 @@ def change(module: AnsibleModule) -> dict[str, Any]:
         "commands": [{"what": s.what, "commands": list(s.commands), "sessions": s.sessions} for s in outcome.steps],
     }
     seconds = 0 if module.check_mode else module.params["wait"]
-    quiet = standby.interval(wanted, name) + 1 if state == "ready" else standby.QUIET
-    result["settled"], result["sessions"] = standby.wait(target.master, name, seconds, quiet, state == "ready")
+    quiet = server_state.check_interval(wanted, name) + 1 if state == "ready" else server_state.QUIET
+    result["settled"], result["sessions"] = server_state.wait_until_reached(
+        target.master, name, seconds, quiet, state == "ready"
+    )
     if module._diff:
-        result["diff"] = difference.compare(outcome.before, outcome.after, path, apply.MARKER)
+        result["diff"] = diff.compare(outcome.before, outcome.after, path, marker.MARKER)
     return result
 
 
@@ -157,7 +162,7 @@ def main() -> None:
         module.exit_json(**change(module))
     except ConfigurationError as error:
         module.fail_json(msg="\n".join(error.problems), problems=error.problems)
-    except runtime.RuntimeFailure as failure:
+    except cli.RuntimeFailure as failure:
         module.fail_json(msg=str(failure), problems=[str(failure)])
 
 

@@ -155,8 +155,9 @@ certificate:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.haproxy.probe import GENERATIONS, TRANSPORTS, probe, table
-from ..module_utils.haproxy.wire import ProbeError, place, trust
+from ..module_utils._haproxy.probe.engineio import GENERATIONS
+from ..module_utils._haproxy.probe.probe import TRANSPORTS, format_table, probe
+from ..module_utils._haproxy.probe.target import ProbeError, make_context, read_target
 
 MOST_SESSIONS = 1000
 
@@ -183,14 +184,14 @@ def main() -> None:
     if not 1 <= options["sessions"] <= MOST_SESSIONS:
         module.fail_json(msg=f"sessions: a number from 1 to {MOST_SESSIONS} is expected, not {options['sessions']}")
     try:
-        where = place(
+        where = read_target(
             options["url"],
             options["address"],
             options["http_address"],
             options["path"],
             options["timeout"],
             options["node_header"],
-            trust(options["validate_certs"], options["ca_path"]),
+            make_context(options["validate_certs"], options["ca_path"]),
         )
     except ProbeError as error:
         module.fail_json(msg=str(error))
@@ -199,7 +200,7 @@ def main() -> None:
         "works": all(row.works for row in found.rows),
         "protocol": found.protocol,
         "transports": [row._asdict() for row in found.rows],
-        "table": table(found.rows),
+        "table": format_table(found.rows),
         "certificate": found.certificate._asdict() if found.certificate else None,
     }
     broken: dict[str, list[str]] = {}

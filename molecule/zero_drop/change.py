@@ -18,9 +18,10 @@ import time
 
 sys.path.insert(0, sys.argv[1])
 
-from haproxy import apply, runtime
-from haproxy.model import Configuration, ConfigurationError
-from haproxy.syntax import parse
+from haproxy.config.model import Configuration, ConfigurationError
+from haproxy.config.syntax import parse
+from haproxy.deploy import apply, disk, marker
+from haproxy.runtime import cli
 
 PATH = "/etc/haproxy/haproxy.cfg"
 LUA = "/etc/haproxy/edge.lua"
@@ -28,17 +29,17 @@ CERTIFICATES = "/etc/haproxy/certificates"
 LINK = "/usr/local/sbin/haproxy"
 SOURCE = os.path.islink(LINK)
 BINARY = os.path.realpath(LINK) if SOURCE else "/usr/sbin/haproxy"
-TARGET = apply.Target(
+TARGET = disk.Target(
     PATH, BINARY, LINK if SOURCE else "", "/run/haproxy/master.sock", "/var/lib/haproxy", os.stat(PATH).st_gid
 )
-BASE = apply.unmarked(apply.existing(PATH))
+BASE = marker.without_marker(disk.read_text(PATH))
 
 
 def run(text, target, check_mode=False):
-    content = apply.existing(LUA)
+    content = disk.read_text(LUA)
     wanted = parse(text)
     wanted = Configuration(wanted.sections, files=((LUA, content),) if LUA in text else ())
-    with apply.turn(target.path):
+    with disk.exclusive_lock(target.path):
         return apply.apply(wanted, target, check_mode)
 
 
@@ -203,17 +204,17 @@ def main():
 
     at_run_time = extra("weight 7")
     for room, function, text, after in (
-        (apply, "_examine", at_run_time, True),
-        (apply, "_put", at_run_time, False),
-        (apply, "_put", at_run_time, True),
+        (apply, "run_haproxy_check", at_run_time, True),
+        (apply, "put_file", at_run_time, False),
+        (apply, "put_file", at_run_time, True),
         (apply, "carry_out", at_run_time, False),
-        (runtime, "command", at_run_time, True),
+        (cli, "run_command", at_run_time, True),
         (apply, "carry_out", at_run_time, True),
-        (apply, "_settled", at_run_time, False),
-        (apply, "_put", header("killed"), True),
-        (apply, "_reload", header("killed"), False),
-        (runtime, "reload", header("killed"), True),
-        (apply, "_settled", header("killed"), False),
+        (apply, "_save_last_known_good", at_run_time, False),
+        (apply, "put_file", header("killed"), True),
+        (apply, "_reload_and_wait", header("killed"), False),
+        (cli, "reload", header("killed"), True),
+        (apply, "_save_last_known_good", header("killed"), False),
     ):
         killed(room, function, text, after)
         change(f"{'after' if after else 'before'} {function} was killed: the next run", "any", text)

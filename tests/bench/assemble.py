@@ -71,14 +71,11 @@ def run(what: str, haproxy: str) -> dict[str, float]:
     """Seconds and bytes of one size; runs in a process of its own."""
     began = time.process_time()
     sys.path.insert(0, str(ROOT / ".collections"))
-    from ansible_collections.realtime.edge.plugins.module_utils.haproxy import (
-        apply,
-        difference,
-        fragments,
-        secrecy,
-        services,
-        store,
-    )  # fmt: skip
+    from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import redact
+    from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.diff import compare
+    from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply, disk, marker
+    from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+    from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.edge import Edge  # fmt: skip
 
     imported = time.process_time() - began
     with tempfile.TemporaryDirectory() as folder:
@@ -86,8 +83,8 @@ def run(what: str, haproxy: str) -> dict[str, float]:
         base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         binary = f"{folder}/haproxy"
         os.symlink(haproxy, binary)
-        place = apply.Target(f"{folder}/haproxy.cfg", binary, "", f"{folder}/none.sock", folder, -1)
-        edge = services.Edge(
+        place = disk.Target(f"{folder}/haproxy.cfg", binary, "", f"{folder}/none.sock", folder, -1)
+        edge = Edge(
             http=(":80",),
             https=(":443",),
             quic=(),
@@ -109,12 +106,12 @@ def run(what: str, haproxy: str) -> dict[str, float]:
             before, start = haproxys(), time.process_time()
             part = store.Fragment(name, [], json.loads(asked))
             owner = store.Fragment(store.OWNER, [], {"global": {"setenv": f"CHANGE {change}"}})
-            record = (store.place(place.path, name), store.text(part))
-            configuration = fragments.assemble(edge, store.ordered([*store.others(place.path, name), part, owner]))
-            secrecy.all_secrets(configuration)
+            record = (store.fragment_path(place.path, name), store.fragment_text(part))
+            configuration = assemble.assemble(edge, store.in_order([*store.read_others(place.path, name), part, owner]))
+            redact.all_secrets(configuration)
             outcome = apply.apply(configuration, place, records=(record,))
             own = time.process_time() - start
-            difference.compare(outcome.before, outcome.after, place.path, apply.MARKER)
+            compare(outcome.before, outcome.after, place.path, marker.MARKER)
             return own, haproxys() - before, outcome.action, time.process_time() - start - own
 
         module("0")

@@ -27,8 +27,10 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / ".collections"))
 
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import files, plan, runtime  # noqa: E402
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.sections import from_data  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import plan  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import files  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.servers import Server  # noqa: E402
 
 INVENTORY = Path(__file__).with_suffix(".yml")
 SHARED = PROJECT / "molecule" / "shared"
@@ -253,13 +255,13 @@ def planning(count: int = 10_000) -> None:
 
     before, after = configuration(1), configuration(2)
     servers = {
-        ("many", f"n{number}"): runtime.Server(
+        ("many", f"n{number}"): Server(
             f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 80, 1, 0, "ready", True, 0
         )
         for number in range(count)
     }
     began = time.monotonic()
-    found = plan.plan(before, after, files.files(after), plan.Observed(servers))
+    found = plan.make_plan(before, after, files.find_files(after), plan.Observed(servers))
     seconds = time.monotonic() - began
     print(
         f"\nplan of {count} servers: {seconds * 1000:.0f} ms, {len(found.steps)} steps, {len(found.reload)} reasons to reload"

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import explain, page  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import explain, page  # noqa: E402
 
 BANNER = "# Managed by Ansible (realtime.edge). Changes made here are replaced by the next run.\n"
 IMAGE = "realtime-edge/browser:bookworm"
@@ -46,7 +46,7 @@ def main() -> int:
         text = configuration(lines)
         begin = time.perf_counter()
         explained = explain.explain(text, "3.2")
-        html = page.render(explained, "bench")
+        html = page.render_page(explained, "bench")
         made = time.perf_counter() - begin
         (folder / "explain.html").write_text(html, encoding="utf-8")
         look = ["node", "/srv/browser/explain.js", "--page", "/pages/explain.html", "--quick"]

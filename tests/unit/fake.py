@@ -11,8 +11,8 @@ import ssl
 import threading
 import time
 
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.syntax import parse
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import parse
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import marker
 
 STATE = (
     "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
@@ -104,7 +104,7 @@ class FakeEdge:
     def load(self):
         with open(self.target.path) as file:
             text = file.read()
-        self.serving = re.search(rf"{apply.MARKER} (\S+)", text)[1]
+        self.serving = re.search(rf"{marker.MARKER} (\S+)", text)[1]
         self.servers, self.certificates, self.patterns = {}, {}, {}
         self.authorities, self.variables = {}, {}
         self.started = int(time.time()) + 1

@@ -6,9 +6,10 @@ import json
 import subprocess
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import acme, fragments, store
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.syntax import render
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import render
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import acme
 from test_services import edge
 
 THUMBPRINT = "x" * 43
@@ -23,9 +24,9 @@ CHAT = {"name": "chat", "hosts": ["chat.test"], "servers": ["10.0.0.1:3000"]}
 
 
 def text(version=(3, 4), **changes):
-    client = acme.read({**SETTINGS, **changes}, "/etc/haproxy/acme-account.key")
+    client = acme.read_client({**SETTINGS, **changes}, "/etc/haproxy/acme-account.key")
     about = edge()._replace(version=version, client=client, acme=THUMBPRINT)
-    return render(fragments.assemble(about, [store.Fragment(store.OWNER, [CHAT], {})]))
+    return render(assemble.assemble(about, [store.Fragment(store.OWNER, [CHAT], {})]))
 
 
 def test_the_client_orders_what_it_is_told_with_the_account_of_the_edge():
@@ -56,15 +57,15 @@ def test_without_anything_to_order_nothing_experimental_is_asked_for():
     plain = text(orders=[])
     for word in ("experimental", "acme edge", "crt-store", "httpclient"):
         assert word not in plain
-    assert not acme.introduced(plain, plain)
-    assert acme.introduced(plain, text())
-    assert not acme.introduced(text(), text(validate_certs=False))
+    assert not acme.is_introduced(plain, plain)
+    assert acme.is_introduced(plain, text())
+    assert not acme.is_introduced(text(), text(validate_certs=False))
 
 
 def test_a_contributor_says_how_names_are_resolved():
-    client = acme.read(SETTINGS, "/key")
+    client = acme.read_client(SETTINGS, "/key")
     mine = store.Fragment(store.OWNER, [CHAT], {"global": {"httpclient.resolvers.prefer": "ipv6"}})
-    said = render(fragments.assemble(edge()._replace(version=(3, 4), client=client, acme=THUMBPRINT), [mine]))
+    said = render(assemble.assemble(edge()._replace(version=(3, 4), client=client, acme=THUMBPRINT), [mine]))
     assert "httpclient.resolvers.prefer ipv6" in said
     assert "httpclient.resolvers.prefer ipv4" not in said
 
@@ -93,7 +94,7 @@ def test_an_older_haproxy_is_refused_with_what_would_work():
 )
 def test_what_the_client_cannot_do_is_told(changes, said):
     with pytest.raises(ConfigurationError, match=said):
-        acme.read({**SETTINGS, **changes}, "/key")
+        acme.read_client({**SETTINGS, **changes}, "/key")
 
 
 def openssl(*arguments, stdin=b""):
@@ -115,6 +116,6 @@ def test_other_keys_are_refused_without_showing_them(tmp_path):
         file = tmp_path / "key"
         file.write_bytes(key)
         with pytest.raises(ConfigurationError) as refused:
-            acme.account(str(file))
+            acme.account_thumbprint(str(file))
         assert str(refused.value) == f"{file} is no private key of the curve P-256 in PEM"
-    assert acme.account(str(tmp_path / "none")) == ""
+    assert acme.account_thumbprint(str(tmp_path / "none")) == ""

@@ -10,12 +10,19 @@ import threading
 import time
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply, sections
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import (
+    apply,
+    disk,
+    marker,
+    preflight,
+    worker,
+)
 from fake import FakeEdge
 
-ONE = sections.from_data({"global": {"maxconn": 100}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
-TWO = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "maxconn": 5}}})
+ONE = data.from_data({"global": {"maxconn": 100}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
+TWO = data.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "maxconn": 5}}})
 
 
 @pytest.fixture
@@ -26,7 +33,7 @@ def target(tmp_path):
         "#!/bin/sh\ngrep -q wrong \"$3\" && { echo '[ALERT]    (1) : config : wrong' >&2; exit 1; }\nexit 0\n"
     )
     binary.chmod(0o755)
-    return apply.Target(
+    return disk.Target(
         path=str(tmp_path / "haproxy.cfg"),
         binary=str(binary),
         link=str(tmp_path / "haproxy"),
@@ -40,7 +47,7 @@ def target(tmp_path):
 def edge(target, monkeypatch):
     """An edge that serves ONE."""
     assert apply.apply(ONE, target).action == "start"
-    monkeypatch.setattr(apply, "_SETTLE", 10.0)
+    monkeypatch.setattr(apply, "_RELOAD_TIMEOUT", 10.0)
     edge = FakeEdge(target)
     edge.answer("reload")
     edge.reloads = 0
@@ -70,7 +77,7 @@ def test_a_first_run_writes_and_asks_for_a_start(target):
 def test_the_marker_joins_the_global_section(target):
     after = apply.apply(ONE, target).after
     assert after.count("\nglobal\n") == 1
-    assert re.search(rf"global\n    # marker\n    setenv {apply.MARKER} [\w-]+\n\n    maxconn 100\n", after)
+    assert re.search(rf"global\n    # marker\n    setenv {marker.MARKER} [\w-]+\n\n    maxconn 100\n", after)
 
 
 def test_check_mode_writes_nothing(target):
@@ -113,7 +120,7 @@ def test_a_changed_file_that_is_no_certificate_is_a_reload_with_its_reason(targe
     certificate = folder / "site.pem"
     certificate.write_text("one")
     path = folder if named == "in a folder" else certificate
-    secure = sections.from_data({"frontend": {"web": {"bind": f"127.0.0.1:0 ssl crt {path}"}}})
+    secure = data.from_data({"frontend": {"web": {"bind": f"127.0.0.1:0 ssl crt {path}"}}})
     apply.apply(secure, target)
     assert apply.apply(secure, target).action == "unchanged"
     certificate.write_text("two")
@@ -124,7 +131,7 @@ def test_a_changed_file_that_is_no_certificate_is_a_reload_with_its_reason(targe
 
 def test_a_file_that_belongs_to_the_configuration_comes_along(target, edge, tmp_path):
     script = tmp_path / "edge.lua"
-    text = sections.from_data({"global": {"lua-load": str(script)}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
+    text = data.from_data({"global": {"lua-load": str(script)}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
     wanted = dataclasses.replace(text, files=((str(script), "-- ours\n"),))
     assert apply.apply(wanted, target, check_mode=True).action == "reload"
     assert not script.exists()
@@ -138,7 +145,7 @@ def test_a_file_that_belongs_to_the_configuration_comes_along(target, edge, tmp_
 
 def test_what_haproxys_acme_client_has_obtained_is_kept_before_a_reload(target, edge, monkeypatch):
     kept = []
-    monkeypatch.setattr(apply.renewal, "keep", lambda master, _group: kept.append((master, edge.reloads)))
+    monkeypatch.setattr(apply.acme_client, "keep_renewed", lambda master, _group: kept.append((master, edge.reloads)))
     apply.apply(ONE, target)
     assert not kept
     apply.apply(TWO, target, check_mode=True)
@@ -159,7 +166,7 @@ def test_another_binary_is_a_reload_and_the_link_follows(target, edge, tmp_path)
 
 def test_what_haproxy_refuses_to_parse_changes_nothing(target, edge):
     before = files(target)
-    wrong = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "wrong": True}}})
+    wrong = data.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "wrong": True}}})
     with pytest.raises(ConfigurationError, match="wrong"):
         apply.apply(wrong, target)
     assert (files(target), edge.reloads) == (before, 0)
@@ -201,7 +208,7 @@ def test_a_first_run_that_fails_leaves_nothing_behind(target, tmp_path):
 def test_a_refused_reload_leaves_the_script_that_serves(target, edge, tmp_path):
     script = tmp_path / "edge.lua"
     text = {"global": {"lua-load": str(script)}, "frontend": {"web": {"bind": "127.0.0.1:0"}}}
-    first = dataclasses.replace(sections.from_data(text), files=((str(script), "-- with what it uses\n"),))
+    first = dataclasses.replace(data.from_data(text), files=((str(script), "-- with what it uses\n"),))
     apply.apply(first, target)
     before = files(target)
     edge.refuse = True
@@ -228,14 +235,14 @@ def test_a_port_of_another_process_is_found_before_the_reload(target, edge):
     before = files(target)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        taken = sections.from_data({"frontend": {"web": {"bind": [f"127.0.0.1:{port}", "127.0.0.1:0"]}}})
+        taken = data.from_data({"frontend": {"web": {"bind": [f"127.0.0.1:{port}", "127.0.0.1:0"]}}})
         with pytest.raises(ConfigurationError, match=rf"haproxy_sections\.frontend\.web\.bind\[0\]: .* port {port}"):
             apply.apply(taken, target)
     assert (files(target), edge.reloads) == (before, 0)
 
 
 def test_an_address_of_another_host_is_found_before_the_reload(target, edge):
-    foreign = sections.from_data({"frontend": {"web": {"bind": "192.0.2.1:80"}}})
+    foreign = data.from_data({"frontend": {"web": {"bind": "192.0.2.1:80"}}})
     with pytest.raises(
         ConfigurationError, match=r"haproxy_sections\.frontend\.web\.bind: this host has no address 192"
     ):
@@ -248,7 +255,7 @@ def test_a_port_that_the_edge_has_already_is_no_obstacle(target, edge):
         bind = {"bind": f"127.0.0.1:{own.getsockname()[1]}"}
         with open(target.path, "a") as file:
             file.write(f"frontend other\n    bind {bind['bind']}\n")
-        assert apply.apply(sections.from_data({"frontend": {"web": bind}}), target).action == "reload"
+        assert apply.apply(data.from_data({"frontend": {"web": bind}}), target).action == "reload"
 
 
 def test_a_full_disk_changes_nothing(target, edge, monkeypatch):
@@ -270,7 +277,7 @@ def test_a_full_disk_changes_nothing(target, edge, monkeypatch):
 
 def test_two_runs_take_turns(target, edge):
     def run():
-        with apply.turn(target.path):
+        with disk.exclusive_lock(target.path):
             apply.apply(TWO, target)
 
     threads = [threading.Thread(target=run) for _ in range(4)]
@@ -338,7 +345,7 @@ def test_a_file_that_nobody_can_read_is_replaced(target, edge):
 
 def test_a_haproxy_that_has_lost_its_socket_is_told_and_not_taken_for_none(target, monkeypatch):
     apply.apply(ONE, target)
-    monkeypatch.setattr(apply, "_START", 0.0)
+    monkeypatch.setattr(worker, "_START", 0.0)
     lost = [sys.executable, "-c", "input()", "-Ws", "-f", target.path, "-S", f"{target.master},mode,600"]
     with subprocess.Popen(lost, stdin=subprocess.PIPE) as process:
         while not read(f"/proc/{process.pid}/cmdline"):
@@ -355,7 +362,7 @@ def test_a_haproxy_that_has_lost_its_socket_is_told_and_not_taken_for_none(targe
 
 
 def test_more_connections_than_the_service_has_descriptors_for_are_refused_before_anything_is_written(target):
-    many = sections.from_data({"global": {"maxconn": 10001}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
+    many = data.from_data({"global": {"maxconn": 10001}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
     with pytest.raises(
         ConfigurationError, match=r"haproxy_sections.global.maxconn: 10001 connections .* 20000 on this"
     ):
@@ -371,15 +378,13 @@ def listening(host, port=0):
 
 def test_an_address_of_ours_becomes_another_one_on_the_same_port():
     ours, port = listening("127.0.0.1")
-    serving, wanted = (
-        sections.from_data({"frontend": {"web": {"bind": f"{host}:{port}"}}}) for host in ("127.0.0.1", "")
-    )
+    serving, wanted = (data.from_data({"frontend": {"web": {"bind": f"{host}:{port}"}}}) for host in ("127.0.0.1", ""))
     with ours:
-        assert apply.impossible_binds(wanted, serving) == []
-        assert len(apply.impossible_binds(wanted, sections.from_data({}))) == 1
+        assert preflight.impossible_binds(wanted, serving) == []
+        assert len(preflight.impossible_binds(wanted, data.from_data({}))) == 1
         theirs, _port = listening("127.0.0.2", port)
         with theirs:
-            (problem,) = apply.impossible_binds(wanted, serving)
+            (problem,) = preflight.impossible_binds(wanted, serving)
     assert (
         problem == f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address)"
     )
@@ -389,7 +394,7 @@ def test_an_address_of_ours_becomes_another_one_on_the_same_port():
 def test_an_edge_goes_from_ipv4_to_both():
     ours, port = listening("0.0.0.0")
     with ours:
-        serving = sections.from_data({"frontend": {"web": {"bind": f":{port}"}}})
-        wanted = sections.from_data({"frontend": {"web": {"bind": f"[::]:{port} v4v6"}}})
-        assert apply.impossible_binds(wanted, serving) == []
-        assert len(apply.impossible_binds(wanted, sections.from_data({}))) == 1
+        serving = data.from_data({"frontend": {"web": {"bind": f":{port}"}}})
+        wanted = data.from_data({"frontend": {"web": {"bind": f"[::]:{port} v4v6"}}})
+        assert preflight.impossible_binds(wanted, serving) == []
+        assert len(preflight.impossible_binds(wanted, data.from_data({}))) == 1

@@ -9,6 +9,7 @@ import http.server
 import io
 import json
 import os
+import shutil
 import socket
 import stat
 import tarfile
@@ -18,9 +19,21 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import build
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import source as sources
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.source import HAPROXY, OPENSSL, BuildError, Source
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy import host
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build import compile, provide
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build import source as source_module
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.archive import extract, pack
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.recipe import (
+    HAPROXY,
+    OPENSSL,
+    BuildError,
+    Recipe,
+    Source,
+    host_recipe,
+    host_tls_library,
+    make_options,
+)
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.source import obtain, source_stanzas
 
 CHECKSUM = "a" * 64
 
@@ -28,7 +41,7 @@ CHECKSUM = "a" * 64
 
 
 def options(version="3.2.26", tls="3.0.17", **chosen):
-    return build.make_options(version, tls, chosen)
+    return make_options(version, tls, chosen)
 
 
 def test_default_features():
@@ -78,7 +91,7 @@ def test_a_wrong_option_is_named(chosen):
     assert next(iter(chosen)).strip() in str(refused.value)
 
 
-RECIPE = build.Recipe("3.2.26", CHECKSUM, {"A": "1", "B": "2"}, "openssl 3.0", "debian 12", "x86_64")
+RECIPE = Recipe("3.2.26", CHECKSUM, {"A": "1", "B": "2"}, "openssl 3.0", "debian 12", "x86_64")
 
 
 def test_fingerprint_stays_the_same_for_the_same_build():
@@ -117,13 +130,13 @@ def test_fingerprint_changes_with_everything_that_makes_another_binary(change):
 )
 def test_a_version_that_cannot_be_verified_is_refused(version, checksum, named):
     with pytest.raises(BuildError, match=named):
-        build.host_recipe(version, checksum, {})
+        host_recipe(version, checksum, {})
 
 
 def test_os_release_with_and_without_quotes(tmp_path):
     file = tmp_path / "os-release"
     file.write_text('PRETTY_NAME="Debian 12"\nID=debian\nVERSION_ID="12"\nVERSION_CODENAME=\'bookworm\'\n')
-    assert sources.distribution(file) == {"id": "debian", "version": "12", "codename": "bookworm"}
+    assert host.read_distribution(file) == {"id": "debian", "version": "12", "codename": "bookworm"}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +144,7 @@ def test_os_release_with_and_without_quotes(tmp_path):
     [("OpenSSL 3.0.17 1 Jul 2025", "openssl", "3.0.17"), ("OpenSSL 1.1.1w  11 Sep 2023", "openssl", "1.1.1w")],
 )
 def test_tls_library(text, library, version):
-    assert build.tls_library(text) == {"library": library, "version": version}
+    assert host_tls_library(text) == {"library": library, "version": version}
 
 
 # --- Where the source comes from ---
@@ -175,27 +188,27 @@ def left(folder):
 def test_the_first_place_that_has_it_serves(tmp_path, source, server, refused):
     destination = tmp_path / "sources" / "haproxy-3.2.26.tar.gz"
     places = [refused, server + "/haproxy-{version}.tar.gz", "/never/reached"]
-    assert sources.obtain(wanted(source), places, tmp_path / "sources") == f"{server}/haproxy-3.2.26.tar.gz"
+    assert obtain(wanted(source), places, tmp_path / "sources") == f"{server}/haproxy-3.2.26.tar.gz"
     assert destination.read_bytes() == source[0].read_bytes()
     assert left(destination.parent) == ["haproxy-3.2.26.tar.gz"]
 
 
 def test_a_tarball_that_is_there_is_not_fetched_again(tmp_path, source):
-    assert sources.obtain(wanted(source), [], source[0].parent) == str(source[0])
+    assert obtain(wanted(source), [], source[0].parent) == str(source[0])
 
 
 def test_a_file_of_the_controller_is_found_where_the_role_puts_it(tmp_path, source):
     there = source[0].rename(source[0].with_name("mine.tar.gz"))
-    assert sources.obtain(wanted(source), ["/home/me/mine.tar.gz"], there.parent) == "/home/me/mine.tar.gz"
+    assert obtain(wanted(source), ["/home/me/mine.tar.gz"], there.parent) == "/home/me/mine.tar.gz"
     assert source[0].is_file()
 
 
 def test_every_place_is_named_with_its_reason(tmp_path, source, server, refused, monkeypatch):
-    monkeypatch.setattr(sources.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     destination = tmp_path / "sources" / "haproxy-3.2.26.tar.gz"
     places = [refused, f"{server}/missing.tar.gz", "distribution", "/no/such/file", f"{server}/haproxy-3.2.26.tar.gz"]
     with pytest.raises(BuildError) as failed:
-        sources.obtain(Source(HAPROXY, "3.2.26", "0" * 64), places, destination.parent)
+        obtain(Source(HAPROXY, "3.2.26", "0" * 64), places, destination.parent)
     said = str(failed.value).splitlines()
     assert "haproxy_source_urls" in said[0]
     reasons = [
@@ -213,17 +226,17 @@ def test_a_wrong_tarball_does_not_replace_the_right_place(tmp_path, source, serv
     wrong = tmp_path / "wrong.tar.gz"
     wrong.write_bytes(b"something else")
     destination = tmp_path / "sources" / "haproxy-3.2.26.tar.gz"
-    assert sources.obtain(wanted(source), [str(wrong), str(source[0])], destination.parent) == str(source[0])
+    assert obtain(wanted(source), [str(wrong), str(source[0])], destination.parent) == str(source[0])
     assert destination.read_bytes() == source[0].read_bytes()
 
 
 def test_a_place_that_never_answers_is_given_up(tmp_path, monkeypatch):
     """Name resolution knows no time limit: the limit is ours."""
     never = threading.Event()
-    monkeypatch.setattr(sources, "ANSWER_TIMEOUT", 0.01)
-    monkeypatch.setattr(sources, "open_url", lambda *_, **__: never.wait())
+    monkeypatch.setattr(source_module, "ANSWER_TIMEOUT", 0.01)
+    monkeypatch.setattr(source_module, "open_url", lambda *_, **__: never.wait())
     with pytest.raises(BuildError, match="no answer"):
-        sources.obtain(Source(HAPROXY, "3.2.26", CHECKSUM), ["https://example.com/x"], tmp_path)
+        obtain(Source(HAPROXY, "3.2.26", CHECKSUM), ["https://example.com/x"], tmp_path)
     never.set()
 
 
@@ -267,7 +280,7 @@ Components: main
 
 @pytest.mark.parametrize(("path", "text"), [("/etc/apt/sources.list", ONE_LINE), ("/x/debian.sources", DEB822)])
 def test_source_suites_come_from_the_mirror_apt_is_configured_with(path, text):
-    found = list(sources.source_stanzas({path: text}, BOOKWORM))
+    found = list(source_stanzas({path: text}, BOOKWORM))
     assert [suite for suite, _ in found] == ["trixie", "bookworm", "forky", "sid", "experimental"]
     assert found[0][1].splitlines() == [
         "Types: deb-src",
@@ -281,18 +294,18 @@ def test_source_suites_come_from_the_mirror_apt_is_configured_with(path, text):
 def test_a_key_written_into_the_source_is_kept():
     key = "\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQINBF\n"
     text = f"Types: deb\nURIs: http://m.example/debian/\nSuites: bookworm\nComponents: main\nSigned-By:{key}"
-    _, stanza = next(sources.source_stanzas({"a.sources": text}, BOOKWORM))
+    _, stanza = next(source_stanzas({"a.sources": text}, BOOKWORM))
     assert stanza.endswith(f"Signed-By: {key}")
 
 
 def test_other_distributions_look_in_their_own_suite():
     noble = {"id": "ubuntu", "version": "24.04", "codename": "noble"}
     text = "deb http://archive.example/ubuntu noble main universe"
-    assert [suite for suite, _ in sources.source_stanzas({"l": text}, noble)] == ["noble-updates", "noble"]
+    assert [suite for suite, _ in source_stanzas({"l": text}, noble)] == ["noble-updates", "noble"]
 
 
 def test_no_mirror_no_stanza():
-    assert list(sources.source_stanzas({"l": "deb https://vendor.example/x stable-x main"}, BOOKWORM)) == []
+    assert list(source_stanzas({"l": "deb https://vendor.example/x stable-x main"}, BOOKWORM)) == []
 
 
 # --- Builds: a tarball whose Makefile makes a binary that answers like HAProxy ---
@@ -335,8 +348,8 @@ def made(tmp_path):
 
     def make(chosen=None, archive=None, **content):
         file = tmp_path / "haproxy.tar.gz"
-        recipe = build.host_recipe("3.2.26", tarball(file, **content), {"CC": "true", **(chosen or {})})
-        return recipe, build.provide(recipe, [str(file)], prefix, archive)
+        recipe = host_recipe("3.2.26", tarball(file, **content), {"CC": "true", **(chosen or {})})
+        return recipe, provide.provide_build(recipe, [str(file)], prefix, archive)
 
     return make, prefix
 
@@ -349,7 +362,7 @@ def test_a_build_describes_itself_and_is_not_done_twice(made):
     facts = json.loads((recipe.directory(prefix) / "build.json").read_text())
     assert (facts["version"], facts["fingerprint"]) == ("3.2.26", recipe.fingerprint)
     assert {"OPENSSL", "LUA", "QUIC"} <= set(facts["features"])
-    assert build.provide(recipe, [], prefix) == (False, "")
+    assert provide.provide_build(recipe, [], prefix) == (False, "")
 
 
 def test_a_folder_without_a_binary_that_runs_is_built_again(made):
@@ -358,7 +371,7 @@ def test_a_folder_without_a_binary_that_runs_is_built_again(made):
     recipe.binary(prefix).write_text("#!/bin/sh\nexit 1\n")
     _, (changed, _) = make()
     assert changed
-    assert build.present(recipe, prefix)
+    assert provide.is_built(recipe, prefix)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +398,7 @@ def test_a_full_disk_is_said_in_words(made, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(build, "_extract", full)
+    monkeypatch.setattr(compile, "extract", full)
     with pytest.raises(BuildError, match=r"No space left for .* MB are free"):
         make()
     assert [name for name in left(prefix) if name.startswith(".work")] == []
@@ -401,15 +414,15 @@ def test_what_a_killed_run_left_is_cleared(made):
 def test_two_runs_take_turns(made, monkeypatch):
     """The second stands at the lock until the first has let go."""
     make, prefix = made
-    waiting, lock = threading.Event(), build.fcntl.flock
+    waiting, lock = threading.Event(), provide.fcntl.flock
     outcomes = []
-    with build.turn(prefix):
-        monkeypatch.setattr(build.fcntl, "flock", lambda *arguments: (waiting.set(), lock(*arguments)))
+    with provide.exclusive_lock(prefix):
+        monkeypatch.setattr(provide.fcntl, "flock", lambda *arguments: (waiting.set(), lock(*arguments)))
         second = threading.Thread(target=lambda: outcomes.append(make()[1][0]))
         second.start()
         assert waiting.wait(30)
         with (prefix / ".lock").open() as held, pytest.raises(BlockingIOError):
-            lock(held, build.fcntl.LOCK_EX | build.fcntl.LOCK_NB)
+            lock(held, provide.fcntl.LOCK_EX | provide.fcntl.LOCK_NB)
         assert outcomes == []
     second.join(30)
     assert outcomes == [True]
@@ -421,25 +434,25 @@ def test_an_archive_is_the_same_each_time_and_needs_no_compiler(made, tmp_path, 
     recipe, _ = make(archive=archive)
     first = archive.read_bytes()
     os.utime(recipe.binary(prefix))
-    build.pack(recipe, prefix, archive)
+    pack(recipe, prefix, archive)
     assert archive.read_bytes() == first
     assert first[4:8] == bytes(4), "gzip's own time stamp"
     assert left(archive.parent) == ["build.tar.gz"]
 
-    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    monkeypatch.setattr(compile.shutil, "which", lambda name: None)
     edge = tmp_path / "edge"
-    assert build.provide(recipe, [], edge, archive) == (True, str(archive))
+    assert provide.provide_build(recipe, [], edge, archive) == (True, str(archive))
     assert stat.S_IMODE(recipe.binary(edge).stat().st_mode) == 0o755
-    assert build.present(recipe, edge)
+    assert provide.is_built(recipe, edge)
 
 
 def test_the_archive_of_another_build_is_refused(made, tmp_path):
     make, _ = made
     archive = tmp_path / "build.tar.gz"
     make(archive=archive)
-    other = build.host_recipe("3.2.26", CHECKSUM, {})
+    other = host_recipe("3.2.26", CHECKSUM, {})
     with pytest.raises(BuildError, match=f"needs {other.name}"):
-        build.provide(other, [], tmp_path / "edge", archive)
+        provide.provide_build(other, [], tmp_path / "edge", archive)
     assert left(tmp_path / "edge") == [".lock"]
 
 
@@ -449,7 +462,7 @@ def test_an_archive_that_was_cut_off_is_refused(made, tmp_path):
     recipe, _ = make(archive=archive)
     archive.write_bytes(archive.read_bytes()[:-40])
     with pytest.raises(BuildError, match="cannot be unpacked"):
-        build.provide(recipe, [], tmp_path / "edge", archive)
+        provide.provide_build(recipe, [], tmp_path / "edge", archive)
 
 
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "inside/../../outside"])
@@ -457,7 +470,7 @@ def test_a_path_that_leads_outside_is_refused(tmp_path, name):
     with tarfile.open(tmp_path / "evil.tar", "w") as tar:
         tar.addfile(tarfile.TarInfo(name))
     with pytest.raises(BuildError, match="outside"):
-        build._extract(tmp_path / "evil.tar", tmp_path / "target")
+        extract(tmp_path / "evil.tar", tmp_path / "target")
     assert left(tmp_path / "target") == []
 
 
@@ -467,7 +480,7 @@ def test_links_and_devices_are_left_out(tmp_path):
             member = tarfile.TarInfo(name)
             member.type, member.linkname = kind, "/etc"
             tar.addfile(member)
-    build._extract(tmp_path / "odd.tar", tmp_path / "target")
+    extract(tmp_path / "odd.tar", tmp_path / "target")
     assert left(tmp_path / "target") == ["file"]
 
 
@@ -476,10 +489,13 @@ CONFIG = """
 [ "$*" = "no-shared no-tests --openssldir=/etc/ssl" ] || exit 1
 printf 'build_libs:\\n\\techo {version} >libssl.a\\n' >Makefile
 """
-LINKED = MAKEFILE + """
+LINKED = (
+    MAKEFILE
+    + """
 \techo 'echo "Running on OpenSSL version : OpenSSL $(shell cat $(SSL_LIB)/libssl.a) 9 Jun 2026"' >>$(PREFIX)/sbin/haproxy
 \techo '# $(SSL_INC) $(ADDLIB)' >>$(PREFIX)/sbin/haproxy
 """
+)
 
 
 @pytest.fixture
@@ -491,8 +507,8 @@ def with_openssl(tmp_path):
     def make(version="3.5.7", checksum="", chosen=None, config=CONFIG):
         found = packed(library, "openssl-3.5.7", {"config": config.replace("{version}", version)})
         openssl = {"version": "3.5.7", "checksum": checksum or found}
-        recipe = build.host_recipe("3.2.26", tarball(file, LINKED), {"CC": "true", **(chosen or {})}, openssl)
-        build.provide(recipe, [str(file)], prefix, openssl_places=[str(library)])
+        recipe = host_recipe("3.2.26", tarball(file, LINKED), {"CC": "true", **(chosen or {})}, openssl)
+        provide.provide_build(recipe, [str(file)], prefix, openssl_places=[str(library)])
         return recipe
 
     return make, prefix
@@ -510,7 +526,7 @@ def test_an_openssl_of_its_own_is_built_first_and_linked_in(with_openssl):
     assert facts["options"]["ADDLIB"] == "-lm"
     assert "SSL_INC" not in facts["options"]
     assert left(prefix / "sources") == ["haproxy-3.2.26.tar.gz", "openssl-3.5.7.tar.gz"]
-    assert build.present(recipe, prefix)
+    assert provide.is_built(recipe, prefix)
 
 
 @pytest.mark.parametrize(
@@ -532,7 +548,7 @@ def test_an_openssl_that_cannot_be_built_says_why_and_leaves_nothing(with_openss
 
 def test_what_crashes_with_the_openssl_of_the_build_is_refused_whatever_the_system_has():
     with pytest.raises(BuildError, match=r"HAProxy 3\.2\.0 with QUIC crashes on OpenSSL 3\.5\.7"):
-        build.host_recipe("3.2.0", CHECKSUM, {}, {"version": "3.5.7", "checksum": CHECKSUM})
+        host_recipe("3.2.0", CHECKSUM, {}, {"version": "3.5.7", "checksum": CHECKSUM})
 
 
 @pytest.mark.parametrize(
@@ -549,7 +565,7 @@ def test_what_crashes_with_the_openssl_of_the_build_is_refused_whatever_the_syst
 )
 def test_an_openssl_that_cannot_be_is_refused_before_anything_is_done(openssl, options, said):
     with pytest.raises(BuildError, match=said):
-        build.host_recipe("3.2.26", CHECKSUM, options, openssl or {"version": "3.5.7", "checksum": CHECKSUM})
+        host_recipe("3.2.26", CHECKSUM, options, openssl or {"version": "3.5.7", "checksum": CHECKSUM})
 
 
 @pytest.mark.parametrize(
@@ -557,19 +573,19 @@ def test_an_openssl_that_cannot_be_is_refused_before_anything_is_done(openssl, o
     [("3.0.11", "3.5.7", True), ("3.2.26", "3.5.7", False), ("3.4.7", "1.1.1w", True)],
 )
 def test_quic_follows_the_openssl_of_the_build(haproxy, openssl, compatibility):
-    recipe = build.host_recipe(haproxy, CHECKSUM, {}, {"version": openssl, "checksum": CHECKSUM})
+    recipe = host_recipe(haproxy, CHECKSUM, {}, {"version": openssl, "checksum": CHECKSUM})
     assert ("QUIC" in recipe.features, "QUIC_OPENSSL_COMPAT" in recipe.features) == (True, compatibility)
 
 
 def test_the_openssl_of_the_build_is_looked_for_in_security_suites_too():
-    stanzas = sources.source_stanzas({"s": ONE_LINE}, BOOKWORM, OPENSSL.suites)
+    stanzas = source_stanzas({"s": ONE_LINE}, BOOKWORM, OPENSSL.suites)
     found = [suite for suite, text in stanzas if "debian-security" in text]
     assert found == ["trixie-security", "bookworm-security"]
 
 
 def test_building_without_a_compiler_is_said(made, monkeypatch):
     make, _ = made
-    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    monkeypatch.setattr(compile.shutil, "which", lambda name: None)
     with pytest.raises(BuildError, match="needs make and true"):
         make()
 
@@ -578,7 +594,7 @@ def test_every_release_of_the_role_is_pinned():
     table = yaml.safe_load(Path(__file__).parents[2].joinpath("roles/haproxy/vars/main.yml").read_text())
     libraries = [{"version": version, "checksum": checksum} for version, checksum in table[OPENSSL.releases].items()]
     recipes = [
-        build.host_recipe(version, checksum, {}, library)
+        host_recipe(version, checksum, {}, library)
         for version, checksum in table[HAPROXY.releases].items()
         for library in [{}, *libraries]
     ]
@@ -622,7 +638,7 @@ def prefix(tmp_path):
 )
 def test_a_library_under_a_prefix_is_a_build_of_its_own(prefix, header, feature):
     options = prefix(header, "libssl.so.3", "libssl.a", "libwolfssl.so")
-    own, system = (build.host_recipe("3.2.26", "0" * 64, chosen) for chosen in (options, {}))
+    own, system = (host_recipe("3.2.26", "0" * 64, chosen) for chosen in (options, {}))
     assert own.tls == header
     assert own.fingerprint != system.fingerprint
     assert own.options["ADDLIB"] == f"-Wl,-rpath,{options['SSL_LIB']}"
@@ -630,20 +646,20 @@ def test_a_library_under_a_prefix_is_a_build_of_its_own(prefix, header, feature)
 
 
 def test_all_of_a_static_librarys_version_counts(prefix):
-    assert build.host_recipe("3.2.26", CHECKSUM, prefix("openssl 3.5", "libssl.a")).tls == "openssl 3.5.1"
+    assert host_recipe("3.2.26", CHECKSUM, prefix("openssl 3.5", "libssl.a")).tls == "openssl 3.5.1"
 
 
 def test_headers_without_their_library_are_refused(prefix):
     with pytest.raises(BuildError, match=r"SSL_LIB: there is no libssl\.so and no libssl\.a in /"):
-        build.host_recipe("3.2.26", CHECKSUM, prefix("openssl 3.5", "libcrypto.a"))
+        host_recipe("3.2.26", CHECKSUM, prefix("openssl 3.5", "libcrypto.a"))
 
 
 @pytest.mark.parametrize(
     "options", [{"SSL_INC": "/nowhere"}, {"SSL_LIB": "/nowhere"}, {"SSL_INC": "/nowhere", "SSL_LIB": "/nowhere"}]
 )
 def test_half_a_library_is_none(options):
-    with pytest.raises(build.BuildError, match="SSL_"):
-        build.host_recipe("3.2.26", "0" * 64, options)
+    with pytest.raises(BuildError, match="SSL_"):
+        host_recipe("3.2.26", "0" * 64, options)
 
 
 @pytest.mark.parametrize(
@@ -658,7 +674,7 @@ def test_half_a_library_is_none(options):
 )
 def test_what_is_known_to_crash_is_not_built(version, tls, options, crashes):
     if not crashes:
-        assert build.make_options(version, tls, options)
+        assert make_options(version, tls, options)
         return
-    with pytest.raises(build.BuildError, match=r"HAProxy 3\.2\.0 with QUIC crashes on OpenSSL 3\.5\.1"):
-        build.make_options(version, tls, options)
+    with pytest.raises(BuildError, match=r"HAProxy 3\.2\.0 with QUIC crashes on OpenSSL 3\.5\.1"):
+        make_options(version, tls, options)

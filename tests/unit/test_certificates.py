@@ -16,11 +16,11 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import certificates
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.certificates import (
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates import pem
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates.install import install
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates.pem import (
     CertificateError,
-    describe,
-    install,
+    parse_certificate,
 )
 from ansible_collections.realtime.edge.plugins.modules import haproxy_certificate
 
@@ -93,7 +93,7 @@ def complaint(run, *wanted, **options):
 
 
 def der(text):
-    return certificates._blocks(text)[0][1]
+    return pem.split_blocks(text)[0][1]
 
 
 # --- What is written -------------------------------------------------------------------------------------
@@ -316,9 +316,9 @@ def test_text_that_is_no_pem(run, made):
             "certificate": made.chat.certificate[:99] + "!" + made.chat.certificate[99:],
             "key": made.chat.key,
         },
-        {"name": "d", "certificate": certificates._pem("CERTIFICATE", b"0\x82\x01"), "key": made.chat.key},
+        {"name": "d", "certificate": pem._pem("CERTIFICATE", b"0\x82\x01"), "key": made.chat.key},
         {"name": "e", "certificate": made.chat.certificate, "key": "files/missing.key"},
-        {"name": "f", "certificate": made.chat.certificate, "key": certificates._pem("PRIVATE KEY", b"0\x01")},
+        {"name": "f", "certificate": made.chat.certificate, "key": pem._pem("PRIVATE KEY", b"0\x01")},
     )
     assert "haproxy_certificates[0].certificate is not PEM" in said
     assert "haproxy_certificates[0].key is not PEM" in said
@@ -517,7 +517,7 @@ def test_how_strong_a_key_is_the_service_decides(run, made):
 
 def test_describes_a_certificate_as_openssl_does(made):
     for certificate in (made.chat.certificate, made.rsa.certificate, made.leaf.certificate):
-        found = describe(der(certificate))
+        found = parse_certificate(der(certificate))
         said = openssl("x509", "-noout", "-subject", "-issuer", "-enddate", "-fingerprint", "-sha256", text=certificate)
         lines = dict(line.split("=", 1) for line in said.splitlines())
         end = datetime.datetime.strptime(lines["notAfter"], "%b %d %H:%M:%S %Y GMT").replace(
@@ -527,7 +527,7 @@ def test_describes_a_certificate_as_openssl_does(made):
         assert found.issuer == lines["issuer"].replace(" = ", "=")
         assert found.not_after == end
         assert found.fingerprint == lines["sha256 Fingerprint"].replace(":", "").lower()
-    names = describe(der(made.chat.certificate)).names
+    names = parse_certificate(der(made.chat.certificate)).names
     assert names == ("chat.example", "*.chat.example", "192.0.2.1", "2001:db8::1")
 
 
@@ -535,7 +535,7 @@ def test_a_cut_certificate_is_none(made):
     whole = der(made.chat.certificate)
     for size in range(len(whole)):
         with pytest.raises(ValueError, match="is no certificate"):
-            describe(whole[:size])
+            parse_certificate(whole[:size])
 
 
 # --- The module ------------------------------------------------------------------------------------------

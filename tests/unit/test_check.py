@@ -1,10 +1,11 @@
 """What HAProxy says is told with the place in the YAML it came from. The texts are those of HAProxy 2.6 to 3.4."""
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import check, sections
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.binary import check
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
 
-CONFIGURATION = sections.from_data(
+CONFIGURATION = from_data(
     {
         "global": {"maxconn": 100},
         "frontend": {"web": {"bind": ":80", "default_backend": "nope"}},
@@ -52,7 +53,7 @@ PATH = "/tmp/new.cfg"
     ],
 )
 def test_a_message_knows_its_place(said, origin, text):
-    (message,) = check.read(said, PATH, CONFIGURATION)
+    (message,) = check.parse_messages(said, PATH, CONFIGURATION)
     assert (message.origin, message.text) == (origin, text)
 
 
@@ -62,7 +63,7 @@ def test_lines_that_only_sum_up_are_left_out():
 [ALERT]    (9) : config : parsing [{PATH}:2] : 'maxconn' : bad value
 [ALERT]    (9) : config : Error(s) found in configuration file : {PATH}
 [ALERT]    (9) : config : Fatal errors found in configuration."""
-    assert [str(message) for message in check.read(said, PATH, CONFIGURATION)] == [
+    assert [str(message) for message in check.parse_messages(said, PATH, CONFIGURATION)] == [
         "haproxy_sections.global.maxconn: 'maxconn' : bad value (in the line `maxconn 100`)"
     ]
 
@@ -87,7 +88,7 @@ def test_warnings_of_a_valid_file_are_returned(binary):
 
 def test_a_timeout_that_would_be_milliseconds_by_mistake_is_a_warning(binary):
     said = {"client": 60, "server": "60s", "connect": 5000, "tunnel": 0, "queue": "250ms"}
-    warnings = check.check(binary(0), PATH, sections.from_data({"defaults": {"timeout": said}}))
+    warnings = check.check(binary(0), PATH, from_data({"defaults": {"timeout": said}}))
     assert [str(warning) for warning in warnings] == [
         "haproxy_sections.defaults.timeout.client: 60 without a unit is in milliseconds; write 60s for seconds, or 60ms "
         "(in the line `timeout client 60`)"
@@ -113,7 +114,7 @@ def test_a_binary_that_is_not_there_is_named():
 
 
 def placed(text, data):
-    (message,) = check.read(f"[ALERT]    (42) : config : {text}", PATH, sections.from_data(data))
+    (message,) = check.parse_messages(f"[ALERT]    (42) : config : {text}", PATH, from_data(data))
     return message
 
 

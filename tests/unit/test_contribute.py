@@ -34,7 +34,7 @@ def run(tmp_path):
     def run(check=False, diff=False, **arguments):
         arguments = {"path": str(tmp_path / "haproxy.cfg"), **arguments}
         if arguments.get("fragment", "edge") == "edge" and arguments.get("state", "present") == "present":
-            places = {"state_directory": str(tmp_path), "master_socket": str(tmp_path / "m"), "statistics": ""}
+            places = {"state_directory": str(tmp_path), "master_socket": str(tmp_path / "m"), "stats_bind": ""}
             arguments = {"binary": str(binary), **places, **arguments}
         said = io.StringIO()
         arguments.update(_ansible_check_mode=check, _ansible_diff=diff)
@@ -81,7 +81,7 @@ def test_what_is_refused_leaves_the_fragment_that_was(run, tmp_path):
 
 def test_the_settings_of_the_edge_are_its_owners(run):
     run(sections=OWN)
-    assert "statistics: the edge's own" in run(fragment="shop", sections=SHOP, statistics=":1")["msg"]
+    assert "stats_bind: the edge's own" in run(fragment="shop", sections=SHOP, stats_bind=":1")["msg"]
     assert run(fragment="shop", sections=SHOP)["checked"]  # by the owner's binary
 
 
@@ -120,6 +120,6 @@ def test_nor_does_one_in_data_that_make_no_sense(run, sections):
 def test_a_text_is_read_and_rendered_without_a_host(run, tmp_path):
     parsed = run(state="parsed", running_config="backend a\n  server b 10.0.0.1:80\n  balance first\n")["parsed"]
     assert parsed == [{"backend": {"a": {"server": "b 10.0.0.1:80", "balance": "first"}}}]
-    rendered = run(state="rendered", sections=parsed, defaults=False)["rendered"]
+    rendered = run(state="rendered", sections=parsed, base_settings=False)["rendered"]
     assert rendered == "backend a\n    server b 10.0.0.1:80\n    balance first\n"
     assert [path.name for path in tmp_path.iterdir()] == ["bin"]

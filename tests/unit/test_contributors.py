@@ -1,8 +1,14 @@
 """A contributor's part is assembled with those of all others, and recorded with what it does or not at all."""
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply, contributors, store
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration, ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import (
+    Configuration,
+    ConfigurationError,
+)
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply, disk
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import contribute as contributors
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments.contribute import ApplyOptions
 
 OWNER, SHOP, BLOG = (store.Fragment(name, [], {}) for name in (store.OWNER, "shop", "blog"))
 
@@ -20,13 +26,11 @@ def contribute(tmp_path, monkeypatch):
     def applied(configuration, target, check_mode, restart, records, warnings_fatal, policy):
         run.applied.append((target, check_mode, restart, warnings_fatal, policy))
         if not check_mode:
-            apply.record(records, check_mode)
+            disk.write_records(records, check_mode)
         return apply.Outcome("reload", ["because"], "", "", [], True)
 
     def run(part, absent=False, **manner):
-        return contributors.contribute(
-            str(tmp_path / "haproxy.cfg"), part, absent, assemble, contributors.Manner(**manner)
-        )
+        return contributors.contribute(str(tmp_path / "haproxy.cfg"), part, absent, assemble, ApplyOptions(**manner))
 
     monkeypatch.setattr(apply, "apply", applied)
     run.assembled, run.applied, run.mistake = [], [], ""
@@ -40,7 +44,7 @@ def test_parts_are_assembled_together_with_the_settings_of_the_owner(contribute,
     done = contribute(OWNER._replace(settings={"binary": "/opt/haproxy", "group": "nobody"}))
     names, settings = contribute.assembled[-1]
     assert done.fragments == names == ["edge", "blog", "shop"]
-    assert (settings["binary"], settings["statistics"]) == ("/opt/haproxy", store.SETTINGS["statistics"])
+    assert (settings["binary"], settings["stats_bind"]) == ("/opt/haproxy", store.SETTINGS["stats_bind"])
     target = contribute.applied[-1][0]
     assert (target.path, target.binary) == (str(tmp_path / "haproxy.cfg"), "/opt/haproxy")
     assert (done.outcome.action, done.reasons) == ("reload", ["because"])
@@ -74,6 +78,6 @@ def test_check_mode_records_nothing_and_the_manner_is_passed_on(contribute):
 
 
 def test_only_the_owner_has_settings(contribute):
-    with pytest.raises(ConfigurationError, match="statistics: the edge's own, which fragment 'edge' sets"):
-        contribute(SHOP._replace(settings={"statistics": ""}))
+    with pytest.raises(ConfigurationError, match="stats_bind: the edge's own, which fragment 'edge' sets"):
+        contribute(SHOP._replace(settings={"stats_bind": ""}))
     assert (contribute.assembled, contribute.kept()) == ([], [])

@@ -9,11 +9,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import explain, fragments, page, services, store
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.annotations import GOALS, NOTES
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.manual import MANUALS
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.syntax import render
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import Configuration
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import render
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import explain, page
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report.annotations import GOALS, NOTES
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report.manual_data import MANUALS
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.edge import Edge
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,12 +41,12 @@ DESCRIBED = [
 ]
 
 
-EDGE = services.Edge(
+EDGE = Edge(
     http=(":80",),
     https=(":443",),
     quic=(),
     policy=(":843",),
-    statistics="127.0.0.1:8404",
+    stats_bind="127.0.0.1:8404",
     certificates="/etc/haproxy/certificates",
     lua="/etc/haproxy/edge.lua",
     runtime_socket="/run/haproxy/admin.sock",
@@ -55,7 +57,7 @@ EDGE = services.Edge(
 
 def assembled(version, described=DESCRIBED):
     edge = EDGE._replace(version=version, quic=("quic4@:443",) if version > (2, 6) else ())
-    return fragments.assemble(edge, [store.Fragment(store.OWNER, described, {})])
+    return assemble.assemble(edge, [store.Fragment(store.OWNER, described, {})])
 
 
 def text_of(configuration):
@@ -99,7 +101,7 @@ class Read(html.parser.HTMLParser):
 
 
 def shown(text, **arguments):
-    return page.render(explain.explain(text, **arguments), "edge1")
+    return page.render_page(explain.explain(text, **arguments), "edge1")
 
 
 @pytest.mark.parametrize("version", ["2.6", "3.0", "3.2", "3.4"])
@@ -180,7 +182,7 @@ def test_a_file_of_somebody_else_has_no_annotations():
     explained = explain.explain(foreign)
     assert explained.goals == {}
     assert not any(line.note for line in explained.lines)
-    assert 'class="note"' not in page.render(explained, "edge1")
+    assert 'class="note"' not in page.render_page(explained, "edge1")
 
 
 def path(key, text=OURS):
@@ -222,7 +224,7 @@ def test_what_looks_like_html_is_shown_and_never_run():
         f"# {evil}\nfrontend {evil}\n    # {evil}\n    default_backend {evil}\n    acl a path {evil}\n"
         f'backend "><script>alert(2)</script>\n    server {evil} 10.0.0.1:80\n'
     )
-    made = page.render(
+    made = page.render_page(
         explain.explain(text, messages=[("ALERT", evil, 3), ("WARNING", evil, 0)], owners={evil.split()[0]: evil}),
         evil,
         [evil],
@@ -259,7 +261,7 @@ def test_sections_and_names_that_come_twice_are_told_apart():
 
 
 def test_a_file_that_is_refused_without_a_word_is_refused():
-    assert "HAProxy refuses this file" in page.render(explain.explain("global\n"), "e", (), True)
+    assert "HAProxy refuses this file" in page.render_page(explain.explain("global\n"), "e", (), True)
 
 
 def test_the_policy_allows_this_style_and_this_script_alone():
@@ -276,7 +278,7 @@ def test_the_policy_allows_this_style_and_this_script_alone():
 
 
 def test_messages_of_haproxy_stand_at_their_lines():
-    made = page.render(
+    made = page.render_page(
         explain.explain("global\n    maxcon 5\n", messages=[("ALERT", "unknown keyword 'maxcon'", 2)]), "e", (), True
     )
     assert "HAProxy refuses this file" in made
@@ -321,14 +323,14 @@ def test_a_message_that_quotes_a_secret_does_not_tell_it():
     text = "userlist u\n    user admin insecure-password S3CRET bogus\n"
     explained = explain.explain(text, messages=[("ALERT", "unknown 'bogus' after 'S3CRET'", 2)])
     assert explained.problems == [("ALERT", "unknown 'bogus' after '********'", 2)]
-    assert "S3CRET" not in page.render(explained, "e")
+    assert "S3CRET" not in page.render_page(explained, "e")
 
 
 def test_what_contributors_wrote_is_marked():
     written = store.Fragment("shop", [], {"frontend": {"https": {"http-request": "deny if { path /x }"}}})
     described = store.Fragment("blog", [{"name": "blog", "hosts": ["b.example.com"], "servers": NODES}], {})
     owner = store.Fragment(store.OWNER, DESCRIBED[:1], {})
-    configuration = fragments.assemble(EDGE, [owner, written, described])
+    configuration = assemble.assemble(EDGE, [owner, written, described])
     explained = explain.explain(text_of(configuration), owners={"blog": "blog"})
     owned = {line.owner: line.text.strip() for line in explained.lines if line.owner and line.words}
     assert owned["shop"] == "http-request deny if { path /x }"
@@ -338,7 +340,7 @@ def test_what_contributors_wrote_is_marked():
         "blog_websocket",
     }
     assert "fragment shop" not in explained.goals
-    assert 'value="owner:shop"' in page.render(explained, "edge1")
+    assert 'value="owner:shop"' in page.render_page(explained, "edge1")
 
 
 def test_without_comments_nothing_says_what_a_line_is_for():

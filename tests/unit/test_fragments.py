@@ -1,10 +1,16 @@
 """Several contributors, one configuration: nothing is lost, nothing is said twice, who disagrees is named."""
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, sections, services, store, syntax
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration, ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import merge, syntax
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data, to_data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import (
+    Configuration,
+    ConfigurationError,
+)
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import edge
 
-EDGE = services.Edge((":80",), (":443",), (), (":843",), "", "/c", "/l", "/r/admin.sock", (3, 2), 20000)
+EDGE = edge.Edge((":80",), (":443",), (), (":843",), "", "/c", "/l", "/r/admin.sock", (3, 2), 20000)
 CHAT = {"name": "chat", "servers": ["10.0.0.1:3000"], "socketio": False}
 SHOP = {
     "frontend": {"https": {"use_backend": "shop if { path /shop }"}},
@@ -14,7 +20,7 @@ SHOP = {
 
 def assembled(*parts, defaults=True):
     contributions = [store.Fragment(name, described, native) for name, described, native in parts]
-    return fragments.assemble(EDGE, store.ordered(contributions), defaults)
+    return assemble.assemble(EDGE, store.in_order(contributions), defaults)
 
 
 def lines(configuration, kind, name):
@@ -111,7 +117,7 @@ def test_what_adds_up_is_all_there(kind, one, other):
         "x" if name else "",
     )
     for part in (one, other):
-        (section,) = sections.from_data({kind: {"x": part}} if name else {kind: part}).sections
+        (section,) = from_data({kind: {"x": part}} if name else {kind: part}).sections
         assert section.directives[0].text in found
 
 
@@ -131,12 +137,7 @@ def test_a_secret_is_not_told_by_a_conflict():
 
 
 def order(text):
-    return [
-        section.header
-        for section in fragments.merge(
-            Configuration(), sections.from_data(sections.to_data(syntax.parse(text)))
-        ).sections
-    ]
+    return [section.header for section in merge.merge(Configuration(), from_data(to_data(syntax.parse(text)))).sections]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_a_proxy_keeps_the_defaults_that_it_had(text, headers):
 
 def test_in_a_mapping_defaults_come_first_and_the_nameless_last():
     data = {"frontend": {"a": {}}, "defaults": {}, "defaults x": {}}
-    assert [section.header for section in fragments.merge(Configuration(), sections.from_data(data)).sections] == [
+    assert [section.header for section in merge.merge(Configuration(), from_data(data)).sections] == [
         "defaults x",
         "defaults",
         "frontend a",

@@ -4,8 +4,9 @@ import os
 import time
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import info
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.source import BuildError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy import host
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.recipe import BuildError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import host as host_report
 
 CHECKSUM = "a" * 64
 
@@ -25,7 +26,7 @@ def commands(tmp_path, monkeypatch):
 
 
 def test_a_bare_host(commands):
-    found = info.gather(binary="/nonexistent/haproxy")
+    found = host_report.gather_host(binary="/nonexistent/haproxy")
     assert set(found) == {
         *("distribution", "architecture", "tls", "user", "file_descriptors", "active", "enabled", "restart_pending"),
         *("binary", "installed", "version", "unit", "tls_library"),
@@ -36,17 +37,17 @@ def test_a_bare_host(commands):
 
 def test_the_wanted_build(commands, tmp_path):
     build = {"version": "3.0.11", "checksum": CHECKSUM, "options": {}, "prefix": str(tmp_path)}
-    found = info.gather(build=build)
+    found = host_report.gather_host(build=build)
     assert found["binary"] == f"{tmp_path}/3.0.11-{found['fingerprint']}/sbin/haproxy"
     assert found["installed"] is False
-    other = info.gather(build={**build, "options": {"USE_LUA": False}})
-    own = info.gather(build={**build, "openssl": {"version": "3.5.7", "checksum": CHECKSUM}})
+    other = host_report.gather_host(build={**build, "options": {"USE_LUA": False}})
+    own = host_report.gather_host(build={**build, "openssl": {"version": "3.5.7", "checksum": CHECKSUM}})
     assert len({each["fingerprint"] for each in (found, other, own)}) == 3
 
 
 def test_a_build_that_cannot_be_names_the_variable():
     with pytest.raises(BuildError, match="haproxy_version"):
-        info.gather(build={"version": "three", "checksum": CHECKSUM, "options": {}, "prefix": "/opt/haproxy"})
+        host_report.gather_host(build={"version": "three", "checksum": CHECKSUM, "options": {}, "prefix": "/opt/haproxy"})
 
 
 @pytest.mark.parametrize(
@@ -60,18 +61,18 @@ def test_a_build_that_cannot_be_names_the_variable():
     ],
 )
 def test_the_version_of_a_binary(commands, said, version):
-    found = info.gather(binary=commands("haproxy", said))
+    found = host_report.gather_host(binary=commands("haproxy", said))
     assert (found["version"], found["installed"]) == (version, bool(version))
 
 
 def test_the_library_of_a_binary(commands):
     built = "HAProxy version 3.0.11\nBuilt with OpenSSL version : OpenSSL 3.0.20\n"
     said = f"{built}Running on OpenSSL version : OpenSSL 3.5.7 9 Jun 2026"
-    assert info.gather(binary=commands("haproxy", said))["tls_library"] == "OpenSSL 3.5.7 9 Jun 2026"
+    assert host_report.gather_host(binary=commands("haproxy", said))["tls_library"] == "OpenSSL 3.5.7 9 Jun 2026"
 
 
 def test_a_binary_that_does_not_run_is_not_installed(commands):
-    assert info.gather(binary=commands("haproxy", "HAProxy version 3.0.11", code=127))["installed"] is False
+    assert host_report.gather_host(binary=commands("haproxy", "HAProxy version 3.0.11", code=127))["installed"] is False
 
 
 def systemctl(commands, active, unit="enabled", started=0.0):
@@ -92,7 +93,7 @@ def systemctl(commands, active, unit="enabled", started=0.0):
 )
 def test_the_service(commands, tmp_path, active, unit, expected):
     systemctl(commands, active, unit)
-    found = info.service_state("haproxy", tmp_path / "none")
+    found = host.service_state("haproxy", tmp_path / "none")
     assert (found["active"], found["enabled"]) == expected
 
 
@@ -101,12 +102,12 @@ def test_a_restart_is_pending_when_the_unit_is_newer_than_the_service(commands, 
     unit.touch()
     now = time.monotonic()
     systemctl(commands, "active", started=now - 5)
-    assert info.service_state("haproxy", unit)["restart_pending"] is True
+    assert host.service_state("haproxy", unit)["restart_pending"] is True
     os.utime(unit, (0, time.time() - 10))
-    assert info.service_state("haproxy", unit)["restart_pending"] is False
+    assert host.service_state("haproxy", unit)["restart_pending"] is False
     systemctl(commands, "inactive", started=0)
     unit.touch()
-    assert info.service_state("haproxy", unit)["restart_pending"] is False
+    assert host.service_state("haproxy", unit)["restart_pending"] is False
 
 
 @pytest.mark.parametrize(
@@ -120,13 +121,13 @@ def test_a_restart_is_pending_when_the_unit_is_newer_than_the_service(commands, 
 def test_file_descriptors_are_the_hard_limit_within_reason(tmp_path, limits, expected):
     path = tmp_path / "limits"
     path.write_text(f"Limit                     Soft Limit           Hard Limit           Units\n{limits}\n")
-    assert info.file_descriptors(path) == expected
+    assert host.file_descriptors(path) == expected
 
 
 def test_file_descriptors_where_process_1_is_hidden(tmp_path):
-    assert 0 < info.file_descriptors(tmp_path / "none") <= 1_048_576
+    assert 0 < host.file_descriptors(tmp_path / "none") <= 1_048_576
 
 
 def test_users():
-    assert info.has_user("root")
-    assert not info.has_user("nobody-of-this-name")
+    assert host.has_user("root")
+    assert not host.has_user("nobody-of-this-name")

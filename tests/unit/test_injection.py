@@ -7,14 +7,11 @@ somebody pasted it into a file.
 import copy
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import (
-    certificates,
-    fragments,
-    services,
-    store,
-    syntax,
-)
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates import pem, requested
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import syntax
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import definition
 from ansible_collections.realtime.edge.plugins.modules import haproxy_config
 
 SERVER = {"name": "s1", "address": "10.0.0.1", "port": "3000", "on-error": "mark-down", "sni": "str(chat)"}
@@ -56,8 +53,8 @@ EVERYTHING = {
             ]
         },
     },
-    "listen": {"http": [":80"], "https": [":443"], "quic": ["quic4@:443"], "policy": [":843"]},
-    "statistics": "127.0.0.1:8404",
+    "binds": {"http": [":80"], "https": [":443"], "quic": ["quic4@:443"], "policy": [":843"]},
+    "stats_bind": "127.0.0.1:8404",
     "tls": {
         "profile": "custom",
         "min_version": "TLSv1.2",
@@ -67,7 +64,7 @@ EVERYTHING = {
         "hsts": "max-age=63072000; includeSubDomains",
     },
     "acme_thumbprint": "A" * 43,
-    "limits": {"allow": ["192.0.2.0/24", "2001:db8::1"]},
+    "limits": {"exempt": ["192.0.2.0/24", "2001:db8::1"]},
     "trusted_proxies": {"addresses": ["10.0.0.0/8"]},
     "peers": {"name": "edge1", "group": "edges", "certificate": "peers"},
     "ticket_keys": "/etc/haproxy/ticket-keys",
@@ -156,7 +153,9 @@ def assembled(example):
     settings = {key: value for key, value in example.items() if key not in ("services", "groups", "sections")}
     settings = {**store.SETTINGS, "version": "3.0", **settings, "binary": ""}
     part = store.Fragment(store.OWNER, example["services"], example["sections"], example["groups"])
-    configuration = fragments.assemble(haproxy_config.edge(settings, "/etc/haproxy/haproxy.cfg", example["groups"]), [part])
+    configuration = assemble.assemble(
+        haproxy_config.edge(settings, "/etc/haproxy/haproxy.cfg", example["groups"]), [part]
+    )
     return syntax.render(configuration), dict(configuration.files)
 
 
@@ -183,7 +182,16 @@ def lines(files):
 def test_the_examples_are_complete():
     assert {*EVERYTHING, *OTHERWISE} - {"services", "groups", "sections"} < {*store.SETTINGS}
     text, files = assembled(EVERYTHING)
-    for said in ("https:unknown", "flash:legacy", "flash:policy", "quic4@:443", "acme-challenge", "expect-proxy", "ssl_c_used", "server edge2"):
+    for said in (
+        "https:unknown",
+        "flash:legacy",
+        "flash:policy",
+        "quic4@:443",
+        "acme-challenge",
+        "expect-proxy",
+        "ssl_c_used",
+        "server edge2",
+    ):
         assert said in text
     assert set(files) == {"/etc/haproxy/edge.lua", "/etc/haproxy/metrics.lua", "/etc/haproxy/certificates.list"}
     text, files = assembled(OTHERWISE)
@@ -200,10 +208,12 @@ def outcome(example):
 
 
 CASES = [(EVERYTHING, place) for place in leaves(EVERYTHING)]
-CASES += [(OTHERWISE, place) for place in leaves(OTHERWISE) if place[0] in ("acme", "listen")]
+CASES += [(OTHERWISE, place) for place in leaves(OTHERWISE) if place[0] in ("acme", "binds")]
 
 
-@pytest.mark.parametrize(("example", "place"), CASES, ids=lambda case: ".".join(map(str, case)) if isinstance(case, tuple) else "")
+@pytest.mark.parametrize(
+    ("example", "place"), CASES, ids=lambda case: ".".join(map(str, case)) if isinstance(case, tuple) else ""
+)
 def test_a_value_stays_in_its_place(example, place):
     # A service or a list may be told as a whole.
     told = {spelled(place), spelled(place[:-1] if place[1:] and place[0] != "groups" else place), spelled(place[:2])}
@@ -222,7 +232,7 @@ def test_a_value_stays_in_its_place(example, place):
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_certificate_is_a_file_in_its_folder(hostile):
-    assert services._CERTIFICATE.pattern == certificates.NAME.pattern
+    assert definition._CERTIFICATE.pattern == requested.NAME.pattern
     for name in (hostile, f"chat{hostile}"):
-        with pytest.raises(certificates.CertificateError, match=r"^haproxy_certificates\[0\].name: "):
-            certificates.wanted([{"name": name}], [])
+        with pytest.raises(pem.CertificateError, match=r"^haproxy_certificates\[0\].name: "):
+            requested.read_requested([{"name": name}], [])

@@ -1,8 +1,8 @@
 """A word that HAProxy does not know is told with what was meant, or with the version that has it. Texts are HAProxy's."""
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import keywords
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Directive
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.binary import keywords
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import Directive
 
 RULES = ", ".join(
     f"'{name}'"
@@ -43,8 +43,8 @@ def binary(tmp_path):
     ],
 )  # fmt: skip
 def test_explained(binary, text, keyword, explained):
-    assert keywords.explain(text, Directive(keyword), binary) == explained
+    assert keywords.explain_message(text, Directive(keyword), binary) == explained
 
 
 def test_a_binary_that_says_nothing_hinders_nobody():
-    assert keywords.explain("unknown converter 'lowr'.", None, "/nowhere") == "unknown converter 'lowr'."
+    assert keywords.explain_message("unknown converter 'lowr'.", None, "/nowhere") == "unknown converter 'lowr'."

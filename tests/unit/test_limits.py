@@ -3,15 +3,15 @@
 import re
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import (
-    fragments,
-    guard,
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import (
+    base,
+    definition,
     limits,
-    services,
-    store,
+    request_filter,
     tls,
 )
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
 from test_services import CHAT, FLASH, GROUPS, edge
 
 STAFF = {**CHAT, "name": "staff", "hosts": ["staff.example.com"], "client_ca": "staff-ca", "socketio": False}
@@ -19,7 +19,7 @@ STAFF = {**CHAT, "name": "staff", "hosts": ["staff.example.com"], "client_ca": "
 
 def built(*described, **about):
     fragment = store.Fragment(store.OWNER, list(described), {}, GROUPS)
-    configuration = fragments.assemble(edge()._replace(**about), [fragment])
+    configuration = assemble.assemble(edge()._replace(**about), [fragment])
     found = {section.header: [line.text for line in section.directives] for section in configuration.sections}
     return found, dict(configuration.files)
 
@@ -64,7 +64,7 @@ def test_zero_is_no_limit():
 
 
 def test_who_is_allowed_is_not_limited():
-    sections, _files = built(CHAT, limits=limits.Limits(allow=("192.0.2.0/24",)))
+    sections, _files = built(CHAT, limits=limits.Limits(exempt=("192.0.2.0/24",)))
     assert all(
         line.endswith("if !{ src 192.0.2.0/24 }")
         for line in rules(sections["frontend https"], "limits:")
@@ -90,15 +90,15 @@ def test_the_handshake_has_a_limit_where_haproxy_has_one(version, has):
     [
         ({"connections": -1}, "haproxy_limits.connections: a number is expected, 0 for no limit, not -1"),
         (
-            {"allow": ("office",)},
-            "haproxy_limits.allow[0]: an address or a network like 10.0.0.0/8 is expected, not 'office'",
+            {"exempt": ("office",)},
+            "haproxy_limits.exempt[0]: an address or a network like 10.0.0.0/8 is expected, not 'office'",
         ),
         ({"url_length": 20000}, "haproxy_limits.url_length: a request's head has 15 kB of room"),
     ],
 )
 def test_a_limit_that_is_none_is_told(wrong, problem):
     with pytest.raises(ConfigurationError) as caught:
-        services.base(edge()._replace(limits=limits.Limits(**wrong)))
+        base.base_settings(edge()._replace(limits=limits.Limits(**wrong)))
     assert caught.value.problems[0].startswith(problem)
 
 
@@ -113,7 +113,7 @@ def test_nobody_is_believed_unless_named():
 
 
 def test_proxies_that_speak_the_proxy_protocol():
-    sections, _files = built(CHAT, proxies=guard.Proxies(("10.0.0.0/8",)))
+    sections, _files = built(CHAT, proxies=request_filter.TrustedProxies(("10.0.0.0/8",)))
     for frontend in ("http", "https"):
         lines = sections[f"frontend {frontend}"]
         assert rules(lines, "expect-proxy") == ["tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 }"]
@@ -122,7 +122,7 @@ def test_proxies_that_speak_the_proxy_protocol():
 
 
 def test_proxies_that_speak_http():
-    sections, _files = built(CHAT, proxies=guard.Proxies(("10.0.0.1",), "x_forwarded_for"))
+    sections, _files = built(CHAT, proxies=request_filter.TrustedProxies(("10.0.0.1",), "x_forwarded_for"))
     lines = sections["frontend https"]
     (source,) = rules(lines, "set-src")
     assert "if { src 10.0.0.1 }" in source
@@ -136,7 +136,7 @@ def test_proxies_that_speak_http():
 
 def test_a_proxy_is_an_address():
     with pytest.raises(ConfigurationError, match=r"haproxy_trusted_proxies.addresses\[0\]"):
-        services.base(edge()._replace(proxies=guard.Proxies(("lb1",))))
+        base.base_settings(edge()._replace(proxies=request_filter.TrustedProxies(("lb1",))))
 
 
 def test_challenges_of_acme_are_answered_before_the_redirect():
@@ -152,7 +152,10 @@ def test_challenges_of_acme_are_answered_before_the_redirect():
 
 # --- What no request has
 
-PATTERNS = {word: re.compile(pattern) for word, pattern in (("headers", guard._IN_HEADERS), ("url", guard._IN_URL))}
+PATTERNS = {
+    word: re.compile(pattern)
+    for word, pattern in (("headers", request_filter._IN_HEADERS), ("url", request_filter._IN_URL))
+}
 
 
 @pytest.mark.parametrize("character", [chr(code) for code in range(0x20) if chr(code) not in "\t\r\n"] + ["\x7f"])
@@ -162,14 +165,23 @@ def test_control_characters_are_refused_wherever_they_are(character):
 
 
 def test_what_honest_clients_send_is_not():
-    fields = ["a\tb", "grüße ☕", "grüße ☕".encode().decode("latin1"), "".join(map(chr, range(0x20, 0x7F))), "\x80\xff"]
+    fields = [
+        "a\tb",
+        "grüße ☕",
+        "grüße ☕".encode().decode("latin1"),
+        "".join(map(chr, range(0x20, 0x7F))),
+        "\x80\xff",
+    ]
     assert not PATTERNS["headers"].search("".join(f"x: {field}\r\n" for field in fields) + "\r\n")
     assert not PATTERNS["url"].search("/socket.io/?EIO=4&t=%20%00&q='\"<>[]{}|\\^`~é")
 
 
 def test_both_are_asked_before_anything_is_passed_on():
     (line,) = rules(built(CHAT)[0]["frontend https"], "a character that none may have")
-    assert f"if {{ req.hdrs -m reg '{guard._IN_HEADERS}' }} || {{ url -m reg '{guard._IN_URL}' }}" in line
+    assert (
+        f"if {{ req.hdrs -m reg '{request_filter._IN_HEADERS}' }} || {{ url -m reg '{request_filter._IN_URL}' }}"
+        in line
+    )
 
 
 # --- Origins, hosts, client certificates
@@ -189,7 +201,7 @@ def test_origins_are_checked_for_sockets_and_for_every_upgrade():
 )
 def test_what_is_no_origin_is_told(origin):
     with pytest.raises(ConfigurationError, match=r"haproxy_services\[0\].origins\[0\]: .* is no origin"):
-        services.read([{**CHAT, "origins": [origin]}], GROUPS)
+        definition.read_services([{**CHAT, "origins": [origin]}], GROUPS)
 
 
 def test_clients_are_asked_for_certificates_by_host():

@@ -10,8 +10,14 @@ from contextlib import redirect_stdout
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, sections, services, store, syntax
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration, ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import syntax
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data, to_data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import (
+    Configuration,
+    ConfigurationError,
+)
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import edge
 from ansible_collections.realtime.edge.plugins.modules import haproxy_config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -108,7 +114,7 @@ SERVICE = st.fixed_dictionaries(
         ),
     },
 )
-EDGE = services.Edge((":80",), (":443",), (), (":843",), "", "/c", "/l", "/r", (3, 0), 20000)
+EDGE = edge.Edge((":80",), (":443",), (), (":843",), "", "/c", "/l", "/r", (3, 0), 20000)
 MANY = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -141,7 +147,7 @@ def sound(configuration):
 @given(SECTIONS)
 @MANY
 def test_sections_are_sound_or_an_error(data):
-    configuration, problems = attempt(fragments.assemble, EDGE, [store.Fragment(store.OWNER, [], data)])
+    configuration, problems = attempt(assemble.assemble, EDGE, [store.Fragment(store.OWNER, [], data)])
     assert all(problem.startswith("haproxy_sections") for problem in problems), problems
     sound(configuration)
 
@@ -152,7 +158,7 @@ def test_sections_are_sound_or_an_error(data):
 )
 @MANY
 def test_services_are_sound_or_an_error(described, groups):
-    configuration, _problems = attempt(fragments.assemble, EDGE, [store.Fragment("shop", described, {}, groups)])
+    configuration, _problems = attempt(assemble.assemble, EDGE, [store.Fragment("shop", described, {}, groups)])
     sound(configuration)
 
 
@@ -165,10 +171,10 @@ def test_any_file_can_be_read_or_is_told_by_its_line(content):
     text = content.decode(errors="surrogateescape")
     configuration, problems = attempt(syntax.parse, text)
     assert all(problem.startswith("line ") for problem in problems)
-    data, _problems = attempt(sections.to_data, configuration or Configuration())
-    again, _problems = attempt(sections.from_data, data or {})
+    data, _problems = attempt(to_data, configuration or Configuration())
+    again, _problems = attempt(from_data, data or {})
     if again:
-        assert sections.from_data(sections.to_data(again)) == again
+        assert from_data(to_data(again)) == again
 
 
 def test_a_mapping_within_itself_is_an_error():
@@ -176,9 +182,9 @@ def test_a_mapping_within_itself_is_an_error():
     endless["server"] = endless
     for data in ({"backend": {"x": endless}}, {"backend": endless}, endless):
         with pytest.raises(ConfigurationError):
-            sections.from_data(data)
+            from_data(data)
     with pytest.raises(ConfigurationError, match="no data of YAML"):
-        store.text(store.Fragment("x", [], endless))
+        store.fragment_text(store.Fragment("x", [], endless))
 
 
 @pytest.fixture
@@ -274,7 +280,7 @@ def test_a_damaged_fragment_is_told_and_stops_everybody_else(place, content):
 
 @pytest.mark.parametrize("cut", range(0, 110, 7))
 def test_a_fragment_cut_anywhere_is_damaged(place, cut):
-    whole = store.text(store.Fragment("shop", [], {"backend": {"x": {"server": "a 10.0.0.1:80"}}}))
+    whole = store.fragment_text(store.Fragment("shop", [], {"backend": {"x": {"server": "a 10.0.0.1:80"}}}))
     (place / "fragments.d" / "shop.json").write_text(whole[: min(cut, len(whole) - 3)])
     assert "is damaged" in run(path=str(place / "haproxy.cfg"), binary=str(place / "haproxy"))["msg"]
 
@@ -306,7 +312,7 @@ def test_a_live_file_that_is_none(place, content, state):
     assert live(place) == before
 
 
-@pytest.mark.parametrize("options", [{"listen": {"http": [""]}}, {"listen": {"http": []}}, {"listen": {"https": ["x\ny"]}}, {"statistics": "a\nb"}, {"statistics": "#"}, {"tls": {"profile": "x"}}, {"file_descriptors": -5}, {"certificates": "/a\nb"}, {"runtime_socket": "x"}, {"runtime_socket": ""}, {"version": "x"}, {"group": "\x00"}, {"path": ""}, {"path": "/nowhere/x"}, {"path": "/"}, {"listen": {"quic": ["x"]}}])  # fmt: skip
+@pytest.mark.parametrize("options", [{"binds": {"http": [""]}}, {"binds": {"http": []}}, {"binds": {"https": ["x\ny"]}}, {"stats_bind": "a\nb"}, {"stats_bind": "#"}, {"tls": {"profile": "x"}}, {"file_descriptors": -5}, {"certificates": "/a\nb"}, {"runtime_socket": "x"}, {"runtime_socket": ""}, {"version": "x"}, {"group": "\x00"}, {"path": ""}, {"path": "/nowhere/x"}, {"path": "/"}, {"binds": {"quic": ["x"]}}])  # fmt: skip
 def test_settings_of_the_edge_that_are_none(place, options):
     base = {"path": str(place / "haproxy.cfg"), "binary": str(place / "haproxy"), "certificates": str(place)}
     before = live(place)

@@ -2,15 +2,17 @@
 
 import re
 
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, observe, services, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import telemetry
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.edge import Edge
 
 CHAT = {"name": "chat", "servers": ["10.0.0.1:3000"]}
-EDGE = services.Edge(
+EDGE = Edge(
     http=(":80",),
     https=(":443",),
     quic=(),
     policy=(),
-    statistics="127.0.0.1:8404",
+    stats_bind="127.0.0.1:8404",
     certificates="/c",
     lua="/l/edge.lua",
     runtime_socket="/run/admin.sock",
@@ -18,12 +20,12 @@ EDGE = services.Edge(
     descriptors=20000,
     master_socket="/run/master.sock",
     metrics="/l/metrics.lua",
-    **({"profile": "intermediate"} if "profile" in services.Edge._fields else {}),
+    **({"profile": "intermediate"} if "profile" in Edge._fields else {}),
 )
 
 
 def lines(section, edge=EDGE, described=(CHAT,), native=None):
-    configuration = fragments.assemble(edge, [store.Fragment(store.OWNER, list(described), native or {})])
+    configuration = assemble.assemble(edge, [store.Fragment(store.OWNER, list(described), native or {})])
     kind, _blank, name = section.partition(" ")
     found = configuration.section(kind, name)
     return configuration, [line.text for line in found.directives] if found else None
@@ -36,7 +38,7 @@ def test_another_log_format_replaces_ours():
 
 
 def test_the_query_is_in_no_format():
-    for words in (observe.LOG, observe.LOG_PLAIN, observe.LOG_ERRORS):
+    for words in (telemetry.LOG, telemetry.LOG_PLAIN, telemetry.LOG_ERRORS):
         # %r, %HU and %HQ hold the query, and with it the id of a session.
         assert not re.search(r"%(\{[^}]*\})?(r|HU|HQ)(?![A-Za-z])", words)
 
@@ -56,11 +58,11 @@ def test_the_script_of_the_metrics_asks_this_edges_sockets():
 
 
 def test_without_statistics_there_are_no_metrics_either():
-    configuration, statistics = lines("frontend statistics", EDGE._replace(statistics=""))
+    configuration, statistics = lines("frontend statistics", EDGE._replace(stats_bind=""))
     assert statistics is None
     assert "/l/metrics.lua" not in dict(configuration.files)
-    assert "lua-load /l/metrics.lua" not in lines("global", EDGE._replace(statistics=""))[1]
+    assert "lua-load /l/metrics.lua" not in lines("global", EDGE._replace(stats_bind=""))[1]
 
 
 def test_a_string_of_lua_stays_one():
-    assert observe._lua('a"b\\c\nd') == '"a\\"b\\\\c\\nd"'
+    assert telemetry._lua('a"b\\c\nd') == '"a\\"b\\\\c\\nd"'

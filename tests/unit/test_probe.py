@@ -15,7 +15,12 @@ import threading
 import time
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import probe, wire
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.probe import probe
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.probe.target import (
+    ProbeError,
+    make_context,
+    read_target,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -102,7 +107,7 @@ class Server:
 
     def place(self, timeout=PATIENCE, **more):
         scheme = "https" if self.context else "http"
-        return wire.place(f"{scheme}://service.test/", f"127.0.0.1:{self.port}", timeout=timeout, **more)
+        return read_target(f"{scheme}://service.test/", f"127.0.0.1:{self.port}", timeout=timeout, **more)
 
 
 @pytest.fixture
@@ -220,7 +225,7 @@ def test_every_generation_is_found_and_works(serve, generation, protocol):
     result = probe.probe(server.place())
     assert result.protocol == protocol
     wanted = {"http", "polling", "websocket", "upgrade", "affinity"} - ({"upgrade"} if generation == "0.9" else set())
-    assert works(result) == dict.fromkeys(wanted, True), probe.table(result.rows)
+    assert works(result) == dict.fromkeys(wanted, True), probe.format_table(result.rows)
     assert [row.node for row in result.rows if row.transport == "http"] == ["n0"]
     assert all((row.round_trip_ms is not None) == (row.transport != "affinity") for row in result.rows)
     assert probe.probe(server.place(), ["websocket"], generation).rows[0].works
@@ -250,7 +255,7 @@ def test_what_cannot_be_is_left_out(serve):
 
 
 def test_table(serve):
-    lines = probe.table(probe.probe(serve(Application("4")).place(), ["http", "websocket"]).rows)
+    lines = probe.format_table(probe.probe(serve(Application("4")).place(), ["http", "websocket"]).rows)
     assert [line.split()[:2] for line in lines] == [["TRANSPORT", "WORKS"], ["http", "yes"], ["websocket", "yes"]]
 
 
@@ -459,7 +464,7 @@ def certificate(tmp_path_factory):
 
 def test_over_tls(serve, certificate):
     context, authority = certificate
-    result = probe.probe(serve(Application("4"), context).place(context=wire.trust(authorities=authority)))
+    result = probe.probe(serve(Application("4"), context).place(context=make_context(authorities=authority)))
     assert works(result) == {
         "http": True,
         "redirect": False,  # nothing listens there
@@ -474,19 +479,19 @@ def test_a_certificate_that_is_not_trusted_is_told(serve, certificate):
     result = probe.probe(server.place(), ["polling"])
     assert detail(result, "polling").startswith("the certificate is not trusted: self")
     assert result.certificate.subject == "CN=service.test"
-    assert works(probe.probe(server.place(context=wire.trust(validate=False)), ["polling"])) == {"polling": True}
+    assert works(probe.probe(server.place(context=make_context(validate=False)), ["polling"])) == {"polling": True}
 
 
 def test_a_certificate_for_another_name_is_told(serve, certificate):
     context, authority = certificate
     port = serve(Application("4"), context).port
-    where = wire.place("https://other.test/", f":{port}", context=wire.trust(authorities=authority))
+    where = read_target("https://other.test/", f":{port}", context=make_context(authorities=authority))
     assert "other.test" in detail(probe.probe(where, ["websocket"], "4"), "websocket")
 
 
 def test_no_tls_where_it_is_expected(serve):
     port = serve(says(b"HTTP/1.1 400 Bad Request\r\n\r\n")).port
-    result = probe.probe(wire.place("https://service.test/", f":{port}", timeout=TIMEOUT), ["http"])
+    result = probe.probe(read_target("https://service.test/", f":{port}", timeout=TIMEOUT), ["http"])
     assert detail(result, "http").startswith("TLS fails")
     assert result.certificate is None
 
@@ -512,7 +517,7 @@ def test_redirect(serve, status, location, said):
         peer.answer(status, b"", "Location: " + location.format(target=target, port=server.port))
 
     server = serve(talk)
-    where = wire.place("https://service.test/", "127.0.0.1:9", f"127.0.0.1:{server.port}", timeout=TIMEOUT)
+    where = read_target("https://service.test/", "127.0.0.1:9", f"127.0.0.1:{server.port}", timeout=TIMEOUT)
     row = probe.probe(where, ["redirect"]).rows[0]
     assert row.works == (not said)
     assert row.detail.startswith(said or status.split()[0])
@@ -535,11 +540,11 @@ def test_redirect(serve, status, location, said):
     ],
 )
 def test_addresses(address, wanted):
-    assert wire.place("https://a.test:8443/x y?z", address).address == wanted
+    assert read_target("https://a.test:8443/x y?z", address).address == wanted
 
 
 def test_words_become_safe_for_a_request():
-    where = wire.place("https://A.test/x y?z=é", path="sub/socket.io")
+    where = read_target("https://A.test/x y?z=é", path="sub/socket.io")
     assert (where.host, where.page, where.path) == ("a.test", "/x%20y?z=%C3%A9", "/sub/socket.io/")
 
 
@@ -561,8 +566,8 @@ def test_words_become_safe_for_a_request():
     ],
 )
 def test_words_that_cannot_be_used(words, said):
-    with pytest.raises(wire.ProbeError, match=re.escape(said)):
-        wire.place(**words)
+    with pytest.raises(ProbeError, match=re.escape(said)):
+        read_target(**words)
 
 
 def test_a_file_without_authorities(tmp_path):
@@ -570,14 +575,14 @@ def test_a_file_without_authorities(tmp_path):
         path = tmp_path / "ca.pem"
         if content:
             path.write_text(content)
-        with pytest.raises(wire.ProbeError, match="ca_path: "):
-            wire.trust(authorities=str(path))
+        with pytest.raises(ProbeError, match="ca_path: "):
+            make_context(authorities=str(path))
 
 
 def test_a_name_without_an_address_and_a_port_without_a_listener():
-    nowhere = probe.probe(wire.place("http://no-such-host.invalid/"), ["http", "polling"])
+    nowhere = probe.probe(read_target("http://no-such-host.invalid/"), ["http", "polling"])
     assert {row.detail for row in nowhere.rows} == {"the name in no-such-host.invalid:80 has no address"}
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    refused = probe.probe(wire.place(f"http://127.0.0.1:{port}/"), ["http"])
+    refused = probe.probe(read_target(f"http://127.0.0.1:{port}/"), ["http"])
     assert refused.rows[0].detail == f"no connection to 127.0.0.1:{port}: connection refused"

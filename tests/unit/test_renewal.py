@@ -5,15 +5,11 @@ import time
 import types
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import (
-    certificates,
-    files,
-    plan,
-    renewal,
-    runtime,
-)
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.acme import Order
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates import acme_client, pem
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import Configuration
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import plan
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import certificates, cli, files
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.acme import Order
 
 UTC = datetime.timezone.utc
 NOW = datetime.datetime.now(UTC)
@@ -23,11 +19,11 @@ SAYS = "# certificate\tsection\tstate\texpiration\tin\tscheduled\tin\n{path}\ted
 
 def made(age, days=90, names=("chat.test",), stand_in=False):
     """A bundle that is `age` days old; its text says what it is."""
-    subject = f"O={certificates.STAND_IN}" if stand_in else "CN=chat.test"
+    subject = f"O={pem.SELF_SIGNED_BY}" if stand_in else "CN=chat.test"
     begin = NOW - datetime.timedelta(days=age)
     text = f"{subject} {age} {days} {names}"
-    own = certificates.Certificate(subject, subject, names, begin, begin + datetime.timedelta(days=days), text)
-    return certificates.Bundle(text, (own,))
+    own = pem.Certificate(subject, subject, names, begin, begin + datetime.timedelta(days=days), text)
+    return pem.Bundle(text, (own,))
 
 
 class Edge:
@@ -40,8 +36,8 @@ class Edge:
         self.bundles, self.remembered = {}, []
 
     def read(self, path, listed):
-        text = renewal._text(path)
-        return files.Certificate(text, 0, text, listed) if text else None
+        text = acme_client._certificate_text(path)
+        return files.CertificateFile(text, 0, text, listed) if text else None
 
     def disk(self, bundle):
         with open(self.path, "w") as file:
@@ -72,17 +68,23 @@ class Edge:
 @pytest.fixture
 def edge(monkeypatch, tmp_path):
     edge = Edge(tmp_path)
-    monkeypatch.setattr(runtime, "answers", lambda _master: True)
-    monkeypatch.setattr(runtime, "workers", lambda _master: [runtime.Worker(7, False, 0, 9, edge.version)])
-    monkeypatch.setattr(runtime, "certificate", lambda *_: edge.live and runtime.Certificate(edge.live.text, 0))
-    monkeypatch.setattr(runtime, "dump_certificate", lambda *_: edge.live.text)
-    monkeypatch.setattr(runtime, "tell", edge.tell)
-    monkeypatch.setattr(files, "certificate", edge.read)
-    monkeypatch.setattr(runtime, "remember", lambda _master, _pid, path, text: edge.remembered.append((path, text)))
-    monkeypatch.setattr(renewal, "_bundle", edge.bundles.get)
-    monkeypatch.setattr(renewal, "_PAUSE", 0)
+    monkeypatch.setattr(cli, "answers", lambda _master: True)
+    monkeypatch.setattr(cli, "workers", lambda _master: [cli.Worker(7, False, 0, 9, edge.version)])
     monkeypatch.setattr(
-        renewal.subprocess, "run", lambda *_args, **_more: types.SimpleNamespace(stdout=edge.journal.format(edge.path))
+        certificates, "read_certificate", lambda *_: edge.live and certificates.LoadedCertificate(edge.live.text, 0)
+    )
+    monkeypatch.setattr(certificates, "dump_certificate", lambda *_: edge.live.text)
+    monkeypatch.setattr(cli, "tell", edge.tell)
+    monkeypatch.setattr(files, "read_certificate_file", edge.read)
+    monkeypatch.setattr(
+        certificates, "remember", lambda _master, _pid, path, text: edge.remembered.append((path, text))
+    )
+    monkeypatch.setattr(acme_client, "_bundle", edge.bundles.get)
+    monkeypatch.setattr(acme_client, "_PAUSE", 0)
+    monkeypatch.setattr(
+        acme_client.subprocess,
+        "run",
+        lambda *_args, **_more: types.SimpleNamespace(stdout=edge.journal.format(edge.path)),
     )
     return edge
 
@@ -104,9 +106,9 @@ def read(edge):
 def test_the_disk_gets_what_the_process_is_ahead_with(edge, disk, live, kept):
     edge.disk(disk)
     edge.serve(live)
-    assert list(renewal.keep("master", None, check_mode=True)) == [edge.path] * kept
+    assert list(acme_client.keep_renewed("master", None, check_mode=True)) == [edge.path] * kept
     assert read(edge) == disk.text
-    assert list(renewal.keep("master", None)) == [edge.path] * kept
+    assert list(acme_client.keep_renewed("master", None)) == [edge.path] * kept
     assert read(edge) == (live if kept else disk).text
     # The next run is not to take the file for one that has changed since.
     assert edge.remembered == [(edge.path, live.text)] * kept
@@ -115,34 +117,34 @@ def test_the_disk_gets_what_the_process_is_ahead_with(edge, disk, live, kept):
 def test_what_is_kept_is_for_root_and_the_group(edge):
     edge.disk(made(80))
     edge.serve(made(0))
-    renewal.keep("master", None)
-    assert renewal.Path(edge.path).stat().st_mode & 0o777 == 0o640
+    acme_client.keep_renewed("master", None)
+    assert acme_client.Path(edge.path).stat().st_mode & 0o777 == 0o640
 
 
 def test_what_the_user_gives_is_not_replaced(edge):
     edge.disk(made(80))
     edge.serve(made(0))
-    assert renewal.keep("master", None, given=[edge.path]) == {}
+    assert acme_client.keep_renewed("master", None, given=[edge.path]) == {}
     assert read(edge) == made(80).text
 
 
 def test_an_older_haproxy_is_not_asked(edge):
     edge.version = "3.0.11"
-    assert renewal.keep("master", None) == {}
+    assert acme_client.keep_renewed("master", None) == {}
     assert edge.asked == []
 
 
 def test_a_plan_never_swaps_the_older_file_back():
     path = "/etc/haproxy/certificates/chat.pem"
-    found = files.Files({path: files.Certificate("old", 0, "PEM", "")}, {}, (), ())
-    there = plan.Observed(certificates={path: runtime.Certificate("new", 1)})
-    assert plan.plan(Configuration(), Configuration(), found, there).steps
+    found = files.Files({path: files.CertificateFile("old", 0, "PEM", "")}, {}, (), ())
+    there = plan.Observed(certificates={path: certificates.LoadedCertificate("new", 1)})
+    assert plan.make_plan(Configuration(), Configuration(), found, there).steps
     there = there._replace(ahead=frozenset([path]))
-    assert plan.plan(Configuration(), Configuration(), found, there) == plan.Plan()
+    assert plan.make_plan(Configuration(), Configuration(), found, there) == plan.Plan()
 
 
 def obtain(edge, wait=5, check_mode=False, order=ORDER):
-    return renewal.obtain([order], renewal.Path(edge.path).parent, 30, "master", None, wait, check_mode)
+    return acme_client.obtain([order], acme_client.Path(edge.path).parent, 30, "master", None, wait, check_mode)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_due_is_what_ends_soon_or_stands_in_or_lacks_a_name(edge, disk, due):
 
 
 def test_in_check_mode_on_a_bare_edge_everything_is_due(edge, monkeypatch):
-    monkeypatch.setattr(runtime, "answers", lambda _master: False)
+    monkeypatch.setattr(cli, "answers", lambda _master: False)
     assert obtain(edge, check_mode=True) == (["chat"], [])
 
 
@@ -190,7 +192,7 @@ def test_haproxys_own_words_are_told(edge, monkeypatch):
         edge.state = "Scheduled"
         return said
 
-    monkeypatch.setattr(runtime, "tell", gives_up)
+    monkeypatch.setattr(cli, "tell", gives_up)
     told = obtain(edge)
     assert [(fault.order, fault.words) for fault in told.faults] == [(ORDER, "no such name")]
 

@@ -5,7 +5,7 @@ import socket
 import threading
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import runtime
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import certificates, cli, servers
 
 PROC = """#<PID>          <type>          <reloads>       <uptime>        <version>
 100             master          3 [failed: 0]   1d02h03m04s     3.0.11-9e587df
@@ -86,49 +86,49 @@ def master(tmp_path):
 def test_workers_are_told_apart(master):
     master.known.update({"@!103 show info": "Pid: 103\nCurrConns: 5", "@!101 show info": "CurrConns: 70"})
     master.known["@!102 show info"] = "Can't find the target PID matching the prefix '@!102'"
-    assert runtime.workers(master.path, sessions=True) == [
-        runtime.Worker(103, False, 0, 5, "3.0.11-9e587df", 5),
-        runtime.Worker(102, True, 1, 65, "3.0.11-9e587df", -1),
-        runtime.Worker(101, True, 2, 93784, "2.6.12-1", 70),
+    assert cli.workers(master.path, sessions=True) == [
+        cli.Worker(103, False, 0, 5, "3.0.11-9e587df", 5),
+        cli.Worker(102, True, 1, 65, "3.0.11-9e587df", -1),
+        cli.Worker(101, True, 2, 93784, "2.6.12-1", 70),
     ]
 
 
 def test_the_worker_that_serves_is_found_among_the_old_ones_after_a_refused_reload(master):
     master.known["show proc"] = PROC.replace("103             worker          0 ", "103             worker          3 ")
-    assert runtime.serving(master.path) == 102
+    assert cli.serving_worker(master.path) == 102
 
 
 def test_a_master_without_workers_is_an_error(master):
     master.known["show proc"] = "#<PID>\n100 master 0 [failed: 0] 0d00h00m00s 3.0.11"
-    with pytest.raises(runtime.RuntimeFailure, match="knows of no worker"):
-        runtime.serving(master.path)
+    with pytest.raises(cli.RuntimeFailure, match="knows of no worker"):
+        cli.serving_worker(master.path)
 
 
 def test_servers_are_read_with_their_states_and_sessions(master):
     master.worker(show_servers_state=STATE, show_stat=STATISTICS)
-    found = runtime.servers(master.path, 103)
-    assert found["chat", "n1"] == runtime.Server("10.0.0.1", 3000, 1, 0, "ready", True, 7, True, 3)
-    assert found["chat", "n2"] == runtime.Server("10.0.0.2", 3000, 5, 20, "maint", False, 0, False, 6)
-    assert found["chat", "n3"] == runtime.Server("2001:db8::1", 3000, 0, 0, "drain", True, 0, False, 6)
+    found = servers.read_servers(master.path, 103)
+    assert found["chat", "n1"] == servers.Server("10.0.0.1", 3000, 1, 0, "ready", True, 7, True, 3)
+    assert found["chat", "n2"] == servers.Server("10.0.0.2", 3000, 5, 20, "maint", False, 0, False, 6)
+    assert found["chat", "n3"] == servers.Server("2001:db8::1", 3000, 0, 0, "drain", True, 0, False, 6)
     assert found["named", "n4"].address == ""
 
 
 def test_certificates_are_read_and_what_was_left_open_is_ended(master):
     master.worker(show_ssl_cert="# transaction\n*/c/chat.pem\n# filename\n/c/chat.pem\n/c/more.pem\n")
-    assert runtime.certificates(master.path, 103) == ["/c/chat.pem", "/c/more.pem"]
+    assert certificates.list_certificates(master.path, 103) == ["/c/chat.pem", "/c/more.pem"]
     assert master.asked[-1] == "@!103 abort ssl cert /c/chat.pem"
     master.known["@!103 show ssl cert /c/chat.pem"] = (
         CERTIFICATE + "Variable not found.\n\nStart_time_sec: 1700000000\n"
     )
-    read = runtime.Loaded("", 1700000000)
+    read = certificates.LoadedText("", 1700000000)
     fingerprint = "6a18ae8acbeb979830f122a86f81958301a8488c"
-    assert runtime.certificate(master.path, 103, "/c/chat.pem") == (fingerprint, 1, read)
+    assert certificates.read_certificate(master.path, 103, "/c/chat.pem") == (fingerprint, 1, read)
     master.known["@!103 show ssl cert /c/chat.pem"] += "proc.realtime_edge.1: type=str value=<0123>\n"
-    assert runtime.certificate(master.path, 103, "/c/chat.pem").loaded.digest == "0123"
+    assert certificates.read_certificate(master.path, 103, "/c/chat.pem").loaded.digest == "0123"
     master.known["@!103 show ssl cert /c/none.pem"] = (
         "Can't display the certificate: Not found or the certificate is a bundle!"
     )
-    assert runtime.certificate(master.path, 103, "/c/none.pem") is None
+    assert certificates.read_certificate(master.path, 103, "/c/none.pem") is None
 
 
 def test_a_certificate_is_replaced_in_one_transaction(master):
@@ -137,7 +137,7 @@ def test_a_certificate_is_replaced_in_one_transaction(master):
         set_ssl_cert="Transaction created for certificate /c/chat.pem!\n",
         commit_ssl_cert="Committing /c/chat.pem..\nSuccess!\n",
     )
-    runtime.replace_certificate(master.path, 103, "/c/chat.pem", PEM)
+    certificates.replace_certificate(master.path, 103, "/c/chat.pem", PEM)
     payload = "".join(line + "\n" for line in PEM.splitlines() if line)
     # A blank line ends the payload: there is one, at the end.
     assert master.asked[1:3] == [f"@!103 set ssl cert /c/chat.pem <<\n{payload}", "@!103 commit ssl cert /c/chat.pem"]
@@ -153,7 +153,7 @@ def test_an_authority_is_replaced_in_pieces_that_haproxy_takes(master):
     master.known["@!103 add ssl ca-file /c/ca.pem"] = "transaction updated for CA /c/ca.pem!\n"
     master.known["@!103 commit ssl ca-file /c/ca.pem"] = "Committing /c/ca.pem.\nSuccess!\n"
     master.known["@!103 del ssl crt-list /c /c/chat.pem"] = "Entry '/c/chat.pem' deleted in crtlist '/c'!\n"
-    runtime.replace_authority(master.path, 103, "ca-file", "/c/ca.pem", f"# ours\n\n{CA}", [("/c", "/c/chat.pem")])
+    certificates.replace_ca(master.path, 103, "ca-file", "/c/ca.pem", f"# ours\n\n{CA}", [("/c", "/c/chat.pem")])
     asked = [question.partition("\n")[0] for question in master.asked]
     assert asked[:5] == [
         "@!103 abort ssl ca-file /c/ca.pem",
@@ -171,8 +171,8 @@ def test_an_authority_is_replaced_in_pieces_that_haproxy_takes(master):
 def test_an_authority_that_is_refused_is_not_committed(master, refused):
     master.known["@!103 del ssl crt-list /c /c/chat.pem"] = "Entry '/c/chat.pem' deleted in crtlist '/c'!\n"
     master.known[f"@!103 {refused}"] = "Can't: it is used as default certificate\n"
-    with pytest.raises(runtime.RuntimeFailure, match=f"refused `{refused}`: Can't"):
-        runtime.replace_authority(master.path, 103, "ca-file", "/c/ca.pem", CA, [("/c", "/c/chat.pem")])
+    with pytest.raises(cli.RuntimeFailure, match=f"refused `{refused}`: Can't"):
+        certificates.replace_ca(master.path, 103, "ca-file", "/c/ca.pem", CA, [("/c", "/c/chat.pem")])
     assert not any("commit" in question for question in master.asked)
 
 
@@ -182,8 +182,8 @@ def test_a_refused_certificate_is_explained_and_given_up_without_telling_the_key
         set_ssl_cert="Transaction created for certificate /c/chat.pem!\n",
         commit_ssl_cert="inconsistencies between private key and certificate\nCan't commit /c/chat.pem!",
     )
-    with pytest.raises(runtime.RuntimeFailure, match=r"commit ssl cert /c/chat\.pem.*inconsistencies") as raised:
-        runtime.replace_certificate(master.path, 103, "/c/chat.pem", PEM)
+    with pytest.raises(cli.RuntimeFailure, match=r"commit ssl cert /c/chat\.pem.*inconsistencies") as raised:
+        certificates.replace_certificate(master.path, 103, "/c/chat.pem", PEM)
     assert "SECRET" not in str(raised.value)
     assert master.asked[-1] == "@!103 abort ssl cert /c/chat.pem"
 
@@ -197,29 +197,29 @@ def test_a_certificate_is_added_to_the_list_that_a_bind_names_or_not_at_all(mast
         add_ssl_crt_list="Inserting certificate '/c/new.pem' in crt-list '/c'.\nSuccess!\n",
     )
     master.known["@!103 add ssl crt-list"] = master.known["@!103 add ssl crt list"]
-    runtime.add_certificate(master.path, 103, "/c/new.pem", PEM, "/c")
+    certificates.add_certificate(master.path, 103, "/c/new.pem", PEM, "/c")
     assert master.asked[-1] == "@!103 add ssl crt-list /c /c/new.pem"
     master.known["@!103 add ssl crt-list"] = "can't edit the crt-list: '/c' does not exist"
-    with pytest.raises(runtime.RuntimeFailure, match="does not exist"):
-        runtime.add_certificate(master.path, 103, "/c/new.pem", PEM, "/c")
+    with pytest.raises(cli.RuntimeFailure, match="does not exist"):
+        certificates.add_certificate(master.path, 103, "/c/new.pem", PEM, "/c")
     assert master.asked[-1] == "@!103 del ssl cert /c/new.pem"
 
 
 def test_a_certificate_is_removed_and_one_that_is_gone_already_is_no_error(master):
     master.known["@!103 del ssl crt-list /c /c/old.pem"] = "Entry '/c/old.pem' deleted in crtlist '/c'!\n"
     master.worker(del_ssl_cert="Certificate '/c/old.pem' deleted!\n")
-    runtime.remove_certificate(master.path, 103, "/c/old.pem", "/c")
+    certificates.remove_certificate(master.path, 103, "/c/old.pem", "/c")
     master.known["@!103 del ssl crt-list /c /c/old.pem"] = (
         "Can't delete the entry: certificate '/c/old.pem' does not exist!"
     )
     master.worker(del_ssl_cert="Can't remove the certificate: certificate '/c/old.pem' doesn't exist!")
-    runtime.remove_certificate(master.path, 103, "/c/old.pem", "/c")
+    certificates.remove_certificate(master.path, 103, "/c/old.pem", "/c")
     master.worker(del_ssl_cert="Can't remove the certificate: certificate '/c/old.pem' in use, can't be deleted!")
-    with pytest.raises(runtime.RuntimeFailure, match="in use"):
-        runtime.remove_certificate(master.path, 103, "/c/old.pem", "/c")
+    with pytest.raises(cli.RuntimeFailure, match="in use"):
+        certificates.remove_certificate(master.path, 103, "/c/old.pem", "/c")
 
 
 def test_a_worker_that_has_gone_is_an_error(master):
     master.known["@!103"] = "Can't find the target PID matching the prefix '@!103'"
-    with pytest.raises(runtime.RuntimeFailure, match="no worker 103"):
-        runtime.tell(master.path, 103, "show version")
+    with pytest.raises(cli.RuntimeFailure, match="no worker 103"):
+        cli.tell(master.path, 103, "show version")

@@ -8,8 +8,10 @@ import subprocess
 import threading
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply, runtime, sections
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply, disk
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, servers
 from fake import FakeEdge
 from test_apply import files, read, target  # noqa: F401 # a fixture
 
@@ -19,7 +21,7 @@ OPTIONS = "check inter 2s"
 def configuration(*servers, **more):
     backend = {"balance": "roundrobin", "default-server": OPTIONS, "server": list(servers), **more}
     web = {"bind": "127.0.0.1:0", "default_backend": "chat"}
-    return sections.from_data({"frontend": {"web": web}, "backend": {"chat": backend}})
+    return data.from_data({"frontend": {"web": web}, "backend": {"chat": backend}})
 
 
 N1, N2, N3 = "n1 10.0.0.1:3000", "n2 10.0.0.2:3000", "n3 10.0.0.3:3000"
@@ -29,8 +31,8 @@ ONE = configuration(N1, N2)
 @pytest.fixture
 def edge(target, monkeypatch):  # noqa: F811
     """An edge that serves two servers."""
-    monkeypatch.setattr(apply, "_SETTLE", 10.0)
-    monkeypatch.setattr(runtime, "_QUIET", 0.05)
+    monkeypatch.setattr(apply, "_RELOAD_TIMEOUT", 10.0)
+    monkeypatch.setattr(servers, "_QUIET", 0.05)
     apply.apply(ONE, target)
     edge = FakeEdge(target)
     edge.load()
@@ -144,10 +146,10 @@ def test_what_an_older_haproxy_does_not_take_at_run_time_is_foreseen(target, edg
 
 
 def test_a_reason_never_tells_a_value(target, edge):  # noqa: F811
-    wanted = sections.from_data({"userlist": {"u": {"user": "admin insecure-password hunter2"}}})
+    wanted = data.from_data({"userlist": {"u": {"user": "admin insecure-password hunter2"}}})
     both = type(ONE)((*ONE.sections, *wanted.sections))
     change(target, both)
-    changed = sections.from_data({"userlist": {"u": {"user": "admin insecure-password hunter3"}}})
+    changed = data.from_data({"userlist": {"u": {"user": "admin insecure-password hunter3"}}})
     reasons = change(target, type(ONE)((*ONE.sections, *changed.sections))).reasons
     assert "hunter" not in str(reasons)
 
@@ -214,7 +216,7 @@ def test_a_server_whose_addition_was_interrupted_gets_its_health_checks(target, 
         apply.apply(configuration(N1, N2, N3), target)
     edge.refuse_commands, edge.refuse = (), False
     edge.worker("add server chat/n3 10.0.0.3:3000 check inter 2s", "")
-    apply._write(target.path, apply.apply(configuration(N1, N2, N3), target, check_mode=True).after, -1)
+    disk.write_file(target.path, apply.apply(configuration(N1, N2, N3), target, check_mode=True).after, -1)
     change(target, configuration(N1, N2, N3))
     assert edge.servers["chat", "n3"]["checks"] == 6
 
@@ -225,7 +227,7 @@ def test_what_was_interrupted_before_the_reload_is_reloaded(target, edge, monkey
 
     wanted = configuration(N1 + " backup", N2)
     with monkeypatch.context() as patch:
-        patch.setattr(apply, "_reload", killed)
+        patch.setattr(apply, "_reload_and_wait", killed)
         with pytest.raises(KeyboardInterrupt):
             apply.apply(wanted, target)
     outcome = change(target, wanted)
@@ -263,7 +265,7 @@ def secure(target, edge, tmp_path):  # noqa: F811
     folder = tmp_path / "certificates"
     folder.mkdir()
     (folder / "site.pem").write_text(pem("one"))
-    wanted = sections.from_data({"frontend": {"web": {"bind": f"127.0.0.1:0 ssl crt {folder}/site.pem crt {folder}"}}})
+    wanted = data.from_data({"frontend": {"web": {"bind": f"127.0.0.1:0 ssl crt {folder}/site.pem crt {folder}"}}})
     change(target, wanted)
     edge.reloads = 0
     return wanted, folder
@@ -295,7 +297,7 @@ def test_another_chain_of_the_same_length_is_noticed(target, edge, secure):  # n
     site.write_text(own + two)
     assert change(target, wanted).reasons == [f"certificate {site} is replaced"]
     # Nor is it forgotten with the worker: the next one has read it by itself.
-    change(target, sections.from_data({"frontend": {"more": {"bind": "127.0.0.1:0"}}}))
+    change(target, data.from_data({"frontend": {"more": {"bind": "127.0.0.1:0"}}}))
     change(target, wanted)
     site.write_text(own + one)
     assert change(target, wanted).reasons == [f"certificate {site} is replaced"]
@@ -320,7 +322,7 @@ def mutual(target, edge, tmp_path):  # noqa: F811
     listed = f"{tmp_path}/certificates/chat.pem [ca-file {tmp_path}/ca.pem verify required] chat.test\n"
     bind = f"127.0.0.1:0 ssl crt-list {tmp_path}/list crt {tmp_path}/certificates tls-ticket-keys {tmp_path}/tickets"
     web = {"bind": bind, "use_backend": "x if { path /x }"}
-    wanted = sections.from_data({"frontend": {"web": web}, "backend": {"x": {"server": N1}}})
+    wanted = data.from_data({"frontend": {"web": web}, "backend": {"x": {"server": N1}}})
     wanted = dataclasses.replace(wanted, files=((f"{tmp_path}/list", listed),))
     change(target, wanted)
     edge.reloads = 0
@@ -361,7 +363,7 @@ def test_where_an_authority_goes_with_a_reload_nobody_resumes_either(target, edg
     wanted, folder = mutual
     keys = (folder / "tickets").read_text()
     (folder / "ca.pem").write_text("".join(CHAIN.findall(pem("others"))))
-    more = sections.from_data({"frontend": {"more": {"bind": "127.0.0.1:0"}}})
+    more = data.from_data({"frontend": {"more": {"bind": "127.0.0.1:0"}}})
     outcome = change(target, dataclasses.replace(wanted, sections=(*wanted.sections, *more.sections)))
     assert (outcome.action, edge.reloads, outcome.warnings) == ("reload", 1, [])
     assert not {*(folder / "tickets").read_text().split()} & {*keys.split()}
@@ -381,7 +383,7 @@ def test_an_authority_too_large_for_an_old_haproxy_is_a_reload_that_says_so(targ
 
 def test_a_folder_that_another_bind_takes_too_keeps_its_certificate(target, edge, mutual):  # noqa: F811
     wanted, folder = mutual
-    other = sections.from_data({"frontend": {"other": {"bind": f"127.0.0.1:0 ssl crt {folder}/certificates"}}})
+    other = data.from_data({"frontend": {"other": {"bind": f"127.0.0.1:0 ssl crt {folder}/certificates"}}})
     wanted = dataclasses.replace(wanted, sections=(*wanted.sections, *other.sections))
     change(target, wanted)
     (folder / "ca.pem").write_text("".join(CHAIN.findall(pem("others"))))
@@ -401,11 +403,15 @@ def test_revocations_are_given_anew_where_their_file_has_changed(target, edge, t
     revoke(1)
     (tmp_path / "site.pem").write_text(pem("one"))
     bind = f"127.0.0.1:0 ssl crt {tmp_path}/site.pem ca-file {tmp_path}/ca.pem crl-file {path} verify required"
-    wanted = sections.from_data({"frontend": {"web": {"bind": bind}}})
+    wanted = data.from_data({"frontend": {"web": {"bind": bind}}})
     change(target, wanted)
     revoke(2)
     outcome = change(target, wanted)
-    assert (outcome.action, outcome.reasons, edge.reloads) == ("runtime", [f"list of revocations {path} is replaced"], 1)
+    assert (outcome.action, outcome.reasons, edge.reloads) == (
+        "runtime",
+        [f"list of revocations {path} is replaced"],
+        1,
+    )
     # HAProxy has no way to add to one.
     revoke("3" * 12000)
     outcome = change(target, wanted)
@@ -433,7 +439,7 @@ def test_an_authority_whose_file_has_a_key_too_is_given_without_it(target, edge,
 def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):  # noqa: F811
     table = tmp_path / "hosts.map"
     table.write_text("# hosts\na.example  one\n")
-    wanted = sections.from_data(
+    wanted = data.from_data(
         {"frontend": {"web": {"bind": "127.0.0.1:0", "http-request": f"set-header X %[path,map({table})]"}}}
     )
     change(target, wanted)
@@ -447,7 +453,7 @@ def test_a_map_that_rules_change_is_compared_with_the_file_that_was_loaded(targe
     table = tmp_path / "seen.map"
     table.write_text("a 1\n")
     rules = [f"set-map({table}) %[src] 1", f"set-header X %[path,map({table})]"]
-    wanted = sections.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "http-request": rules}}})
+    wanted = data.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "http-request": rules}}})
     change(target, wanted)
     edge.patterns[str(table)].append("b 2")
     assert apply.apply(wanted, target).action == "unchanged"
@@ -504,7 +510,7 @@ def test_the_socket_of_another_haproxy_is_left_alone(target, edge):  # noqa: F81
 
 
 def test_a_worker_that_hangs_changes_nothing(target, edge, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(runtime, "_SOON", 0.2)
+    monkeypatch.setattr(cli, "SOON", 0.2)
     edge.hang = "@!7 show"
     before = files(target)
     with pytest.raises(ConfigurationError, match=r"did not answer .* Nothing has changed"):
@@ -514,7 +520,7 @@ def test_a_worker_that_hangs_changes_nothing(target, edge, monkeypatch):  # noqa
 
 def test_runs_at_the_same_time_take_turns(target, edge):  # noqa: F811
     def run():
-        with apply.turn(target.path):
+        with disk.exclusive_lock(target.path):
             outcomes.append(apply.apply(configuration(N1, N2, N3), target).action)
 
     outcomes = []

@@ -1,8 +1,14 @@
 """Passwords, keys and tokens are not shown, whatever keyword holds them; what is none stays readable."""
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import apply, difference, secrecy, sections, syntax
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration, Directive, Section
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import diff, redact, syntax
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import (
+    Configuration,
+    Directive,
+    Section,
+)
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import marker
 
 
 def line(text):
@@ -35,8 +41,8 @@ def line(text):
     ],
 )  # fmt: skip
 def test_masked(text, shown):
-    assert secrecy.mask(line(text)) == shown
-    found = secrecy.secrets(line(text))
+    assert redact.mask(line(text)) == shown
+    found = redact.find_secrets(line(text))
     assert any("hunter2" in secret or secret in text for secret in found)
     assert not [secret for secret in found if secret in shown]
 
@@ -60,34 +66,34 @@ def test_masked(text, shown):
     ],
 )
 def test_no_secret(text):
-    assert secrecy.mask(line(text)) == text
-    assert secrecy.secrets(line(text)) == []
+    assert redact.mask(line(text)) == text
+    assert redact.find_secrets(line(text)) == []
 
 
 def test_all_secrets_of_a_configuration():
-    configuration = sections.from_data(
+    configuration = from_data(
         {"userlist": {"x": {"user": ["a password aaaa", "b password bbbb"]}}, "global": {"maxconn": 5}}
     )
-    assert secrecy.all_secrets(configuration) == {"aaaa", "bbbb"}
-    assert secrecy.all_secrets(Configuration((Section("global"),))) == set()
+    assert redact.all_secrets(configuration) == {"aaaa", "bbbb"}
+    assert redact.all_secrets(Configuration((Section("global"),))) == set()
 
 
 def differences(before, after):
     return [
         (item["before_header"], item["before"], item["after"])
-        for item in difference.compare(
-            *(syntax.render(sections.from_data(data)) if data else "" for data in (before, after)), "f", apply.MARKER
+        for item in diff.compare(
+            *(syntax.render(from_data(data)) if data else "" for data in (before, after)), "f", marker.MARKER
         )
     ]
 
 
 def test_differences_are_told_section_by_section():
     before = {
-        "global": {"maxconn": 5, "setenv": f"{apply.MARKER} one"},
+        "global": {"maxconn": 5, "setenv": f"{marker.MARKER} one"},
         "backend": {"a": {"balance": "first"}, "b": {}},
     }
     after = {
-        "global": {"maxconn": 5, "setenv": f"{apply.MARKER} two"},
+        "global": {"maxconn": 5, "setenv": f"{marker.MARKER} two"},
         "backend": {"a": {"balance": "source"}, "c": {}},
     }
     assert differences(before, after) == [
@@ -107,6 +113,6 @@ def test_a_changed_secret_is_seen_to_change():
 
 
 def test_a_file_that_nobody_can_read_shows_nothing_of_itself():
-    (first, *_rest) = difference.compare("log 'secret words\n", "backend a\n", "f", apply.MARKER)
+    (first, *_rest) = diff.compare("log 'secret words\n", "backend a\n", "f", marker.MARKER)
     assert "secret" not in first["before"]
     assert "line 1" in first["before"]

@@ -1,12 +1,16 @@
 """YAML under HAProxy's keywords becomes the lines a person would have written."""
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, sections, syntax
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration, ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import merge, syntax
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data, to_data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import (
+    Configuration,
+    ConfigurationError,
+)
 
 
 def lines(body, kind="backend"):
-    (section,) = sections.from_data({kind: {"x": body}}).sections
+    (section,) = from_data({kind: {"x": body}}).sections
     return [directive.text for directive in section.directives]
 
 
@@ -90,9 +94,7 @@ def test_a_list_keeps_the_order_of_different_keywords():
 
 
 def test_a_comment_is_the_purpose_of_what_follows():
-    (section,) = sections.from_data(
-        {"backend": {"x": ["# why", "retries 3", {"balance": "first"}, "#", "maxconn 5"]}}
-    ).sections
+    (section,) = from_data({"backend": {"x": ["# why", "retries 3", {"balance": "first"}, "#", "maxconn 5"]}}).sections
     assert [line.purpose for line in section.directives] == ["why", "why", ""]
     assert "    # why\n    retries 3\n    balance first\n\n    maxconn 5\n" in syntax.render(Configuration((section,)))
 
@@ -127,10 +129,10 @@ def test_where_a_condition_does_not_say_where_it_may_go_all_stay(body):
 def test_every_kind_can_be_written(kind):
     nameless = kind in syntax.UNNAMED or kind == "defaults"
     body = {"some-keyword": ["a", "b"]}
-    (section,) = sections.from_data({kind: body if nameless else {"x": body}}).sections
+    (section,) = from_data({kind: body if nameless else {"x": body}}).sections
     assert (section.kind, section.name) == (kind, "" if nameless else "x")
     assert [line.text for line in section.directives] == ["some-keyword a", "some-keyword b"]
-    assert sections.from_data(sections.to_data(Configuration((section,)))) == Configuration((section,))
+    assert from_data(to_data(Configuration((section,)))) == Configuration((section,))
 
 
 @pytest.mark.parametrize(
@@ -167,12 +169,12 @@ def test_every_kind_can_be_written(kind):
 )
 def test_a_mistake_is_told_by_its_place(data, said):
     with pytest.raises(ConfigurationError, match=said):
-        sections.from_data(data)
+        from_data(data)
 
 
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(ConfigurationError) as raised:
-        sections.from_data([{"backends": {}}, {"backend": {"x": {"a": "'", "b": [["c"]]}}}])
+        from_data([{"backends": {}}, {"backend": {"x": {"a": "'", "b": [["c"]]}}}])
     assert [problem.split(":")[0] for problem in raised.value.problems] == [
         "haproxy_sections[0].backends",
         "haproxy_sections[1].backend.x.a",
@@ -181,7 +183,7 @@ def test_all_mistakes_are_told_at_once():
 
 
 def merged(defaults, *contributions):
-    configuration = fragments.merge(sections.from_data(defaults), *(sections.from_data(data) for data in contributions))
+    configuration = merge.merge(from_data(defaults), *(from_data(data) for data in contributions))
     return syntax.render(configuration)
 
 
@@ -226,4 +228,4 @@ def test_what_agrees_is_written_once():
 
 
 def test_nothing_asked_for_is_nothing():
-    assert sections.from_data(None) == sections.from_data({}) == Configuration()
+    assert from_data(None) == from_data({}) == Configuration()

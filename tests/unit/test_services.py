@@ -3,8 +3,10 @@
 import copy
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, services, store
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import base, definition, frontends
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.edge import Edge
 
 GROUPS = {
     "chat_nodes": [{"name": "app1", "address": "10.0.0.1"}, {"name": "app2", "address": "10.0.0.2"}],
@@ -17,12 +19,12 @@ FLASH = {**CHAT, "socketio": {"transports": ["polling", "websocket", "flashsocke
 
 
 def edge(version=(3, 2), quic=(), **more):
-    return services.Edge(
+    return Edge(
         http=(":80",),
         https=(":443",),
         quic=quic,
         policy=(":843", ":10843"),
-        statistics="127.0.0.1:8404",
+        stats_bind="127.0.0.1:8404",
         certificates="/etc/haproxy/certificates",
         lua="/etc/haproxy/edge.lua",
         runtime_socket="/run/haproxy/admin.sock",
@@ -34,7 +36,7 @@ def edge(version=(3, 2), quic=(), **more):
 
 def built(*described, **about_the_edge):
     fragment = store.Fragment(store.OWNER, list(described), {}, GROUPS)
-    configuration = fragments.assemble(edge(**about_the_edge), [fragment])
+    configuration = assemble.assemble(edge(**about_the_edge), [fragment])
     return {section.header: [line.text for line in section.directives] for section in configuration.sections}
 
 
@@ -91,7 +93,7 @@ EDGES = {"edges": [{"name": "edge1", "address": "10.0.0.1"}, {"name": "edge2", "
 
 
 def test_edges_of_the_same_services_know_each_other_by_their_certificate():
-    among = services.among({"name": "edge1", "group": "edges", "certificate": "edges"}, EDGES, "/c")
+    among = definition.read_peers({"name": "edge1", "group": "edges", "certificate": "edges"}, EDGES, "/c")
     sections = built(CHAT, peers=among)
     assert "localpeer edge1" in sections["global"]
     bind, secure = (line for line in sections["peers affinity"] if line.startswith(("bind", "default-server")))
@@ -105,7 +107,7 @@ def test_edges_of_the_same_services_know_each_other_by_their_certificate():
 
 
 def test_an_edge_that_is_alone_listens_to_itself_only():
-    sections = built(CHAT, peers=services.among({}, {}, "/c"))
+    sections = built(CHAT, peers=definition.read_peers({}, {}, "/c"))
     assert [line for line in sections["peers affinity"] if not line.startswith("table")] == [
         "bind 127.0.0.1:8405",
         "server edge",
@@ -125,7 +127,7 @@ def test_an_edge_that_is_alone_listens_to_itself_only():
 )
 def test_what_is_wrong_with_edges_is_told_by_its_place(changed, place):
     with pytest.raises(ConfigurationError, match=place):
-        services.among({"name": "edge1", "group": "edges", "certificate": "edges", **changed}, EDGES, "/c")
+        definition.read_peers({"name": "edge1", "group": "edges", "certificate": "edges", **changed}, EDGES, "/c")
 
 
 def flash(**settings):
@@ -156,14 +158,14 @@ def test_the_entrance_for_flash_has_all_ports_and_the_frontends_stand_behind_it(
 def test_the_entrance_for_flash_takes_half_of_what_the_process_may(written, most):
     # One connection of a client counts twice.
     fragment = store.Fragment(store.OWNER, [FLASH], written, GROUPS)
-    configuration = fragments.assemble(edge(), [fragment])
+    configuration = assemble.assemble(edge(), [fragment])
     (entrance,) = [section for section in configuration.sections if section.name == "flash"]
     assert f"maxconn {most}" in [line.text for line in entrance.directives]
 
 
 @pytest.mark.parametrize("version", [(2, 6), (3, 0), (3, 2)])
 def test_the_edge_answers_for_the_policy_by_itself(version):
-    configuration = services.sections(services.read([FLASH], GROUPS), edge(version))
+    configuration = frontends.service_sections(definition.read_services([FLASH], GROUPS), edge(version))
     ((path, script),) = configuration.files
     assert path == "/etc/haproxy/edge.lua"
     assert 'to-ports="80,443"' in script
@@ -176,7 +178,7 @@ def test_the_applications_policy_servers_answer_where_there_are_some():
     sections = built(described)
     assert "server app2 10.0.0.2:10843" in sections["backend flash:policy"]
     assert "use_backend flash:policy if policy_request" in sections["frontend flash"]
-    assert not services.sections(services.read([described], GROUPS), edge()).files
+    assert not frontends.service_sections(definition.read_services([described], GROUPS), edge()).files
 
 
 def test_the_movies_tls_has_a_listener_of_its_own_and_only_where_it_is_asked_for():
@@ -213,12 +215,14 @@ def test_two_services_cannot_have_the_same_part_of_flash(setting):
     with pytest.raises(
         ConfigurationError, match=r"haproxy_services\[1\]\.socketio\.flash\..*haproxy_services\[0\] has it"
     ):
-        services.together(services.read([flash(**setting), second], GROUPS))
+        definition.check_conflicts(definition.read_services([flash(**setting), second], GROUPS))
 
 
 @pytest.mark.parametrize("described", [CHAT, flash(legacy_tls="movie"), flash(policy_servers=["10.0.0.9:843"])])
 def test_every_line_has_a_purpose_and_a_place(described):
-    configuration = services.sections(services.read([copy.deepcopy(described)], GROUPS), edge(quic=("quic4@:443",)))
+    configuration = frontends.service_sections(
+        definition.read_services([copy.deepcopy(described)], GROUPS), edge(quic=("quic4@:443",))
+    )
     for section in configuration.sections:
         for line in section.directives:
             assert line.purpose, line
@@ -232,7 +236,7 @@ def test_no_two_proxies_have_one_name(described):
 
 
 def test_connections_follow_from_the_file_descriptors():
-    (limits,) = [line.text for line in services.base(edge()).sections[0].directives if line.keyword == "maxconn"]
+    (limits,) = [line.text for line in base.base_settings(edge()).sections[0].directives if line.keyword == "maxconn"]
     assert limits == "maxconn 9900"
 
 
@@ -293,12 +297,12 @@ def test_connections_follow_from_the_file_descriptors():
 )
 def test_a_mistake_is_told_by_its_place(change, said):
     with pytest.raises(ConfigurationError, match=said):
-        services.read([{**CHAT, **change}], GROUPS)
+        definition.read_services([{**CHAT, **change}], GROUPS)
 
 
 def test_two_services_cannot_share_a_name_or_a_host():
     with pytest.raises(ConfigurationError) as raised:
-        services.together(services.read([CHAT, CHAT], GROUPS))
+        definition.check_conflicts(definition.read_services([CHAT, CHAT], GROUPS))
     assert any(problem.startswith("haproxy_services[1].name: 'chat' is already") for problem in raised.value.problems)
     assert any(problem.startswith("haproxy_services[1].hosts: 'chat.example.com'") for problem in raised.value.problems)
 
@@ -306,11 +310,15 @@ def test_two_services_cannot_share_a_name_or_a_host():
 @pytest.mark.parametrize("data", [None, "chat", [None], [["chat"]], [{"name": "x", "servers": "y", "socketio": 5}]])
 def test_a_wrong_shape_is_an_error_and_no_traceback(data):
     with pytest.raises(ConfigurationError, match="haproxy_services"):
-        services.read(data, GROUPS)
+        definition.read_services(data, GROUPS)
 
 
 def test_a_key_with_nothing_behind_it_means_its_default():
     said = {"name": "chat", "servers": ["10.0.0.1:3000"]}
     empty = {**said, "hosts": None, "certificate": None, "health": None, "socketio": None}
     silent = {**said, "socketio": {"path": None, "transports": None, "affinity": None, "servers": None, "flash": None}}
-    assert services.read([empty], {}) == services.read([silent], {}) == services.read([said], {})
+    assert (
+        definition.read_services([empty], {})
+        == definition.read_services([silent], {})
+        == definition.read_services([said], {})
+    )

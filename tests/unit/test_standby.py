@@ -1,11 +1,14 @@
 """A server is taken out of service in the file and in the worker, and brought back as it was."""
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import runtime, sections, standby
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.syntax import render
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import render
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import server_state
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, servers
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.servers import Server
 
-EDGE = sections.from_data(
+EDGE = data.from_data(
     {
         "backend": {
             "one": {"server": ["n1 10.0.0.1:80 check weight 5", "n2 10.0.0.2:80 check"]},
@@ -17,27 +20,27 @@ EDGE = sections.from_data(
 
 @pytest.mark.parametrize(("state", "words"), [("drain", "weight 0"), ("maint", "disabled")])
 def test_a_server_goes_out_in_all_backends_and_comes_back_as_it_was(state, words):
-    out = standby.put(EDGE, "n1", state)
+    out = server_state.set_server_state(EDGE, "n1", state)
     text = render(out)
     assert f"n1 10.0.0.1:80 check weight 5 {words}\n" in text
     assert f"n1 10.0.0.1:81 cookie n1 {words}\n" in text
     assert "n2 10.0.0.2:80 check\n" in text
-    assert standby.put(out, "n1", state) == out
-    assert standby.put(out, "n1", "ready") == EDGE
+    assert server_state.set_server_state(out, "n1", state) == out
+    assert server_state.set_server_state(out, "n1", "ready") == EDGE
 
 
 def test_from_one_state_into_another():
-    out = standby.put(standby.put(EDGE, "n1", "drain"), "n1", "maint")
-    assert out == standby.put(EDGE, "n1", "maint")
+    out = server_state.set_server_state(server_state.set_server_state(EDGE, "n1", "drain"), "n1", "maint")
+    assert out == server_state.set_server_state(EDGE, "n1", "maint")
 
 
 def test_a_server_that_is_nowhere_is_an_error_with_what_was_meant():
     with pytest.raises(ConfigurationError, match=r"no backend of this edge has a server 'n3'.*known: n1, n2"):
-        standby.put(EDGE, "n3", "drain")
+        server_state.set_server_state(EDGE, "n3", "drain")
 
 
 def server(**more):
-    return runtime.Server("10.0.0.1", 80, 1, 0, "ready", True, 0)._replace(**more)
+    return Server("10.0.0.1", 80, 1, 0, "ready", True, 0)._replace(**more)
 
 
 @pytest.mark.parametrize("other", [{"up": False}, {"state": "drain"}, {"state": "maint"}, {"weight": 0}])
@@ -48,11 +51,11 @@ def test_what_does_not_serve_does_not_count(other):
         ("one", "n3"): server(),
         ("two", "n9"): server(),
     }
-    standby.enough(servers, "n1", 1)
+    server_state.require_minimum(servers, "n1", 1)
     with pytest.raises(
         ConfigurationError, match=r"n1 stays in service: backend one would have 1 servers .* \(n3\), not 2"
     ):
-        standby.enough(servers, "n1", 2)
+        server_state.require_minimum(servers, "n1", 2)
 
 
 @pytest.fixture
@@ -60,32 +63,32 @@ def states(monkeypatch):
     """What the worker says of the server, one after the other; a question takes 0.6 seconds."""
     told = []
     clock = iter(range(100))
-    monkeypatch.setattr(runtime, "serving", lambda _master: 1)
-    monkeypatch.setattr(runtime, "servers", lambda _master, _pid: {("one", "n1"): told.pop(0)})
-    monkeypatch.setattr(standby.time, "monotonic", lambda: next(clock) * 0.6)
-    monkeypatch.setattr(standby.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(cli, "serving_worker", lambda _master: 1)
+    monkeypatch.setattr(servers, "read_servers", lambda _master, _pid: {("one", "n1"): told.pop(0)})
+    monkeypatch.setattr(server_state.time, "monotonic", lambda: next(clock) * 0.6)
+    monkeypatch.setattr(server_state.time, "sleep", lambda _seconds: None)
     return told
 
 
 def test_a_server_counts_as_left_when_it_had_no_session_for_a_while(states):
     states += [server(sessions=count) for count in (1, 0, 2, 0, 0, 0, 0)]
-    assert standby.wait("", "n1", 50, 1, healthy=False) == (True, {"one": 0})
+    assert server_state.wait_until_reached("", "n1", 50, 1, healthy=False) == (True, {"one": 0})
     assert len(states) == 1
 
 
 def test_waiting_ends_with_the_time_and_says_who_is_left(states):
     states += [server(sessions=3)] * 9
-    assert standby.wait("", "n1", 2, 1, healthy=False) == (False, {"one": 3})
+    assert server_state.wait_until_reached("", "n1", 2, 1, healthy=False) == (False, {"one": 3})
 
 
 def test_a_server_that_stopped_and_is_still_taken_for_healthy_is_not(states):
     states += [server(health=health) for health in (3, 3, 2, 2, 1, 1)] + [server(up=False)] * 9
-    assert standby.wait("", "n1", 6, 1, healthy=True) == (False, {"one": 0})
+    assert server_state.wait_until_reached("", "n1", 6, 1, healthy=True) == (False, {"one": 0})
 
 
 def test_a_server_is_healthy_when_no_check_failed_for_a_while(states):
     states += [server(up=False), server(health=3), server(health=3), server(health=3), server(health=3), server()]
-    assert standby.wait("", "n1", 50, 1, healthy=True) == (True, {"one": 0})
+    assert server_state.wait_until_reached("", "n1", 50, 1, healthy=True) == (True, {"one": 0})
     assert len(states) == 1
 
 
@@ -93,5 +96,5 @@ def test_a_server_is_healthy_when_no_check_failed_for_a_while(states):
     ("words", "seconds"), [("check", 2), ("check inter 5s", 5), ("inter 2500", 2.5), ("inter 1m", 60)]
 )
 def test_the_time_between_two_checks(words, seconds):
-    edge = sections.from_data({"backend": {"one": {"server": f"n1 10.0.0.1:80 {words}"}}})
-    assert standby.interval(edge, "n1") == seconds
+    edge = data.from_data({"backend": {"one": {"server": f"n1 10.0.0.1:80 {words}"}}})
+    assert server_state.check_interval(edge, "n1") == seconds

@@ -3,8 +3,9 @@
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import status, store
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.runtime import RuntimeFailure, Worker
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import status
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.cli import RuntimeFailure, Worker
 
 PROC = """\
 #<PID>          <type>          <reloads>       <uptime>        <version>
@@ -65,26 +66,26 @@ def service(facts, name):
 
 
 def test_uptime_is_that_of_the_master(running):
-    facts = status.live("master", "/none/haproxy.cfg", NOW)
+    facts = status.read_live("master", "/none/haproxy.cfg", NOW)
     assert (facts["uptime"], facts["failed_reloads"]) == (26 * 3600 + 184, 2)
     assert [(worker["pid"], worker["serving"]) for worker in facts["workers"]] == [(900, True), (448, False)]
 
 
 def test_sockets_on_old_workers_count_as_live(running):
-    (backend,) = service(status.live("master", "/none/haproxy.cfg", NOW), "chat")["backends"]
+    (backend,) = service(status.read_live("master", "/none/haproxy.cfg", NOW), "chat")["backends"]
     assert (backend["transport"], backend["sessions"], backend["old_sessions"]) == ("websocket", 3, 40)
     (server,) = backend["servers"]
     assert (server["address"], server["old_sessions"], server["check"]) == ("10.0.0.1:3000", 40, "L7OK")
 
 
 def test_the_tables_of_limits_are_no_service(running):
-    facts = status.live("master", "/none/haproxy.cfg", NOW)
+    facts = status.read_live("master", "/none/haproxy.cfg", NOW)
     assert [item["name"] for item in facts["services"]] == ["chat", "reports"]
 
 
 def test_connections_that_a_worker_does_not_tell_are_unknown(running, monkeypatch):
     monkeypatch.setattr(status, "workers", lambda _master, sessions: [Worker(900, False, 0, 300, "3.0.11", -1)])
-    lines = status.live("master", "/none/haproxy.cfg", NOW)["table"]
+    lines = status.read_live("master", "/none/haproxy.cfg", NOW)["table"]
     assert next(line for line in lines if "new clients" in line).split()[-2] == "?"
 
 
@@ -92,24 +93,24 @@ def test_another_program_than_the_one_that_runs_is_not_asked_about_its_library(r
     program = tmp_path / "haproxy"
     program.write_text("#!/bin/sh\necho 'HAProxy version 3.2.26'\necho 'Running on OpenSSL version : OpenSSL 3.5.9'\n")
     program.chmod(0o755)
-    monkeypatch.setattr(status, "PROGRAMS", (str(program),))
-    assert status.live("master", "/none/haproxy.cfg", NOW)["tls_library"] == ""
+    monkeypatch.setattr(status, "BINARIES", (str(program),))
+    assert status.read_live("master", "/none/haproxy.cfg", NOW)["tls_library"] == ""
     program.write_text(program.read_text().replace("3.2.26", "3.0.11-9e587df"))
-    assert status.live("master", "/none/haproxy.cfg", NOW)["tls_library"] == "OpenSSL 3.5.9"
+    assert status.read_live("master", "/none/haproxy.cfg", NOW)["tls_library"] == "OpenSSL 3.5.9"
 
 
 def test_a_backend_of_somebody_else_is_a_service_by_itself(running):
-    assert service(status.live("master", "/none/haproxy.cfg", NOW), "reports")["backends"][0]["transport"] == ""
+    assert service(status.read_live("master", "/none/haproxy.cfg", NOW), "reports")["backends"][0]["transport"] == ""
 
 
 def test_known_sessions_are_those_of_the_affinity_table(running):
-    facts = status.live("master", "/none/haproxy.cfg", NOW)
+    facts = status.read_live("master", "/none/haproxy.cfg", NOW)
     assert service(facts, "chat")["known_sessions"] == 17
     assert service(facts, "reports")["known_sessions"] is None
 
 
 def test_other_edges_are_told_with_whether_they_are_heard(running):
-    facts = status.live("master", "/none/haproxy.cfg", NOW)
+    facts = status.read_live("master", "/none/haproxy.cfg", NOW)
     assert [(peer["name"], peer["address"], peer["up"]) for peer in facts["peers"]] == [
         ("edge2", "10.0.0.12:8406", True),
         ("edge3", "10.0.0.13:8406", False),
@@ -118,7 +119,7 @@ def test_other_edges_are_told_with_whether_they_are_heard(running):
 
 
 def test_certificates_that_end_first_come_first_and_open_changes_are_left_alone(running):
-    facts = status.live("master", "/none/haproxy.cfg", NOW)
+    facts = status.read_live("master", "/none/haproxy.cfg", NOW)
     found = [(certificate["path"], certificate["days_left"]) for certificate in facts["certificates"]]
     assert found == [("/c/soon.pem", 7), ("/c/late.pem", 365)]
     assert facts["certificates"][0]["names"] == ["a.example.com", "b.example.com"]
@@ -126,11 +127,11 @@ def test_certificates_that_end_first_come_first_and_open_changes_are_left_alone(
 
 def test_an_old_worker_that_ends_meanwhile_is_no_failure(running):
     del running[448, "show stat -1 6 -1"]
-    assert service(status.live("master", "/none/haproxy.cfg", NOW), "chat")["backends"][0]["old_sessions"] == 0
+    assert service(status.read_live("master", "/none/haproxy.cfg", NOW), "chat")["backends"][0]["old_sessions"] == 0
 
 
 def test_where_nobody_answers_that_is_the_answer(tmp_path):
-    facts = status.live(str(tmp_path / "none.sock"), "/none/haproxy.cfg")
+    facts = status.read_live(str(tmp_path / "none.sock"), "/none/haproxy.cfg")
     assert facts["answers"] is False
     assert "none.sock does not answer" in facts["problem"]
 
@@ -143,8 +144,8 @@ def test_contributors_are_told_with_what_they_contribute(running, tmp_path):
         store.Fragment(store.OWNER, [{"name": "chat"}], {}),
     )
     for part in parts:
-        (tmp_path / "fragments.d" / f"{part.name}.json").write_text(store.text(part))
-    facts = status.live("master", path, NOW)
+        (tmp_path / "fragments.d" / f"{part.name}.json").write_text(store.fragment_text(part))
+    facts = status.read_live("master", path, NOW)
     assert facts["contributors"] == [
         {"name": "edge", "services": ["chat"], "sections": []},
         {"name": "shop", "services": [], "sections": ["backend shop"]},
@@ -153,7 +154,7 @@ def test_contributors_are_told_with_what_they_contribute(running, tmp_path):
 
 
 def test_the_table_is_aligned(running):
-    lines = status.live("master", "/none/haproxy.cfg", NOW)["table"]
+    lines = status.read_live("master", "/none/haproxy.cfg", NOW)["table"]
     workers = [line for line in lines if "3.0.11" in line and "up for" not in line]
     assert len(workers) == 2
     assert len({line.index("3.0.11") for line in workers}) == 1

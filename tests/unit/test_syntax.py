@@ -3,8 +3,9 @@
 import string
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import sections, syntax
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import (
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import syntax
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data, to_data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import (
     Configuration,
     ConfigurationError,
     Directive,
@@ -151,5 +152,5 @@ def test_data_and_back():
         "frontend": {"metrics": {"bind": "127.0.0.1:8404", "stats": ["enable", "uri /"]}},
         "backend": {"api from web": {"server": [{"name": "a", "address": "2001:db8::1", "port": 80, "check": True}]}},
     }
-    first = sections.from_data(data)
-    assert sections.from_data(sections.to_data(first)) == first
+    first = from_data(data)
+    assert from_data(to_data(first)) == first

@@ -5,19 +5,24 @@ import os
 import stat
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import check, runtime, tickets, tls
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.binary import version
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates import tickets
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import tls
 
 OLD, NEW = ("openssl", (3, 0)), ("openssl", (3, 5))
 
 
 def test_the_floor_of_each_profile():
-    floors = {name: tls.profile(tls.Settings(name), OLD).options.split("ssl-min-ver ")[1] for name in tls.PROFILES}
+    floors = {
+        name: tls.resolve_profile(tls.Settings(name), OLD).options.split("ssl-min-ver ")[1] for name in tls.PROFILES
+    }
     assert floors == {"modern": "TLSv1.3", "intermediate": "TLSv1.2", "old": "TLSv1.0"}
 
 
 def test_intermediate_has_forward_secrecy_and_nothing_weak():
-    ciphers = tls.profile(tls.Settings(), OLD).ciphers.split(":")
+    ciphers = tls.resolve_profile(tls.Settings(), OLD).ciphers.split(":")
     assert all(cipher.startswith("ECDHE-") and ("GCM" in cipher or "POLY1305" in cipher) for cipher in ciphers)
     assert ciphers[0].startswith("ECDHE-ECDSA-")
 
@@ -35,11 +40,11 @@ def test_intermediate_has_forward_secrecy_and_nothing_weak():
     ],
 )
 def test_the_first_group_is_hybrid_where_the_library_can(library, settings, first):
-    assert tls.profile(tls.Settings(**settings), library).curves.split(":")[0] == first
+    assert tls.resolve_profile(tls.Settings(**settings), library).curves.split(":")[0] == first
 
 
 def test_custom_takes_what_it_is_given_and_the_rest_from_intermediate():
-    made = tls.profile(
+    made = tls.resolve_profile(
         tls.Settings("custom", min_version="TLSv1.3", ciphersuites="TLS_AES_128_GCM_SHA256", tickets=False), OLD
     )
     assert made.options == "prefer-client-ciphers ssl-min-ver TLSv1.3 no-tls-tickets"
@@ -59,7 +64,7 @@ def test_custom_takes_what_it_is_given_and_the_rest_from_intermediate():
 )
 def test_a_mistake_is_told_by_its_place(settings, problem):
     with pytest.raises(ConfigurationError) as caught:
-        tls.profile(tls.Settings(**settings), OLD)
+        tls.resolve_profile(tls.Settings(**settings), OLD)
     assert caught.value.problems[0].startswith(problem)
 
 
@@ -77,8 +82,8 @@ def test_the_binary_says_which_library_it_runs_on(tmp_path, said, library):
     binary = tmp_path / "haproxy"
     binary.write_text(f"#!/bin/sh\necho 'HAProxy version 3.0.11'\necho '{said}'\n")
     binary.chmod(0o755)
-    assert check.library(str(binary)) == library
-    assert check.library(str(tmp_path / "nothing")) == ("", ())
+    assert version.tls_library(str(binary)) == library
+    assert version.tls_library(str(tmp_path / "nothing")) == ("", ())
 
 
 # --- The keys of session tickets
@@ -95,9 +100,9 @@ def worker(monkeypatch):
             "# id secret\n# 0 (/etc/haproxy/ticket-keys)\n" if command == "show tls-keys" else "TLS ticket key updated!"
         )
 
-    monkeypatch.setattr(runtime, "answers", lambda _master: True)
-    monkeypatch.setattr(runtime, "serving", lambda _master: 7)
-    monkeypatch.setattr(runtime, "tell", tell)
+    monkeypatch.setattr(cli, "answers", lambda _master: True)
+    monkeypatch.setattr(cli, "serving_worker", lambda _master: 7)
+    monkeypatch.setattr(cli, "tell", tell)
     return told
 
 
@@ -107,32 +112,32 @@ def keys(path):
 
 def test_keys_are_made_once_for_root_and_the_group(tmp_path, worker):
     path = tmp_path / "keys"
-    assert tickets.provide(path, os.getgid(), 100, "master") == ("made", [])
+    assert tickets.provide_keys(path, os.getgid(), 100, "master") == ("made", [])
     assert [len(base64.b64decode(key)) for key in keys(path)] == [80, 80, 80]
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     before = keys(path)
-    assert tickets.provide(path, os.getgid(), 100, "master") == ("", [])
+    assert tickets.provide_keys(path, os.getgid(), 100, "master") == ("", [])
     assert keys(path) == before
     assert worker == []
 
 
 def test_a_new_key_comes_last_and_the_oldest_goes(tmp_path, worker):
     path = tmp_path / "keys"
-    tickets.provide(path, os.getgid(), 100, "master")
+    tickets.provide_keys(path, os.getgid(), 100, "master")
     before = keys(path)
     os.utime(path, (0, 0))
-    assert tickets.provide(path, os.getgid(), 100, "master", check_mode=True) == ("rotated", [])
+    assert tickets.provide_keys(path, os.getgid(), 100, "master", check_mode=True) == ("rotated", [])
     assert keys(path) == before
-    tickets.provide(path, os.getgid(), 100, "master")
+    tickets.provide_keys(path, os.getgid(), 100, "master")
     assert keys(path)[:2] == before[1:]
     assert worker == ["show tls-keys"]  # it has other keys than these
 
 
 def test_the_worker_gets_the_new_key(tmp_path, worker, monkeypatch):
     path = tmp_path / "keys"
-    tickets.provide(path, os.getgid(), 0, "master")
+    tickets.provide_keys(path, os.getgid(), 0, "master")
     monkeypatch.setattr(
-        runtime,
+        cli,
         "tell",
         lambda *said: (
             worker.append(said[2]) or f"# 0 ({path})"
@@ -140,23 +145,23 @@ def test_the_worker_gets_the_new_key(tmp_path, worker, monkeypatch):
             else worker.append(said[2]) or "TLS ticket key updated!"
         ),
     )
-    assert tickets.provide(path, os.getgid(), 0, "master") == ("rotated", [])
+    assert tickets.provide_keys(path, os.getgid(), 0, "master") == ("rotated", [])
     assert worker[-1] == f"set ssl tls-key {path} {keys(path)[-1]}"
 
 
 def test_a_worker_that_does_not_answer_is_told_without_the_key(tmp_path, monkeypatch):
     path = tmp_path / "keys"
-    tickets.provide(path, os.getgid(), 0, "master")
+    tickets.provide_keys(path, os.getgid(), 0, "master")
 
     def tell(_master, _pid, command, *_more):
         if command == "show tls-keys":
             return f"# 0 ({path})"
-        raise runtime.RuntimeFailure(f"did not answer {command}")
+        raise cli.RuntimeFailure(f"did not answer {command}")
 
-    monkeypatch.setattr(runtime, "answers", lambda _master: True)
-    monkeypatch.setattr(runtime, "serving", lambda _master: 7)
-    monkeypatch.setattr(runtime, "tell", tell)
-    outcome = tickets.provide(path, os.getgid(), 0, "master")
+    monkeypatch.setattr(cli, "answers", lambda _master: True)
+    monkeypatch.setattr(cli, "serving_worker", lambda _master: 7)
+    monkeypatch.setattr(cli, "tell", tell)
+    outcome = tickets.provide_keys(path, os.getgid(), 0, "master")
     assert "only after its next reload" in outcome.warnings[0]
     assert not any(key in outcome.warnings[0] for key in keys(path))
 
@@ -165,5 +170,5 @@ def test_a_worker_that_does_not_answer_is_told_without_the_key(tmp_path, monkeyp
 def test_a_damaged_file_is_made_anew(tmp_path, damage):
     path = tmp_path / "keys"
     path.write_text(damage)
-    assert tickets.provide(path, os.getgid(), 100, "/nonexistent").action == "made"
+    assert tickets.provide_keys(path, os.getgid(), 100, "/nonexistent").action == "made"
     assert len(keys(path)) == 3

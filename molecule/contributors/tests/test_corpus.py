@@ -22,8 +22,9 @@ import yaml
 PROJECT = Path(__file__).parents[3]
 sys.path.insert(0, str(PROJECT / ".collections"))
 
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import fragments, sections, syntax  # noqa: E402
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy.model import Configuration  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import merge, syntax  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data, to_data  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import Configuration  # noqa: E402
 
 testinfra_hosts = ["ansible://edges"]
 
@@ -122,9 +123,9 @@ def rewritten(text: str) -> tuple[str, str]:
     """The configuration as text, and as the data that someone who adopts it writes."""
     read = syntax.parse(text)
     assert syntax.parse(syntax.render(read)) == read
-    data = sections.to_data(read)
-    again = sections.from_data(data)
-    return syntax.render(read), syntax.render(fragments.merge(Configuration(), again))
+    data = to_data(read)
+    again = from_data(data)
+    return syntax.render(read), syntax.render(merge.merge(Configuration(), again))
 
 
 def said(lines: list[str]) -> list[str]:

@@ -16,7 +16,8 @@ import yaml
 PROJECT = Path(__file__).parents[3]
 sys.path.insert(0, str(PROJECT / ".collections"))
 
-from ansible_collections.realtime.edge.plugins.module_utils.haproxy import build  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.archive import pack  # noqa: E402
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.recipe import Recipe  # noqa: E402
 
 testinfra_hosts = ["ansible://edges"]
 
@@ -62,8 +63,8 @@ def other_build(edge, tmp_path):
     release, commit = version.split("-")
     directory = Path(edge.host.check_output("readlink -f /usr/local/sbin/haproxy")).parents[1]
     facts = json.loads(edge.host.file(f"{directory}/build.json").content_string)
-    known = {field.name for field in dataclasses.fields(build.Recipe)}
-    recipe = build.Recipe(**{name: value for name, value in facts.items() if name in known})
+    known = {field.name for field in dataclasses.fields(Recipe)}
+    recipe = Recipe(**{name: value for name, value in facts.items() if name in known})
     other = dataclasses.replace(recipe, options={**recipe.options, "IGNOREGIT": "1"})
     with tarfile.open(PROJECT / ".cache/archives" / recipe.archive) as archive:
         archive.extractall(tmp_path, filter="data")
@@ -73,7 +74,7 @@ def other_build(edge, tmp_path):
     binary.write_bytes(binary.read_bytes().replace(version.encode(), name.encode()))
     facts.update(options=other.options, fingerprint=other.fingerprint)
     (other.directory(tmp_path) / "build.json").write_text(json.dumps(facts))
-    build.pack(other, tmp_path, tmp_path / other.archive)
+    pack(other, tmp_path, tmp_path / other.archive)
     wanted = {"haproxy_build_options": {"IGNOREGIT": "1"}, "haproxy_build_cache": str(tmp_path)}
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(yaml.safe_dump({"edges": {"vars": wanted}}))

@@ -15,7 +15,7 @@ testinfra_hosts = ["ansible://edges" if "AUDIT" in os.environ else "ansible://ha
 
 HONEST = 200
 
-# The scenario's `haproxy_limits.request_time`.
+# The scenario's `haproxy_limits.request_timeout`.
 PATIENCE = 5
 
 
@@ -71,7 +71,7 @@ def test_who_is_slow_is_not_waited_for(edge, attack, row):
         assert found[what]["ended"] > PATIENCE - 1, found
         seconds = found[what]["ended"]
         row(
-            what.replace("_", " ").capitalize(), f"408 after {seconds:.0f} s", "`request_time`, here 5", **honest
+            what.replace("_", " ").capitalize(), f"408 after {seconds:.0f} s", "`request_timeout`, here 5", **honest
         )
     handshakes = found["slow_handshakes"]
     if edge.version >= (3, 0):
@@ -80,7 +80,7 @@ def test_who_is_slow_is_not_waited_for(edge, attack, row):
     else:
         # Before `timeout client-hs` there is only that of clients, 60 s; what one address may hold is limited.
         outcome = "held for 60 s"
-    row("Slow TLS handshakes", outcome, "`request_time` from 3.0 on, before `timeout client`", **honest)
+    row("Slow TLS handshakes", outcome, "`request_timeout` from 3.0 on, before `timeout client`", **honest)
 
 
 def test_a_flood_of_sessions_is_told_to_come_later(edge, attack, row):

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 import testinfra
-from engineio import WAYS, wire
+from engineio import WAYS, read_target
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def places(edge, node):
     def place(generation, way):
         name = f"g{generation}.test"
         if way == "directly":
-            return wire.place(f"http://{name}/", f"{node}:300{generation}", timeout=60)
+            return read_target(f"http://{name}/", f"{node}:300{generation}", timeout=60)
         context = ssl.create_default_context(cafile=str(edge.ca))
-        return wire.place(f"https://{name}/", edge.address, timeout=60, context=context)
+        return read_target(f"https://{name}/", edge.address, timeout=60, context=context)
 
     return place
 

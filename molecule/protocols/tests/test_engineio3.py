@@ -8,14 +8,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engineio import PATH, awaited, probe, wire
+from engineio import GENERATIONS, PATH, Client, EngineIO3, PollingChannel, ProbeError, SocketChannel, awaited
 
 testinfra_hosts = ["ansible://edges"]
 
-ENGINE = probe.GENERATIONS["2"]
+ENGINE = GENERATIONS["2"]
 
 
-class Base64(probe.EngineIO3):
+class Base64(EngineIO3):
     """Of a client that cannot read bytes."""
 
     def polling(self, path, sid=""):
@@ -30,21 +30,21 @@ def place(reach):
 
 @pytest.fixture
 def client(place):
-    with wire.Client(place) as client:
+    with Client(place) as client:
         yield client
 
 
 @pytest.fixture
 def polling(client):
-    return probe.Polling(client, ENGINE)
+    return PollingChannel(client, ENGINE)
 
 
 @pytest.fixture
 def websocket(client):
-    return probe.Socket(client, ENGINE)
+    return SocketChannel(client, ENGINE)
 
 
-@pytest.fixture(params=[probe.Polling, probe.Socket], ids=["polling", "websocket"])
+@pytest.fixture(params=[PollingChannel, SocketChannel], ids=["polling", "websocket"])
 def channel(request, client):
     """An open session, by each transport."""
     return request.param(client, ENGINE)
@@ -79,7 +79,7 @@ def test_a_handshake_that_is_refused_by_the_server(client, method, query, code, 
 
 @pytest.mark.parametrize("query", ["EIO=3&transport=abc", "EIO=3&transport=websocket&sid=abc"])
 def test_a_websocket_that_is_refused_by_the_server(client, query):
-    with pytest.raises(wire.ProbeError, match="400"):
+    with pytest.raises(ProbeError, match="400"):
         client.websocket(f"{PATH}?{query}")
 
 
@@ -116,20 +116,20 @@ def test_lengths_are_counted_in_characters(polling):
 @pytest.mark.parametrize("payload", ["abc", "3:4", "-1:", "99999:4hi"])
 def test_an_invalid_payload_ends_a_polling_session(client, polling, payload):
     client.request("POST", ENGINE.polling(PATH, polling.sid), payload.encode())
-    with pytest.raises(wire.ProbeError, match="400"):
+    with pytest.raises(ProbeError, match="400"):
         awaited(polling, "never")
 
 
 def test_an_invalid_packet_ends_a_websocket(websocket):
     websocket.send("abc")
-    with pytest.raises(wire.ProbeError, match=r"closed the WebSocket|the connection ended"):
+    with pytest.raises(ProbeError, match=r"closed the WebSocket|the connection ended"):
         awaited(websocket, "never")
 
 
 def test_a_second_poll_at_once_is_refused(place, polling):
     awaited(polling, "42")
     target = ENGINE.polling(PATH, polling.sid)
-    with wire.Client(place) as one, wire.Client(place) as other, ThreadPoolExecutor(2) as pool:
+    with Client(place) as one, Client(place) as other, ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(client.request, "GET", target) for client in (one, other)]
         assert {answer.result().status for answer in answers} - {200}
 
@@ -138,15 +138,15 @@ def test_a_second_poll_at_once_is_refused(place, polling):
 
 
 def test_a_session_that_is_closed_is_gone(polling):
-    with contextlib.suppress(wire.ProbeError):
+    with contextlib.suppress(ProbeError):
         polling.close()
-    with pytest.raises(wire.ProbeError, match="Session ID unknown"):
+    with pytest.raises(ProbeError, match="Session ID unknown"):
         awaited(polling, "never")
 
 
 def test_the_close_of_a_websocket_is_answered(websocket):
     websocket.close()
-    with pytest.raises(wire.ProbeError, match=r"closed the WebSocket: 1000"):
+    with pytest.raises(ProbeError, match=r"closed the WebSocket: 1000"):
         awaited(websocket, "never")
 
 
@@ -155,9 +155,9 @@ def test_the_close_of_a_websocket_is_answered(websocket):
 
 def test_upgrade_while_a_poll_is_held(place, polling):
     awaited(polling, "42")
-    with wire.Client(place) as client, ThreadPoolExecutor(1) as pool:
+    with Client(place) as client, ThreadPoolExecutor(1) as pool:
         held = pool.submit(polling.receive)
-        socket = probe.Socket(client, ENGINE, polling.sid)
+        socket = SocketChannel(client, ENGINE, polling.sid)
         socket.send("2probe")
         assert socket.receive() == ["3probe"]
         assert held.result() == ["6"]  # let go, so that nothing is lost on the way
@@ -188,7 +188,7 @@ def test_a_binary_event_over_websocket(websocket):
 
 
 def test_a_binary_event_over_polling_in_base64(client):
-    polling = probe.Polling(client, Base64())
+    polling = PollingChannel(client, Base64())
     encoded = f"b4{base64.b64encode(DATA).decode()}"
     packets = ['451-3["echo",{"_placeholder":true,"num":0}]', encoded]
     client.request("POST", Base64().polling(PATH, polling.sid), "".join(map(ENGINE.pack, packets)).encode())

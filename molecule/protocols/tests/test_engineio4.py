@@ -8,11 +8,11 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engineio import PATH, awaited, probe, wire
+from engineio import GENERATIONS, PATH, Client, PollingChannel, ProbeError, SocketChannel, awaited
 
 testinfra_hosts = ["ansible://edges"]
 
-ENGINE = probe.GENERATIONS["4"]
+ENGINE = GENERATIONS["4"]
 
 
 @pytest.fixture(scope="module")
@@ -22,21 +22,21 @@ def place(reach):
 
 @pytest.fixture
 def client(place):
-    with wire.Client(place) as client:
+    with Client(place) as client:
         yield client
 
 
 @pytest.fixture
 def polling(client):
-    return probe.Polling(client, ENGINE)
+    return PollingChannel(client, ENGINE)
 
 
 @pytest.fixture
 def websocket(client):
-    return probe.Socket(client, ENGINE)
+    return SocketChannel(client, ENGINE)
 
 
-@pytest.fixture(params=[probe.Polling, probe.Socket], ids=["polling", "websocket"])
+@pytest.fixture(params=[PollingChannel, SocketChannel], ids=["polling", "websocket"])
 def channel(request, client):
     """An open session, by each transport."""
     return request.param(client, ENGINE)
@@ -82,7 +82,7 @@ def test_a_handshake_that_is_refused_by_the_server(client, method, query, messag
     ],
 )
 def test_a_websocket_that_is_refused_by_the_server(client, query, message):
-    with pytest.raises(wire.ProbeError, match=message):
+    with pytest.raises(ProbeError, match=message):
         client.websocket(f"{PATH}?{query}")
 
 
@@ -97,21 +97,21 @@ def test_several_packets_in_one_request_and_in_one_answer(polling):
 
 
 def test_an_invalid_packet_ends_a_polling_session(polling):
-    with contextlib.suppress(wire.ProbeError):
+    with contextlib.suppress(ProbeError):
         polling.send("abc")
-    with pytest.raises(wire.ProbeError, match="400 Session ID unknown"):
+    with pytest.raises(ProbeError, match="400 Session ID unknown"):
         awaited(polling, "never")
 
 
 def test_an_invalid_packet_ends_a_websocket(websocket):
     websocket.send("abc")
-    with pytest.raises(wire.ProbeError, match="closed the WebSocket"):
+    with pytest.raises(ProbeError, match="closed the WebSocket"):
         awaited(websocket, "never")
 
 
 def test_a_second_poll_at_once_is_refused(place, polling):
     target = ENGINE.polling(PATH, polling.sid)
-    with wire.Client(place) as one, wire.Client(place) as other, ThreadPoolExecutor(2) as pool:
+    with Client(place) as one, Client(place) as other, ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(client.request, "GET", target) for client in (one, other)]
         assert 400 in [answer.result().status for answer in answers]
 
@@ -121,13 +121,13 @@ def test_a_second_poll_at_once_is_refused(place, polling):
 
 def test_a_session_that_is_closed_is_gone(polling):
     polling.close()
-    with pytest.raises(wire.ProbeError, match="400 Session ID unknown"):
+    with pytest.raises(ProbeError, match="400 Session ID unknown"):
         polling.receive()
 
 
 def test_the_close_of_a_websocket_is_answered(websocket):
     websocket.close()
-    with pytest.raises(wire.ProbeError, match="closed the WebSocket: 1000"):
+    with pytest.raises(ProbeError, match="closed the WebSocket: 1000"):
         awaited(websocket, "never")
 
 
@@ -138,9 +138,9 @@ def test_upgrade_while_a_poll_is_held(place, polling):
     joined(polling)
     polling.send('427["ping-node"]')
     awaited(polling, "437")  # nothing else is on its way to the client
-    with wire.Client(place) as client, ThreadPoolExecutor(1) as pool:
+    with Client(place) as client, ThreadPoolExecutor(1) as pool:
         held = pool.submit(polling.receive)
-        socket = probe.Socket(client, ENGINE, polling.sid)
+        socket = SocketChannel(client, ENGINE, polling.sid)
         socket.send("2probe")
         assert socket.receive() == ["3probe"]
         assert held.result() == ["6"]  # let go, so that nothing is lost on the way
@@ -150,10 +150,10 @@ def test_upgrade_while_a_poll_is_held(place, polling):
 
 
 def test_an_upgrade_without_its_probe_is_closed(place, polling):
-    with wire.Client(place) as client:
-        socket = probe.Socket(client, ENGINE, polling.sid)
+    with Client(place) as client:
+        socket = SocketChannel(client, ENGINE, polling.sid)
         socket.send("abc")
-        with pytest.raises(wire.ProbeError, match="closed the WebSocket"):
+        with pytest.raises(ProbeError, match="closed the WebSocket"):
             awaited(socket, "never")
 
 
@@ -173,7 +173,7 @@ def test_namespaces(channel):
 def test_a_message_that_is_no_packet_ends_the_session(websocket, packet):
     joined(websocket)
     websocket.send(packet)
-    with pytest.raises(wire.ProbeError, match="closed the WebSocket"):
+    with pytest.raises(ProbeError, match="closed the WebSocket"):
         awaited(websocket, "never")
 
 

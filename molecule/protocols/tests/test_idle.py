@@ -10,7 +10,7 @@ import re
 import socket
 
 import pytest
-from engineio import probe, wire
+from engineio import GENERATIONS, Client, make_context, read_target
 
 testinfra_hosts = ["ansible://edges"]
 
@@ -29,9 +29,9 @@ def echo(second_edge):
     def start(change):
         edge = second_edge(change)
         edge.name = "echo.test"
-        context = wire.trust(authorities=str(edge.ca))
-        place = wire.place("https://echo.test/", f"{edge.address}:{edge.port}", timeout=60, context=context)
-        return edge, lambda: wire.Client(place)
+        context = make_context(authorities=str(edge.ca))
+        place = read_target("https://echo.test/", f"{edge.address}:{edge.port}", timeout=60, context=context)
+        return edge, lambda: Client(place)
 
     return start
 
@@ -105,8 +105,8 @@ def test_the_deployed_timeouts_let_polls_and_heartbeats_in(edge, places):
         for name, number, unit in re.findall(r"^\s*timeout (\S+) (\d+)([smh])", text, re.MULTILINE)
     }
     for generation in ("2", "4"):
-        wire_form = probe.GENERATIONS[generation]
-        with wire.Client(places(generation, "directly")) as client:
+        wire_form = GENERATIONS[generation]
+        with Client(places(generation, "directly")) as client:
             body = client.request("GET", f"{wire_form.polling('/socket.io/')}&b64=1").body.decode()
         opened = json.loads(wire_form.unpack(body)[0][1:])
         # A server holds a poll, and says nothing on a WebSocket, until it thinks that the client is gone.

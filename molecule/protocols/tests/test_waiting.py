@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engineio import WAYS, awaited, probe, wire
+from engineio import GENERATIONS, WAYS, Client, PollingChannel, ProbeError, SocketChannel, awaited
 
 testinfra_hosts = ["ansible://edges"]
 
-NEW, OLD = probe.GENERATIONS["4"], probe.GENERATIONS["2"]
+NEW, OLD = GENERATIONS["4"], GENERATIONS["2"]
 
 
 def the_server_pings_and_the_session_stays(client, channel):
@@ -25,7 +25,7 @@ def the_server_pings_and_the_session_stays(client, channel):
 
 def a_client_that_falls_silent_is_let_go_by_the_server(client, channel):
     # In Engine.IO 3 it is the client that pings: the server waits for that, 45 s in all, and holds a poll for as long.
-    with pytest.raises(wire.ProbeError, match=r"closed the WebSocket|the connection ended|Session ID unknown"):
+    with pytest.raises(ProbeError, match=r"closed the WebSocket|the connection ended|Session ID unknown"):
         awaited(channel(client, OLD), "never")
 
 
@@ -34,10 +34,10 @@ def an_answer_that_takes_50_seconds_arrives(client, _channel):
 
 
 ALL = [
-    ("4", the_server_pings_and_the_session_stays, probe.Polling),
-    ("4", the_server_pings_and_the_session_stays, probe.Socket),
-    ("2", a_client_that_falls_silent_is_let_go_by_the_server, probe.Polling),
-    ("2", a_client_that_falls_silent_is_let_go_by_the_server, probe.Socket),
+    ("4", the_server_pings_and_the_session_stays, PollingChannel),
+    ("4", the_server_pings_and_the_session_stays, SocketChannel),
+    ("2", a_client_that_falls_silent_is_let_go_by_the_server, PollingChannel),
+    ("2", a_client_that_falls_silent_is_let_go_by_the_server, SocketChannel),
     ("4", an_answer_that_takes_50_seconds_arrives, None),
 ]
 
@@ -47,7 +47,7 @@ def waiting(places):
     """What has begun: (way, number) → its end."""
 
     def run(way, generation, what, channel):
-        with wire.Client(places(generation, way)) as client:
+        with Client(places(generation, way)) as client:
             what(client, channel)
 
     with ThreadPoolExecutor(len(WAYS) * len(ALL)) as pool:

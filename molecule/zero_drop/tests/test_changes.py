@@ -50,7 +50,7 @@ def rooms(edge, tmp_path):
     archive = tmp_path / "rooms.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(
-            PROJECT / "module_utils/haproxy",
+            PROJECT / "module_utils/_haproxy",
             "haproxy",
             filter=lambda item: None if "__pycache__" in item.name else item,
         )

@@ -1,0 +1,182 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Build HAProxy into a folder of its own, with the TLS library that is wanted.
+
+A build lives in `PREFIX/VERSION-FINGERPRINT/`. The fingerprint covers everything that makes one binary
+differ from another, so a folder that is there is the wanted build or it is not: nothing is ever rebuilt in
+place, and the service switches from one folder to another with a symlink.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..binary.version import parse_library
+from .recipe import OPENSSL, OPENSSL_OPTIONS, BuildError, Recipe, Source
+from .source import obtain
+
+
+def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: Sequence[str] = ()) -> str:
+    """Obtain the sources and build them into a folder below `prefix`. Returns the place that served HAProxy's.
+
+    The folder appears only when its binary runs, is the version it should be, on the TLS library it should be on, and
+    has every wanted feature. Needs make, a C compiler and the headers, for an OpenSSL of its own perl too. HAProxy
+    takes one to three minutes on two cores, OpenSSL two more.
+    """
+    tarballs = prefix / "sources"
+    served = {
+        source: obtain(source, openssl_places if source.project is OPENSSL else places, tarballs)
+        for source in recipe.sources
+    }
+    tools = ["make", recipe.options.get("CC", "cc").split()[0], *(["perl"] if recipe.tls_checksum else [])]
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    if missing:
+        raise BuildError(f"Building HAProxy needs {' and '.join(missing)}, which this host does not have")
+    with tempfile.TemporaryDirectory(dir=prefix, prefix=".work-") as folder:
+        stage = Path(folder) / "stage"
+        *libraries, haproxy = [
+            _unpack_source(source, place, tarballs / source.tarball, Path(folder)) for source, place in served.items()
+        ]
+        jobs = f"-j{len(os.sched_getaffinity(0))}"
+        options = dict(recipe.options)
+        for library in libraries:
+            _run_step(recipe, prefix, library, ["sh", "./config", *OPENSSL_OPTIONS])
+            _run_step(recipe, prefix, library, ["make", jobs, "build_libs"])
+            # Relative, so that the binary is the same wherever it is built. A module of Lua's may bring the system's
+            # library into the process: neither is to find the other's functions.
+            options["SSL_INC"], options["SSL_LIB"] = f"../{library.name}/include", f"../{library.name}"
+            options["ADDLIB"] = f"{options.get('ADDLIB', '')} -Wl,--exclude-libs=libssl.a:libcrypto.a".strip()
+        arguments = [f"{name}={value}" for name, value in sorted(options.items())]
+        _run_step(recipe, prefix, haproxy, ["make", jobs, *arguments])
+        _run_step(recipe, prefix, haproxy, ["make", *arguments, f"PREFIX={stage}", "install-bin"])
+        if shutil.which("strip"):  # a tenth of the size; the names of functions, for backtraces, stay
+            subprocess.run(["strip", "--strip-debug", str(stage / "sbin" / "haproxy")], check=False)
+        _describe_build(recipe, stage)
+        install_build(recipe, stage, prefix)
+    return served[recipe.sources[-1]]
+
+
+def _unpack_source(source: Source, place: str, tarball: Path, folder: Path) -> Path:
+    """Unpack a tarball into `folder` and return the path of the tree that was in it."""
+    unpacked = folder / source.project.package
+    extract(tarball, unpacked)
+    inside = list(unpacked.iterdir())
+    if len(inside) != 1 or not any((inside[0] / name).is_file() for name in ("Makefile", "config")):
+        raise BuildError(f"{place}: this is not a source tarball of {source.project.title}")
+    return inside[0].rename(folder / f"{source.project.package}-source")
+
+
+def _run_step(recipe: Recipe, prefix: Path, tree: Path, command: Sequence[str]) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "PREFIX")}
+    done = subprocess.run(
+        ["nice", *command],  # an edge that builds is serving meanwhile
+        cwd=tree, env={**environment, "LC_ALL": "C"}, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    if done.returncode:
+        if "No space left on device" in done.stdout:
+            raise disk_full(recipe, prefix)
+        last = "\n".join(done.stdout.splitlines()[-30:])
+        raise BuildError(
+            f"Building {tree.name.split('-')[0]} failed. The options are ours and haproxy_build_options: "
+            f"{' '.join(command)}\nThe last lines it wrote:\n{last}"
+        )
+
+
+def disk_full(recipe: Recipe, prefix: Path) -> BuildError:
+    free, needed = shutil.disk_usage(prefix).free // 1_000_000, 400 if recipe.tls_checksum else 150
+    return BuildError(
+        f"No space left for {prefix}: {free} MB are free, this build needs {needed} MB. Nothing was left behind."
+    )
+
+
+class Ability(NamedTuple):
+    """What a binary says of itself; without a version there is a reason why it does not run."""
+
+    version: str = ""
+    features: frozenset[str] = frozenset()
+    library: str = ""
+    reason: str = ""
+
+
+def read_ability(binary: Path) -> Ability:
+    try:
+        done = subprocess.run([str(binary), "-vv"], check=False, capture_output=True, text=True)
+    except OSError as error:
+        return Ability(reason=str(error))
+    version = re.match(r"HAProxy version ([0-9]+\.[0-9]+(?:\.[0-9]+|-dev[0-9]+))", done.stdout)
+    if done.returncode or not version:
+        return Ability(reason=(done.stderr or done.stdout).strip())
+    listed = re.search(r"^Feature list : (.*)$", done.stdout, re.MULTILINE)
+    words = listed[1].split() if listed else []
+    features = frozenset(word[1:] for word in words if word.startswith("+"))
+    return Ability(version[1], features, parse_library(done.stdout))
+
+
+def _describe_build(recipe: Recipe, directory: Path) -> None:
+    """Check the binary in `directory` and write build.json beside it, last: a folder without it is not a build."""
+    version, features, library, reason = read_ability(directory / "sbin" / "haproxy")
+    if not version:
+        raise BuildError(f"The binary was built but does not run: {reason}")
+    for own in recipe.sources[:-1]:
+        if str(own) != " ".join(library.split()[:2]):
+            raise BuildError(f"{own.project.version} is {own.version}, but the binary runs on {library or 'nothing'}")
+    if version != recipe.version:
+        raise BuildError(f"haproxy_version is {recipe.version}, but the source with this checksum is HAProxy {version}")
+    lacking = [name for name in recipe.features if name not in features]
+    if lacking:
+        named = ", ".join(f"haproxy_build_options.USE_{name}" for name in lacking)
+        raise BuildError(f"{named}: HAProxy {version} does not know this option; the binary was built without it")
+    facts = {
+        "version": version,
+        "checksum": recipe.checksum,
+        "fingerprint": recipe.fingerprint,
+        "options": dict(recipe.options),
+        "tls": recipe.tls,
+        "tls_checksum": recipe.tls_checksum,
+        "distribution": recipe.distribution,
+        "architecture": recipe.architecture,
+        "features": sorted(features),
+    }
+    (directory / "build.json").write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def install_build(recipe: Recipe, stage: Path, prefix: Path) -> None:
+    """Rename `stage`, which is below `prefix`, to the build's folder. What is there is broken, or we were not here."""
+    for path in (stage, *stage.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    directory = recipe.directory(prefix)
+    if directory.exists():
+        directory.rename(stage.with_name("broken"))
+    stage.rename(directory)
+
+
+def extract(archive: Path, folder: Path) -> None:
+    """Unpack the files and folders of a tar archive into `folder`; refuse one that reaches outside of it (PEP 706).
+
+    Links are left out: nothing that is built or carried needs them, and without them no path can lead astray.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(archive) as tar:
+            members = [member for member in tar.getmembers() if member.isfile() or member.isdir()]
+            for member in members:
+                if member.name.startswith("/") or ".." in member.name.split("/"):
+                    raise BuildError(f"{archive}: refused, {member.name} would be written outside of its folder")
+                member.uid, member.gid, member.uname, member.gname = os.geteuid(), os.getegid(), "", ""
+                member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+            if hasattr(tarfile, "data_filter"):
+                tar.extractall(folder, members=members, filter="data")
+            else:  # before Python 3.9.17, 3.10.12 and 3.11.4
+                tar.extractall(folder, members=members)  # noqa: S202 (checked above)
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
+        raise BuildError(f"{archive} cannot be unpacked ({error}); delete it if it was cut off") from error

@@ -1,0 +1,64 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Provide a build on this host: it is there, is unpacked from an archive, or is built from source."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .archive import pack, unpack
+from .compile import build, disk_full, read_ability
+from .recipe import BuildError, Recipe
+
+
+@contextlib.contextmanager
+def exclusive_lock(prefix: Path) -> Iterator[None]:
+    """Wait until no other run works below `prefix` (which is made), and clear what a killed one left there."""
+    prefix.mkdir(parents=True, exist_ok=True)
+    with (prefix / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in prefix.glob(".work-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        yield
+
+
+def is_built(recipe: Recipe, prefix: Path) -> bool:
+    """Say whether the build is there, whole, and runs on this host."""
+    directory = recipe.directory(prefix)
+    return (directory / "build.json").is_file() and read_ability(recipe.binary(prefix)).version == recipe.version
+
+
+def provide_build(
+    recipe: Recipe,
+    places: Sequence[str],
+    prefix: Path,
+    archive: Path | None = None,
+    openssl_places: Sequence[str] = (),
+) -> tuple[bool, str]:
+    """Bring the build about below `prefix`: it is there, or is unpacked from `archive`, or is built from source.
+
+    `archive` is written when it is not there yet. Returns whether something changed, and the place that served
+    ("" when the build was there). Raises BuildError; then nothing of this run is left behind.
+    """
+    if is_built(recipe, prefix) and (archive is None or archive.is_file()):
+        return False, ""
+    place = ""
+    try:
+        with exclusive_lock(prefix):
+            if not is_built(recipe, prefix):
+                if archive is not None and archive.is_file():
+                    place = str(archive)
+                    unpack(recipe, archive, prefix)
+                else:
+                    place = build(recipe, places, prefix, openssl_places)
+            if archive is not None and not archive.is_file():
+                pack(recipe, prefix, archive)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise disk_full(recipe, prefix) from error
+        raise BuildError(f"{error.filename or prefix}: {error.strerror or error}") from error
+    return True, place

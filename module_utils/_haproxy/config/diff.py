@@ -1,0 +1,101 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a change does to the file, section by section, without secrets."""
+
+from __future__ import annotations
+
+import re
+
+from .model import Configuration, ConfigurationError, Directive, Section
+from .redact import mask
+from .syntax import INDENT, parse
+
+# A text of ours, cut before each section: what is in a section is indented.
+_BLOCKS = re.compile(r"(?m)^(?=[^\s#])").split
+
+
+def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, str]]:
+    """One item for each section that differs, as Ansible shows differences: `before`, `after` and a header for each.
+
+    `ignored` is a word whose directives don't count: the marker changes with everything. A secret that changes is
+    shown as one, masked.
+    """
+    if before == after:
+        return []
+    if ignored in before:
+        before, after = _unlike(before, after)
+    try:
+        old = _sections(parse(before), ignored)
+    except ConfigurationError as error:
+        # Written by nobody who knew HAProxy: neither can it be shown without the secrets in it.
+        old = {"": Section("", "", (Directive(f"({error})"),))}
+    new = _sections(parse(after), ignored)
+    differences = []
+    for header in dict.fromkeys((*old, *new)):
+        if old.get(header) == new.get(header):
+            continue
+        masked_before, raw_before = _lines(old.get(header))
+        masked_after, raw_after = _lines(new.get(header))
+        known, known_masked = set(raw_before), set(masked_before)
+        # What looks the same and is not: the secret itself has changed.
+        shown = [
+            f"{line}  # another secret" if line != raw and raw not in known and line in known_masked else line
+            for line, raw in zip(masked_after, raw_after)
+        ]
+        title = f"{path}: {header}" if header else path
+        differences.append(
+            {
+                "before_header": title,
+                "after_header": title,
+                "before": "".join(f"{line}\n" for line in masked_before),
+                "after": "".join(f"{line}\n" for line in shown),
+            }
+        )
+    return differences
+
+
+def _unlike(before: str, after: str) -> tuple[str, str]:
+    """The sections of two texts of ours that are not the same in both; only they need to be read."""
+    old, new = (_BLOCKS(text) for text in (before, after))
+    same = set(old) & set(new)
+    left, right = ("".join(block for block in blocks if block not in same) for blocks in (old, new))
+    return left, right
+
+
+def mask_text(text: str, ignored: str = "") -> str:
+    """A whole file without its secrets."""
+    parts = (_lines(section)[0] for section in _sections(parse(text), ignored).values())
+    return "\n".join("".join(f"{line}\n" for line in lines) for lines in parts)
+
+
+def _sections(configuration: Configuration, ignored: str) -> dict[str, Section]:
+    """Header → its section without what is ignored. A header that comes again is numbered."""
+    found: dict[str, Section] = {}
+    for section in configuration.sections:
+        header = section.header
+        number = 1
+        while header in found:
+            number += 1
+            header = f"{section.header} ({number})"
+        if ignored and section.kind == "global":
+            lines = tuple(line for line in section.directives if ignored not in line.arguments)
+            section = Section(section.kind, section.name, lines)
+        found[header] = section
+    return found
+
+
+def _lines(section: Section | None) -> tuple[list[str], list[str]]:
+    """The section's lines, masked and as they are."""
+    if section is None:
+        return [], []
+    shown = [section.header] if section.kind else []
+    raw = list(shown)
+    purpose = ""
+    for directive in section.directives:
+        if directive.purpose != purpose:
+            purpose = directive.purpose
+            comment = f"{INDENT}# {purpose}".rstrip(" #")
+            shown.append(comment)
+            raw.append(comment)
+        shown.append(INDENT + mask(directive))
+        raw.append(INDENT + directive.text)
+    return shown, raw

@@ -1,0 +1,139 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The files of a change: where they are, the lock, atomic writes, the symlink of the binary."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import grp
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .. import atomic_file
+from ..config.model import ConfigurationError
+
+
+class Target(NamedTuple):
+    """Where the configuration goes and who runs it.
+
+    `path`: the file. `binary`: the program that has to run it; `link`: the symlink that the service starts, empty where
+    the service starts the binary itself. `master`: the master CLI. `state`: folder of the last known good file.
+    `group`: numeric group that may read the files, -1 to leave it. `descriptors`: how many file descriptors the service
+    may have, 0 where nobody has told.
+    """
+
+    path: str
+    binary: str
+    link: str
+    master: str
+    state: str
+    group: int
+    descriptors: int = 0
+
+    @property
+    def good(self) -> str:
+        """The last configuration that a worker was seen to serve."""
+        return os.path.join(self.state, "last-known-good.cfg")
+
+    @property
+    def by_hand(self) -> str:
+        """What somebody else has made of the file, before it is replaced."""
+        return self.path + ".by-hand"
+
+    @property
+    def rejected(self) -> str:
+        """The last text that was refused, for people to look at."""
+        return self.path + ".rejected"
+
+
+def read_target(settings: dict[str, Any], path: str) -> Target:
+    """Where the configuration goes, by the settings of the edge's owner."""
+    try:
+        group = grp.getgrnam(settings["group"]).gr_gid
+    except (KeyError, ValueError):
+        group = -1  # it does not exist yet
+    return Target(
+        path=path,
+        binary=settings["binary"],
+        link=settings["link"],
+        master=settings["master_socket"],
+        state=settings["state_directory"],
+        group=group,
+        descriptors=settings["file_descriptors"],
+    )
+
+
+def write_records(records: tuple[tuple[str, str], ...], check_mode: bool) -> list[str]:
+    """Write the records that differ, without touching HAProxy; returns the reasons."""
+    reasons = []
+    for path, content in records:
+        if read_text(path) != content:
+            reasons.append(f"{path} is {'recorded' if content else 'removed'}; it changes nothing for HAProxy")
+            if not check_mode:
+                put_file(path, content, None)
+    return reasons
+
+
+def symlink_differs(target: Target) -> bool:
+    return bool(target.link) and os.path.realpath(target.link) != os.path.realpath(target.binary)
+
+
+@contextlib.contextmanager
+def exclusive_lock(path: str) -> Iterator[None]:
+    """One change of this file at a time on this host, from reading what contributors asked for on; others wait."""
+    folder = "/run" if os.access("/run", os.W_OK) else tempfile.gettempdir()
+    name = os.path.join(folder, f"realtime-edge-{hashlib.sha256(path.encode()).hexdigest()[:12]}.lock")
+    with explain_os_errors(name):
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def explain_os_errors(what: str) -> Iterator[None]:
+    """Turns a full or read-only disk into words."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"{what} cannot be written: {error.strerror or error}; nothing has changed") from None
+
+
+def read_text(path: str) -> str:
+    """The file's text, empty where there is none; raises `ConfigurationError` where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def put_file(path: str, text: str, group: int | None) -> None:
+    """Write the file, or remove it where it is to be empty."""
+    if text:
+        write_file(path, text, group)
+    else:
+        with explain_os_errors(path), contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def write_file(path: str, text: str, group: int | None) -> None:
+    """The whole text or nothing; readable by root and the group (None: nobody but root, the folder is made)."""
+    with explain_os_errors(path):
+        if group is None:
+            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        atomic_file.write_atomically(path, text, 0o600 if group is None else 0o640, -1 if group is None else group)
+
+
+def switch_link(destination: str, link: str) -> None:
+    temporary = f"{link}.{os.getpid()}"
+    with explain_os_errors(link):
+        os.symlink(destination, temporary)
+        os.replace(temporary, link)

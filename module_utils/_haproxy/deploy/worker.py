@@ -1,0 +1,142 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read the state of the serving worker for the plan, and carry out the steps of a plan."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from pathlib import Path
+
+from ..certificates import acme_client, tickets
+from ..config.model import ConfigurationError
+from ..runtime import cli, maps, servers
+from ..runtime.certificates import (
+    add_certificate,
+    list_certificates,
+    read_ca,
+    read_certificate,
+    remove_certificate,
+    replace_ca,
+    replace_certificate,
+)
+from ..runtime.cli import RuntimeFailure, Worker
+from ..runtime.files import Files
+from .disk import Target, explain_os_errors, read_text
+from .plan import Observed, Step
+from .preflight import TAKE_OVER_HINT
+
+# How long a HAProxy may take until its master answers, in seconds.
+_START = 3.0
+
+
+def read_workers(target: Target, restart: bool) -> tuple[Worker, ...]:
+    """The workers, the serving one first; none where no HAProxy runs, or one that the caller is to restart.
+
+    Raises `ConfigurationError` where what answers is no master of HAProxy's, or runs another file.
+    """
+    if not cli.answers(target.master):
+        return ()
+    try:
+        workers = cli.workers(target.master, sessions=True)
+        ran = cli.read_environment(target.master, "HAPROXY_CFGFILES")
+    except RuntimeFailure as failure:
+        raise ConfigurationError(f"{failure}: is this the master CLI of HAProxy? Nothing has changed") from None
+    if ran and target.path not in ran.split(";"):
+        if restart:
+            return ()
+        raise ConfigurationError(f"the HAProxy at {target.master} runs {ran}, not {target.path}; {TAKE_OVER_HINT}")
+    return tuple(workers)
+
+
+def dead_socket_reason(target: Target, restart: bool) -> str:
+    """What to say of an HAProxy of ours that runs and can't be told anything; raises where it may not be restarted."""
+    lost = _find_unreachable(target)
+    if not lost:
+        return ""
+    said = f"HAProxy runs (process {lost}), and {target.master} does not answer"
+    if not restart:
+        raise ConfigurationError(
+            f"{said}: it cannot be changed without a restart, which ends its connections; where that is acceptable, "
+            "allow it: haproxy_allow_restart: true"
+        )
+    return said
+
+
+def _find_unreachable(target: Target) -> int:
+    """The process of an HAProxy that was started for this file and this socket, and has lost the socket; 0 for none."""
+    limit = time.monotonic() + _START
+    while pid := _find_process(target):
+        if cli.answers(target.master):
+            return 0  # it was about to start
+        if time.monotonic() > limit:
+            return pid
+        time.sleep(0.05)
+    return 0
+
+
+def _find_process(target: Target) -> int:
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(ConfigurationError):  # it has just ended
+            words = read_text(f"/proc/{name}/cmdline").split("\0")
+            ours = target.path in words and target.master in [word.partition(",")[0] for word in words]
+            # One with a number in another namespace, too, is a container's, and none of ours.
+            if ours and not re.search(r"(?m)^NSpid:\s+\d+\s+\d+", read_text(f"/proc/{name}/status")):
+                return int(name)
+    return 0
+
+
+def read_worker_state(master: str, found: Files) -> Observed:
+    """What the serving worker says of itself; nothing where it does not answer (its marker then is not told either)."""
+    try:
+        worker = cli.workers(master)[0]
+        pid = worker.pid
+        kept = {path: maps.read_patterns(master, pid, item.kind, path) for path, item in found.patterns.items()}
+        certificates, ahead = {}, frozenset[str]()
+        trusted = {path: read_ca(master, pid, item.kind, path) for path, item in found.authorities.items()}
+        if found.certificates or found.folders:
+            for path in list_certificates(master, pid):
+                certificate = read_certificate(master, pid, path)
+                if certificate:
+                    certificates[path] = certificate
+            ahead = frozenset(acme_client.certificates_ahead(master, worker))
+        return Observed(
+            servers.read_servers(master, pid),
+            certificates,
+            {path: entries for path, entries in kept.items() if entries is not None},
+            ahead,
+            tuple(int(number) for number in re.findall(r"\d+", worker.version)[:2]),
+            {path: authority for path, authority in trusted.items() if authority is not None},
+        )
+    except RuntimeFailure:
+        return Observed()
+
+
+def carry_out(
+    master: str, pid: int, steps: tuple[Step, ...], found: Files, drain_time: float | None
+) -> tuple[str, ...]:
+    """Do these steps, removals last; returns the servers that still drain. Raises `RuntimeFailure`."""
+    for step in steps:
+        if step.kind == "commands":
+            for text in step.commands:
+                cli.run_command(master, pid, text)
+        elif step.kind == "patterns":
+            kind, path = step.subject
+            maps.replace_patterns(master, pid, kind, path, step.payload.splitlines())
+        elif step.kind == "certificate":
+            what, path, listed = step.subject
+            if what == "add":
+                add_certificate(master, pid, path, step.payload, listed)
+            elif what == "replace":
+                replace_certificate(master, pid, path, step.payload)
+            else:
+                remove_certificate(master, pid, path, listed)
+        elif step.kind == "authority":
+            authority = found.authorities[step.subject[0]]
+            replace_ca(master, pid, authority.kind, step.subject[0], authority.pem, authority.shadowed)
+        elif step.kind == "tickets":
+            with explain_os_errors(step.subject[0]):
+                tickets.renew_keys(Path(step.subject[0]), master)
+    removals = [(step.subject[0], step.subject[1]) for step in steps if step.kind == "server"]
+    return tuple("/".join(name) for name in servers.remove_servers(master, pid, removals, drain_time))

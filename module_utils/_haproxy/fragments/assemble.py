@@ -1,0 +1,49 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Assemble the configuration of an edge from the fragments of its contributors."""
+
+from __future__ import annotations
+
+from ..config import data
+from ..config.merge import find_shared_addresses, merge
+from ..config.model import Configuration, ConfigurationError
+from ..services import definition, frontends
+from ..services.base import base_settings, log_formats, unknown_host_backend
+from ..services.definition import Service
+from ..services.edge import Edge, stated_maxconn
+from .store import OWNER, Fragment
+
+
+def assemble(edge: Edge, contributions: list[Fragment], defaults: bool = True) -> Configuration:
+    """The configuration of an edge: services and native sections of all fragments, in this order, and the defaults.
+
+    Raises `ConfigurationError` with the faults of all of them.
+    """
+    problems: list[str] = []
+    served: list[Service] = []
+    native: list[Configuration] = []
+    for name, described, written, groups, _settings in contributions:
+        # Whoever is alone on an edge knows of no fragments, only of the role's variables.
+        root = "" if len(contributions) == 1 else f"fragment {name}: "
+        root += "haproxy_" if name == OWNER else ""
+        try:
+            served += definition.read_services(described, groups, f"{root}services")
+        except ConfigurationError as error:
+            problems += error.problems
+        try:
+            purpose = "" if name == OWNER else f"fragment {name}"
+            native.append(data.from_data(written, f"{root}sections", purpose))
+        except ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    definition.check_conflicts(served)
+    edge = edge._replace(maxconn=stated_maxconn(native))
+    base = Configuration()
+    if defaults:
+        base = merge(unknown_host_backend(served), log_formats(served), base_settings(edge))
+    configuration = merge(
+        base, frontends.service_sections(served, edge), *native, frontends.service_routes(served, edge)
+    )
+    if problems := find_shared_addresses(configuration):
+        raise ConfigurationError(problems)
+    return configuration

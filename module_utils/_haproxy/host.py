@@ -1,0 +1,97 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read what a host has, without changing it: distribution, service, user, unit, limits."""
+
+from __future__ import annotations
+
+import hashlib
+import pwd
+import re
+import resource
+import subprocess
+import time
+from pathlib import Path
+
+SERVICE = "haproxy"
+USER = "haproxy"
+UNIT = Path("/etc/systemd/system/haproxy.service")
+CONFIGURATION = "/etc/haproxy/haproxy.cfg"
+MASTER = "/run/haproxy/master.sock"
+
+# Linux' own default of fs.nr_open. Where a container engine or systemd allows a thousand times more, HAProxy would
+# reserve memory for each descriptor it may ever open.
+MOST_FILE_DESCRIPTORS = 1_048_576
+
+
+def service_state(name: str, unit: Path) -> dict[str, bool]:
+    """Whether the service runs, starts with the host, and runs with an older unit file than the one on disk.
+
+    All of it is false where systemd doesn't run.
+    """
+    shown = _output("systemctl", "show", name, "--property=ActiveState,UnitFileState,InactiveExitTimestampMonotonic")
+    properties = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    active = properties.get("ActiveState") in ("active", "reloading")
+    return {
+        "active": active,
+        "enabled": properties.get("UnitFileState") == "enabled",
+        "restart_pending": active
+        and _binary_is_newer(int(properties.get("InactiveExitTimestampMonotonic") or 0), unit),
+    }
+
+
+def checksum(path: Path) -> str:
+    """SHA-1 of a file, as Ansible compares files; empty where there is none."""
+    try:
+        return hashlib.sha1(path.read_bytes()).hexdigest()  # noqa: S324 # it protects nothing
+    except OSError:
+        return ""
+
+
+def has_user(name: str) -> bool:
+    """Whether the host knows a user of this name."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def file_descriptors(limits: Path = Path("/proc/1/limits")) -> int:
+    """How many files a service may open here: the hard limit of process 1, which services get theirs from."""
+    try:
+        match = re.search(r"^Max open files +\S+ +(\S+)", limits.read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:  # hidden by hidepid, or no /proc at all
+        match = None
+    hard = match[1] if match else str(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    return min(int(hard), MOST_FILE_DESCRIPTORS) if hard.isdigit() else MOST_FILE_DESCRIPTORS
+
+
+def _binary_is_newer(started: int, unit: Path) -> bool:
+    """Whether a service that started at `started` (microseconds of the monotonic clock) is older than its unit file."""
+    try:
+        written = unit.stat().st_mtime
+    except OSError:
+        return False
+    return time.time() - time.monotonic() + started / 1e6 < written
+
+
+def _output(*command: str) -> str:
+    """What a command prints on stdout; empty if it is missing, fails or hangs."""
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return result.stdout if result.returncode == 0 else ""
+
+
+def read_distribution(os_release: Path = Path("/etc/os-release")) -> dict[str, str]:
+    """Return `id`, `version` and `codename` of the host as os-release(5) gives them, "" where it is silent."""
+    try:
+        text = os_release.read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    values = dict(re.findall(r"""^([A-Z_]+)=["']?([^"'\n]*)["']?\s*$""", text, re.MULTILINE))
+    return {
+        "id": values.get("ID", ""),
+        "version": values.get("VERSION_ID", ""),
+        "codename": values.get("VERSION_CODENAME", ""),
+    }

@@ -1,0 +1,147 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A configuration's text, explained: what each line is for, where the manual describes it, how a request goes through.
+
+It reads the text line by line, as it is, so that a file of somebody else, a broken one too, is shown as it stands. Only
+a file of ours has purposes; of any other nothing is claimed but what the manual says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..config.model import Directive
+from ..config.redact import MASK, find_secrets, mask_positions
+from ..config.syntax import SECTIONS
+from .annotations import GOALS, NOTES, service_of
+from .lines import WORD, Line, Part, mark_line
+from .manual import Manual
+from .request_paths import RequestPath, trace_paths
+
+# The first line of every file of ours.
+_OURS = re.compile(r"#+ *Managed by Ansible \(realtime\.edge\)")
+
+# What the comment above a contributor's lines begins with.
+_CONTRIBUTOR = "fragment "
+
+
+@dataclass
+class Explanation:
+    """Everything a page shows. `manual` is the version of the manual that is linked; `general` has the messages of
+    HAProxy that belong to no line."""
+
+    manual: str
+    ours: bool
+    parts: list[Part]
+    paths: list[RequestPath]
+    general: list[tuple[str, str]]
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """All lines in order."""
+        return (line for part in self.parts for line in part.lines)
+
+    @property
+    def problems(self) -> list[tuple[str, str, int]]:
+        """What HAProxy says: level, words, number of the line, 0 for none."""
+        placed = [(level, text, line.number) for line in self.lines for level, text in line.messages]
+        return [*placed, *((level, text, 0) for level, text in self.general)]
+
+    @property
+    def goals(self) -> dict[str, tuple[str, str]]:
+        """Purpose → title and text, of the purposes that occur, in the order in which they are explained."""
+        used = {line.purpose for line in self.lines if line.purpose}
+        known = {purpose: GOALS[purpose] for purpose in GOALS if purpose in used}
+        return {**known, **{purpose: (purpose.capitalize(), "") for purpose in sorted(used - set(known))}}
+
+
+def explain(
+    text: str,
+    version: str = "",
+    messages: Iterable[tuple[str, str, int]] = (),
+    owners: Mapping[str, str] | None = None,
+) -> Explanation:
+    """Explain the text of a configuration file for HAProxy `version`.
+
+    `messages` are HAProxy's: level, words, number of the line (0 for none). `owners`: service → the contributor who
+    described it; lines that contributors wrote themselves say so in their comment. Secrets are masked. Never fails:
+    what can't be read is shown as it is.
+    """
+    manual = Manual(version)
+    hidden: set[str] = set()
+    lines = [_mask_line(line, hidden) for line in text.split("\n")]
+    if lines and not lines[-1]:
+        lines.pop()
+    parts = _split_sections(lines)
+    ours = bool(lines) and bool(_OURS.match(lines[0]))
+    names = {part.key for part in parts}
+    notes: set[str] = set()
+    for part in parts:
+        named = [line for line in part.lines if line.words[:1] == ["acl"] and len(line.words) > 1]
+        acls = {line.words[1]: line.number for line in reversed(named)}
+        purpose = ""
+        served = (owners or {}).get(service_of(part.name)[0], "") if part.kind == "backend" else ""
+        for line in part.lines:
+            stripped = line.text.strip()
+            if ours and not line.words:
+                purpose = stripped.lstrip("# ") if part.kind else ""
+            if stripped and purpose.startswith(_CONTRIBUTOR):
+                line.owner = purpose[len(_CONTRIBUTOR) :]
+            elif stripped:
+                line.owner, line.purpose = served, purpose
+            line.marks = mark_line(line, part, manual, names, acls)
+            if ours and line.words and not line.owner:
+                line.note = _find_note(line.words, notes)
+    numbered = {line.number: line for part in parts for line in part.lines}
+    general = []
+    for level, words, number in messages:
+        for secret in sorted(hidden, key=len, reverse=True):
+            words = words.replace(secret, MASK)
+        if number in numbered:
+            numbered[number].messages.append((level, words))
+        else:
+            general.append((level, words))
+    return Explanation(manual.version, ours, parts, list(trace_paths(parts)), general)
+
+
+def _mask_line(text: str, hidden: set[str]) -> str:
+    """A line with its secrets masked; also where a directive is put out of use by `#`. They are added to `hidden`."""
+    begin = len(text) - len(text.lstrip(" \t#"))
+    spans = [found.span("word") for found in WORD.finditer(text, begin) if found["word"]]
+    if not spans:
+        return text
+    words = [text[start:end] for start, end in spans]
+    directive = Directive(words[0], tuple(words[1:]))
+    masks = sorted(mask_positions(directive), reverse=True)
+    if masks:
+        hidden.update(find_secrets(directive))
+    for position, masked in masks:
+        start, end = spans[position]
+        text = text[:start] + masked + text[end:]
+    return text
+
+
+def _split_sections(lines: list[str]) -> list[Part]:
+    """The file's sections."""
+    parts = [Part("", "", "", [])]
+    taken: dict[str, int] = {}
+    for number, text in enumerate(lines, 1):
+        line = Line(number, text, [found["word"] for found in WORD.finditer(text) if found["word"]])
+        if line.words and line.words[0] in SECTIONS:
+            kind, name = line.words[0], line.words[1] if len(line.words) > 1 else ""
+            key = re.sub(r"[^\w.:-]+", "-", f"{kind}-{name}" if name else kind)
+            taken[key] = taken.get(key, 0) + 1
+            parts.append(Part(kind, name, key if taken[key] == 1 else f"{key}-{taken[key]}", []))
+        parts[-1].lines.append(line)
+    return parts if parts[0].lines or len(parts) == 1 else parts[1:]
+
+
+def _find_note(words: list[str], told: set[str]) -> str:
+    """What is worth knowing about a directive, once a file."""
+    text = " ".join(words)
+    found = max((start for start in NOTES if f"{text} ".startswith(f"{start} ")), key=len, default="")
+    if not found or found in told:
+        return ""
+    told.add(found)
+    return NOTES[found]

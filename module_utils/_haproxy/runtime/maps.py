@@ -1,0 +1,47 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Read and replace the entries of maps and ACLs of a worker (management guide, 9.3, `prepare map`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .cli import RuntimeFailure, expect_answer, run_command, tell
+
+# How much fits into one line or payload, with room for the command (tune.bufsize is 16384).
+PAYLOAD_LIMIT = 14000
+
+
+def read_patterns(master: str, pid: int, kind: str, path: str) -> tuple[str, ...] | None:
+    """The entries of a map or an ACL (`kind`) that were loaded from a file, None where this worker has none of it."""
+    answer = tell(master, pid, f"show {kind} {path}")
+    if answer.startswith(("Unknown", "Missing")):
+        return None
+    return tuple(line.split(" ", 1)[1].strip() for line in answer.splitlines() if line.startswith("0x") and " " in line)
+
+
+def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Sequence[str]) -> None:
+    """Give a map or an ACL these entries, all at once: lookups see the old ones until the last is there.
+
+    Raises `RuntimeFailure`; then the old ones stay.
+    """
+    prepare = f"prepare {kind} {path}"
+    found = re.search(r"^New version created: (\d+)", tell(master, pid, prepare), re.MULTILINE)
+    if not found:
+        raise RuntimeFailure(f"HAProxy refused `{prepare}`")
+    version = f"@{found.group(1)} {path}"
+    piece: list[str] = []
+    for number, entry in enumerate(entries):
+        # Only maps take a payload; an ACL's entries are commands.
+        piece.append(entry if kind == "map" else f"add acl {version} {_escape(entry)}")
+        if number + 1 == len(entries) or sum(map(len, piece)) + len(entries[number + 1]) > PAYLOAD_LIMIT / 2:
+            if kind == "map":
+                expect_answer(tell(master, pid, f"add map {version}", "\n".join(piece)), f"add map {version}", r"\A\Z")
+            else:
+                expect_answer(tell(master, pid, f"; @!{pid} ".join(piece)), piece[0], r"\A\s*\Z")
+            piece = []
+    run_command(master, pid, f"commit {kind} {version}")
+
+
+def _escape(word: str) -> str:
+    return re.sub(r"([\\;\s#\"'])", r"\\\1", word)

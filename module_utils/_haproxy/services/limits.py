@@ -1,0 +1,179 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What one client may take, and what all may: rates and numbers as HAProxy's rules and tables.
+
+A limit is told where the client can read it (429 with `Retry-After`), and is a refused connection where an answer would
+cost a TLS handshake. Both are counted: `haproxy_frontend_denied_connections_total` and
+`haproxy_frontend_requests_denied_total` in the metrics, each client in the tables (`show table limits:connections`).
+
+Rates count what was let in, so the rules that refuse stand before those that count: clients that try again as long as
+they are refused, as Socket.IO's do after an outage, would otherwise keep their address above its limit for ever.
+Threads that look at the same moment may let in one more each.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple
+
+from ..config.model import ConfigurationError, Directive
+from ..config.syntax import split
+
+# What a rate is counted over, and hence how long a client that exceeds it waits at most.
+WINDOW = 10
+
+CONNECTIONS = "limits:connections"
+REQUESTS = "limits:requests"
+"""The tables; a colon is in no service's name."""
+
+# The version that brought `timeout client-hs`: before, `timeout client` limits the handshake.
+_HANDSHAKE_TIMEOUT = (3, 0)
+
+# A client is an address; of IPv6 the network that one customer gets (RFC 6177).
+_CLIENT = "src,ipmask(32,64)"
+
+Line = tuple[str, str]
+"""A purpose and a line."""
+
+
+class Limits(NamedTuple):
+    """`haproxy_limits`, as described there. 0 is no limit; rates of an address are in 10 s, those of all in 1 s."""
+
+    connections: int = 4000
+    connection_rate: int = 4000
+    request_rate: int = 10000
+    session_rate: int = 2000
+    total_handshake_rate: int = 0
+    total_connection_rate: int = 0
+    request_timeout: int = 10
+    url_length: int = 8192
+    server_requests: int = 1000
+    server_sockets: int = 10000
+    exempt: tuple[str, ...] = ()
+
+
+def validate(limits: Limits, origin: str = "haproxy_limits") -> None:
+    """Raise `ConfigurationError` for a negative number, and for what is no address or network."""
+    problems = [
+        f"{origin}.{name}: a number is expected, 0 for no limit, not {value}"
+        for name, value in limits._asdict().items()
+        if isinstance(value, int) and value < 0
+    ]
+    problems += networks(limits.exempt, f"{origin}.exempt")
+    if limits.url_length > 15000:
+        problems.append(
+            f"{origin}.url_length: a request's head has 15 kB of room, its URL can't have {limits.url_length}"
+        )
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def networks(values: tuple[str, ...], origin: str) -> list[str]:
+    """What is wrong with a list of addresses and networks: empty where nothing is."""
+    problems = []
+    for number, value in enumerate(values):
+        try:
+            ipaddress.ip_network(value, strict=False)
+        except ValueError:
+            problems.append(f"{origin}[{number}]: an address or a network like 10.0.0.0/8 is expected, not {value!r}")
+    return problems
+
+
+def global_lines(limits: Limits) -> list[Line]:
+    """Lines of `global`. Clients beyond these wait in the kernel until there is room."""
+    lines = []
+    if limits.total_handshake_rate:
+        lines.append(("limits", f"maxsslrate {limits.total_handshake_rate}"))
+    if limits.total_connection_rate:
+        lines.append(("limits", f"maxconnrate {limits.total_connection_rate}"))
+    return lines
+
+
+def timeouts(limits: Limits, version: tuple[int, ...]) -> list[Line]:
+    """Lines of `defaults`: how long a handshake and a request's head may take, and how long a request may wait."""
+    lines = [("limits", "timeout queue 30s")]
+    if limits.request_timeout:
+        lines.append(("limits", f"timeout http-request {limits.request_timeout}s"))
+        if version >= _HANDSHAKE_TIMEOUT:
+            lines.append(("limits", f"timeout client-hs {limits.request_timeout}s"))
+    return lines
+
+
+def tables(limits: Limits) -> list[tuple[str, list[Line]]]:
+    """The name and the lines of each backend that holds a table. They are bounded: the oldest entries make room."""
+    common = "stick-table type ipv6 size 100k expire 1m store"
+    found = []
+    if limits.connections or limits.connection_rate:
+        found.append((CONNECTIONS, [("limits", f"{common} conn_cur,conn_rate({WINDOW}s)")]))
+    if limits.request_rate or limits.session_rate:
+        found.append((REQUESTS, [("limits", f"{common} http_req_rate({WINDOW}s),gpc0,gpc0_rate({WINDOW}s)")]))
+    return found
+
+
+def connections(limits: Limits, layer: str = "connection", except_from: tuple[str, ...] = ()) -> list[Line]:
+    """Frontend lines on the level of connections; clients of `except_from` are not limited here.
+
+    On `layer` "connection" a refusal costs next to nothing. On "session" TLS and the PROXY protocol are done, so that
+    the client's address is known even where somebody else connects for it.
+    """
+    if not (limits.connections or limits.connection_rate):
+        return []
+    free = (*limits.exempt, *except_from)
+    unless = f" if !{{ src {' '.join(free)} }}" if free else ""
+    lines = []
+    if limits.connections:
+        lines.append(f"reject if {{ {_CLIENT},table_conn_cur({CONNECTIONS}) ge {limits.connections} }}")
+    if limits.connection_rate:
+        lines.append(f"reject if {{ {_CLIENT},table_conn_rate({CONNECTIONS}) ge {limits.connection_rate} }}")
+    lines.append(f"track-sc0 {_CLIENT} table {CONNECTIONS}{unless}")
+    return [("limits", f"tcp-request {layer} {line}") for line in lines]
+
+
+def requests(limits: Limits) -> list[Line]:
+    """Frontend lines on the level of requests: the size of the URL, the rate, a body that does not come."""
+    lines = []
+    if limits.url_length:
+        answer = 'deny deny_status 414 content-type text/plain string "This URL is too long."'
+        lines.append(f"http-request {answer} if {{ url,length gt {limits.url_length} }}")
+    if limits.request_rate:
+        rate = f"{_CLIENT},table_http_req_rate({REQUESTS})"
+        lines.append(_refuse("requests", f"{{ {rate} ge {limits.request_rate} }}"))
+    if limits.request_rate or limits.session_rate:
+        unless = f" if !{{ src {' '.join(limits.exempt)} }}" if limits.exempt else ""
+        lines.append(f"http-request track-sc1 {_CLIENT} table {REQUESTS}{unless}")
+    if limits.request_timeout:
+        # A node gets a request when its body is there, or the first 16 kB of it.
+        lines.append(f"http-request wait-for-body time {limits.request_timeout}s")
+    # What of HAProxy's own says that there is no room just now, says when to come again.
+    lines.append("http-after-response set-header Retry-After 5 if { status 503 } !{ res.fhdr(retry-after) -m found }")
+    return [("limits", line) for line in lines]
+
+
+def sessions(limits: Limits, handshake: str) -> list[Directive]:
+    """Frontend lines for one service: each request under the condition `handshake` opens a session of Socket.IO."""
+    if not limits.session_rate:
+        return []
+    lines = [
+        _refuse("new sessions", f"{handshake} {{ sc1_gpc0_rate({REQUESTS}) ge {limits.session_rate} }}"),
+        f"http-request sc-inc-gpc0(1) if {handshake}",
+    ]
+    return [directive(("limits", line)) for line in lines]
+
+
+def servers(limits: Limits, sockets: bool) -> list[Line]:
+    """Backend lines: how much each server gets at once; more waits its turn (`timeout queue`), then is answered 503."""
+    most = limits.server_sockets if sockets else limits.server_requests
+    return [("limits", f"default-server maxconn {most}")] if most else []
+
+
+def directive(line: Line, origin: str = "haproxy_limits") -> Directive:
+    """The line as a value of the model."""
+    purpose, text = line
+    keyword, *arguments = split(text)
+    return Directive(keyword, tuple(arguments), purpose, origin)
+
+
+def _refuse(what: str, condition: str) -> str:
+    return (
+        f'http-request deny deny_status 429 content-type text/plain string "Too many {what} from this address." '
+        f"hdr Retry-After {WINDOW} if {condition}"
+    )

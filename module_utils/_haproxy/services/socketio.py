@@ -1,0 +1,170 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What we know of Socket.IO: how to tell its traffic apart, and how a proxy learns a session id.
+
+Sources: the Engine.IO protocol, revisions 3 and 4 (handshake: `EIO=` in the query; session: `sid=`), the Socket.IO 0.9
+specification (`/socket.io/1/[transport/session]`), RFC 6455 4.1 (`Upgrade: websocket`), Adobe's "Policy file changes in
+Flash Player 9 and 10" (the policy of sockets).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..config.model import Directive
+
+PATH = "/socket.io/"
+
+# In the order in which a request is matched.
+TRANSPORTS = ("flashsocket", "websocket", "polling")
+
+# How a client is kept on the node that holds its session.
+AFFINITIES = ("session", "cookie", "source", "none")
+
+# Session ids are 16 to 20 characters; longer ones are cut, so that a made-up id costs no memory.
+SESSION_ID_LENGTH = 64
+
+# What the Flash player sends before it opens a socket, and `-m bin` compares.
+POLICY_REQUEST = b"<policy-file-request/>\0"
+
+
+class Names(NamedTuple):
+    """What one service's rules are called: the service, its ACLs' condition prefix, its path, its affinity table."""
+
+    service: str
+    condition: str
+    path: str
+    table: str
+
+    def acl(self, what: str) -> str:
+        """The name of the service's ACL for `what`."""
+        return f"{self.service}_{what}"
+
+
+def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
+    """Frontend lines that tell the service's Socket.IO traffic apart, and find the session id of a request.
+
+    A handshake names its protocol (`EIO=`, or the path of 0.9); the client's script on the same path is neither a
+    handshake nor of a session, and is ordinary HTTP.
+    """
+    root = names.path.rstrip("/")
+    pattern = re.escape(root)
+    io, handshake = names.acl("socketio"), names.acl("handshake")
+    lines = [
+        ("transports", f"acl {io} path_beg {names.path}"),
+        ("transports", f"acl {handshake} urlp(EIO) -m found"),
+        ("transports", f"acl {handshake} path_reg ^{pattern}/1/?$"),
+        ("transports", f"acl {names.acl('session')} urlp(sid) -m found"),
+        ("transports", f"acl {names.acl('session')} path_reg ^{pattern}/1/[a-z-]+/."),
+        ("websocket", f"acl {names.acl('websocket')} hdr(upgrade) -i websocket"),
+    ]
+    if flash:
+        lines.append(("flashsocket", f"acl {names.acl('flashsocket')} {flashsocket_condition(names)}"))
+    if session:
+        this = f"if {names.condition}{io}"
+        lines += [
+            ("affinity", f"http-request set-var(txn.sid) urlp(sid) {this} {{ urlp(sid) -m found }}"),
+            (
+                "affinity",
+                f"http-request set-var(txn.sid) {_id_in_path(names)} {this} {{ path_reg ^{pattern}/1/[a-z-]+/. }}",
+            ),
+            (
+                "affinity",
+                f"http-request set-var(txn.handshake) bool(true) {this} {handshake} "
+                f"!{names.acl('session')} !{{ hdr(upgrade) -m found }}",
+            ),
+        ]
+    return [_line(purpose, text) for purpose, text in lines]
+
+
+def flashsocket_condition(names: Names) -> str:
+    """The condition under which a request is the Flash movie's, on the level of HTTP or of TCP."""
+    return f"path_beg {names.path.rstrip('/')}/1/flashsocket/"
+
+
+def _id_in_path(names: Names) -> str:
+    # /socket.io/1/TRANSPORT/ID: the id is field 5, one more for each level of the path.
+    return f"path,field({names.path.rstrip('/').count('/') + 4},/)"
+
+
+# For HAProxy before 3.2, which has no `http-request pause`.
+LUA = """-- After a reload the affinity table reaches the new worker some milliseconds late: a request waits for it.
+core.register_action("wait_for_table", {"http-req"}, function() core.msleep(400) end)
+"""
+
+
+def wait_for_table(names: Names, lua: bool) -> Directive:
+    """Frontend line: after a reload the table reaches the new worker some milliseconds late; `lua` where 3.2 is not."""
+    return _line(
+        "affinity", f"http-request {'lua.wait_for_table' if lua else 'pause 400ms'} if {unknown_session(names)}"
+    )
+
+
+def unknown_session(names: Names) -> str:
+    """The condition, without `if`, under which the affinity table does not know the session of a request."""
+    session = f"{names.condition}{names.acl('socketio')} {{ var(txn.sid) -m found }}"
+    return f"{session} !{{ var(txn.sid),in_table({names.table}) }}"
+
+
+def route_condition(names: Names, transport: str) -> str:
+    """The condition, without `if`, under which a request belongs to the transport."""
+    io = names.condition + names.acl("socketio")
+    if transport == "polling":
+        return f"{io} {names.acl('handshake')} or {io} {names.acl('session')}"
+    return f"{io} {names.acl(transport)}"
+
+
+def opens_session(names: Names) -> str:
+    """The condition, without `if`, under which a request opens a session, by whatever transport."""
+    return f"{names.condition}{names.acl('socketio')} {names.acl('handshake')} !{names.acl('session')}"
+
+
+def follow_session(names: Names) -> Directive:
+    """Backend line: a request that carries a session id goes to the node that opened the session."""
+    return _line("affinity", f"stick match var(txn.sid) table {names.table} if {{ var(txn.sid) -m found }}")
+
+
+def follow_flash_session(names: Names) -> list[Directive]:
+    """Lines of a backend in TCP mode: the Flash movie goes to the node that opened its session."""
+    return [_line("affinity", f"tcp-request content set-var(txn.sid) {_id_in_path(names)}"), follow_session(names)]
+
+
+def policy_script(ports: Iterable[str]) -> str:
+    """The Lua service `flash_policy`: Flash movies of any site may open sockets to these ports of the edge."""
+    allowed = f'<allow-access-from domain="*" to-ports="{",".join(ports)}"/>'
+    return f"""-- The policy that the Flash player asks for before it opens a socket.
+core.register_service("flash_policy", "tcp", function(applet)
+  applet:receive({len(POLICY_REQUEST)})
+  applet:send('<?xml version="1.0"?><cross-domain-policy>{allowed}</cross-domain-policy>\\0')
+end)
+"""
+
+
+def learn_session(names: Names) -> list[Directive]:
+    """Backend lines: the session id is read from the handshake's answer, and remembered with the node that gave it.
+
+    `stick store-response` runs before `http-response` rules, so the body has to be waited for on the TCP level. From
+    there on the handshake has the id in the variable in which every other request has it, for the log too.
+    Bodies: `0{"sid":"ID",...}` (Engine.IO 3 and 4, JSONP with \\" around), `ID:60:60:transports` (0.9, with
+    `io.j[0]("ID:...` for JSONP). Browsers with Socket.IO 1 get binary framing: a zero byte, the digits of the
+    length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three.
+    """
+    handshake = "{ var(txn.handshake) -m bool }"
+    engine = r"""res.body,bytes(3),'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
+    version_09 = r"""res.body,'regsub("^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):.*$","\2")' """.strip()
+    sid = "{ res.body,bytes(3) -m sub sid }"
+    # The first condition spares all other answers the wait for their body.
+    arrived = f"if {handshake} {{ res.body,bytes(3) -m sub : }}"
+    return [
+        _line("affinity", "tcp-response inspect-delay 2s"),
+        _line("affinity", f"tcp-response content set-var(txn.sid) {engine} {arrived} {sid}"),
+        _line("affinity", f"tcp-response content set-var(txn.sid) {version_09} {arrived} !{sid}"),
+        _line("affinity", f"stick store-response var(txn.sid) table {names.table} if {handshake}"),
+    ]
+
+
+def _line(purpose: str, text: str) -> Directive:
+    # The texts above are ours and already words; only the two regular expressions hold quotes, and no blanks.
+    keyword, *arguments = text.split()
+    return Directive(keyword, tuple(arguments), purpose)
