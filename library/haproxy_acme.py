@@ -78,7 +78,7 @@ renewed:
   returned: success
   sample: [chat]
 faults:
-  description: Those that could not be had, with C(name), C(hosts), and C(words) that say why. The module does not fail.
+  description: Those that could not be had, with C(name), C(hosts), and C(error), the reason. The module does not fail.
   type: list
   elements: dict
   returned: success
@@ -135,7 +135,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(obtained.names),
         renewed=obtained.names,
-        faults=[{**fault.order._asdict(), "words": fault.words} for fault in obtained.faults],
+        faults=[{**fault.order._asdict(), "error": fault.error} for fault in obtained.faults],
     )
 
 

@@ -40,10 +40,10 @@ options:
       chain:
         description: The intermediate certificates as PEM text, the issuer of the certificate first.
         type: str
-      authority:
+      ca:
         description:
-          - The certificates of one or more authorities as PEM text, alone. Services with C(client_ca) ask clients for a
-            certificate of theirs. The file is in C(authorities) beside O(directory).
+          - The certificates of one or more CAs as PEM text, alone. Services with C(client_ca) ask clients for a
+            certificate of theirs. The file is in C(client-ca) beside O(directory).
           - The running process gets it from M(realtime.edge.haproxy_config).
         type: str
       state:
@@ -146,7 +146,7 @@ certificates:
       description: Whether the file changed.
       type: bool
     served:
-      description: Whether the running HAProxy serves it; false for an authority, and where none runs.
+      description: Whether the running HAProxy serves it; false for a CA, and where none runs.
       type: bool
     subject:
       description: Whom the certificate was issued to.
@@ -228,7 +228,7 @@ def main() -> None:
                     "certificate": {"type": "str", "no_log": True},  # a key may have been put here by mistake
                     "key": {"type": "str", "no_log": True},
                     "chain": {"type": "str", "no_log": True},
-                    "authority": {"type": "str", "no_log": True},
+                    "ca": {"type": "str", "no_log": True},
                     "hosts": {"type": "list", "elements": "str", "default": []},
                     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                 },

@@ -77,7 +77,7 @@ options:
       - The Socket.IO applications behind this edge. Each becomes a backend for ordinary requests and one for each
         transport.
       - Keys of a service are C(name), C(hosts) (none means every host), C(certificate) (by default the name; a
-        list for an ECDSA and an RSA one), C(client_ca) (the name of an authority; clients need its certificate),
+        list for an ECDSA and an RSA one), C(client_ca) (the name of a CA; clients need its certificate),
         C(origins) (of the pages that may open sockets, such as V(https://chat.example.com)), C(servers),
         C(health) (the path of the health check, V(/) by default, or C(false)), and C(socketio), with
         C(path), C(transports), C(affinity) (V(session), V(cookie), V(source) or V(none)), C(servers) of its own, and
@@ -491,7 +491,7 @@ connections:
   description: Connections of the serving worker. A reload leaves them with it until they end.
   type: int
   returned: state is present or absent
-leaving:
+draining:
   description: Removed servers that serve their last sessions.
   type: list
   elements: str
@@ -603,7 +603,7 @@ def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> Edge:
         peers=definition.read_peers(settings["peers"], groups, settings["certificates"]),
         limits=limits.Limits(**{**settings["limits"], "exempt": tuple(settings["limits"].get("exempt", ()))}),
         proxies=request_filter.TrustedProxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
-        authorities=os.path.join(os.path.dirname(path), "authorities"),
+        client_cas=os.path.join(os.path.dirname(path), "client-ca"),
         certificate_list=os.path.join(os.path.dirname(path), "certificates.list"),
     )
 
@@ -637,7 +637,7 @@ def contribute(module: Module) -> dict[str, Any]:
         "action": outcome.action,
         "commands": [{"what": s.what, "commands": list(s.commands), "sessions": s.sessions} for s in outcome.steps],
         "connections": outcome.connections,
-        "leaving": list(outcome.leaving),
+        "draining": list(outcome.draining),
         "workers": [
             {"pid": w.pid, "uptime": w.uptime, "version": w.version, "connections": w.sessions} for w in outcome.workers
         ],

@@ -96,7 +96,7 @@ sessions:
   type: dict
   returned: success
   sample: {"chat_polling": 0, "chat_websocket": 12}
-settled:
+reached:
   description: Whether, within O(wait), its sessions had ended, or no health check had failed for longer than one takes.
   type: bool
   returned: success
@@ -138,7 +138,7 @@ def change(module: AnsibleModule) -> dict[str, Any]:
     }
     seconds = 0 if module.check_mode else module.params["wait"]
     quiet = server_state.check_interval(wanted, name) + 1 if state == "ready" else server_state.QUIET
-    result["settled"], result["sessions"] = server_state.wait_until_reached(
+    result["reached"], result["sessions"] = server_state.wait_until_reached(
         target.master, name, seconds, quiet, state == "ready"
     )
     if module._diff:

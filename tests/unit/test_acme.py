@@ -81,7 +81,7 @@ def test_an_older_haproxy_is_refused_with_what_would_work():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"terms_agreed": False}, "haproxy_acme.terms_agreed: .* in your name"),
+        ({"terms_agreed": False}, "haproxy_acme.terms_agreed: .* for you"),
         ({"directory": "ca.test"}, "haproxy_acme.directory: .*https://"),
         ({"directory": ""}, "haproxy_acme.directory: .*needed"),
         ({"contact": ["tel:123"]}, "haproxy_acme.contact: .*'tel:123'"),

@@ -465,7 +465,7 @@ def test_an_authority_in_between_that_expires_is_told_too(run, chained, days, sa
 
 def test_a_certificate_that_would_answer_for_a_service_with_client_certificates_is_told(run, made):
     staff = {"name": "chat", "hosts": ["CHAT.example"], "client_ca": "ca", "servers": ["10.0.0.1:80"]}
-    asked = [{"name": "ca", "authority": made.authority.certificate}, {"name": "chat", "pem": made.chat.pem}]
+    asked = [{"name": "ca", "ca": made.authority.certificate}, {"name": "chat", "pem": made.chat.pem}]
     assert run(*asked, services=[staff])["warnings"] == []
     other = {"name": "other", "pem": made.chat.pem}
     (warning,) = run(*asked, other, services=[staff])["warnings"]
@@ -478,21 +478,21 @@ def test_a_certificate_that_would_answer_for_a_service_with_client_certificates_
 
 def test_an_authority_has_a_folder_of_its_own_and_no_key(run, made):
     asking = [{"name": "chat", "client_ca": "staff"}]
-    result = run({"name": "staff", "authority": made.other.certificate}, services=asking)
-    folder = run.directory.parent / "authorities"
+    result = run({"name": "staff", "ca": made.other.certificate}, services=asking)
+    folder = run.directory.parent / "client-ca"
     assert result["certificates"][0]["path"] == str(folder / "staff.pem")
     assert stat.S_IMODE((folder / "staff.pem").stat().st_mode) == 0o640
-    assert not run({"name": "staff", "authority": made.other.certificate}, services=asking)["changed"]
-    with pytest.raises(CertificateError, match=r"haproxy_certificates\[0\].authority holds a private key"):
-        run({"name": "staff", "authority": made.other.pem})
-    with pytest.raises(CertificateError, match="authority has no certificate of a server beside it"):
-        run({"name": "staff", "authority": made.other.certificate, "key": made.other.key})
+    assert not run({"name": "staff", "ca": made.other.certificate}, services=asking)["changed"]
+    with pytest.raises(CertificateError, match=r"haproxy_certificates\[0\].ca holds a private key"):
+        run({"name": "staff", "ca": made.other.pem})
+    with pytest.raises(CertificateError, match="ca has no certificate of a server beside it"):
+        run({"name": "staff", "ca": made.other.certificate, "key": made.other.key})
 
 
 def test_an_authority_that_is_nowhere_is_told_and_gets_no_stand_in(run, made):
-    with pytest.raises(CertificateError, match=r"haproxy_services\[0\].client_ca: no authority staff is on this host"):
+    with pytest.raises(CertificateError, match=r"haproxy_services\[0\].client_ca: no CA staff is on this host"):
         run(services=[{"name": "chat", "client_ca": "staff"}])
-    with pytest.raises(CertificateError, match="holds no authority"):
+    with pytest.raises(CertificateError, match="holds no CA"):
         run({"name": "staff", "pem": made.other.pem}, services=[{"name": "chat", "client_ca": "staff"}])
 
 

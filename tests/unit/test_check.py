@@ -17,7 +17,7 @@ PATH = "/tmp/new.cfg"
 
 
 @pytest.mark.parametrize(
-    ("said", "origin", "text"),
+    ("said", "yaml_path", "text"),
     [
         (
             f"[ALERT]    (42) : config : parsing [{PATH}:9] : 'server api/a' : unknown keyword 'chek'; did you mean 'check' maybe ?",
@@ -52,9 +52,9 @@ PATH = "/tmp/new.cfg"
         ("[ALERT]    (42) : Cannot fork", "", "Cannot fork"),
     ],
 )
-def test_a_message_knows_its_place(said, origin, text):
+def test_a_message_knows_its_place(said, yaml_path, text):
     (message,) = check.parse_messages(said, PATH, CONFIGURATION)
-    assert (message.origin, message.text) == (origin, text)
+    assert (message.yaml_path, message.text) == (yaml_path, text)
 
 
 def test_lines_that_only_sum_up_are_left_out():
@@ -83,7 +83,7 @@ def binary(tmp_path):
 
 def test_warnings_of_a_valid_file_are_returned(binary):
     warnings = check.check(binary(0, "[WARNING]  (1) : config : Proxy 'web': a warning"), PATH, CONFIGURATION)
-    assert [message.origin for message in warnings] == ["haproxy_sections.frontend.web"]
+    assert [message.yaml_path for message in warnings] == ["haproxy_sections.frontend.web"]
 
 
 def test_a_timeout_that_would_be_milliseconds_by_mistake_is_a_warning(binary):
@@ -133,7 +133,7 @@ def placed(text, data):
 )  # fmt: skip
 def test_what_is_not_there_is_told_at_its_place_of_use(text, data, place):
     message = placed(text, data)
-    assert message.origin == f"haproxy_sections.{place}"
+    assert message.yaml_path == f"haproxy_sections.{place}"
     assert message.line
     assert PATH not in message.text
 

@@ -47,7 +47,9 @@ def test_the_wanted_build(commands, tmp_path):
 
 def test_a_build_that_cannot_be_names_the_variable():
     with pytest.raises(BuildError, match="haproxy_version"):
-        host_report.gather_host(build={"version": "three", "checksum": CHECKSUM, "options": {}, "prefix": "/opt/haproxy"})
+        host_report.gather_host(
+            build={"version": "three", "checksum": CHECKSUM, "options": {}, "prefix": "/opt/haproxy"}
+        )
 
 
 @pytest.mark.parametrize(

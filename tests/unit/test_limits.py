@@ -208,7 +208,7 @@ def test_clients_are_asked_for_certificates_by_host():
     sections, files = built(CHAT, STAFF)
     assert files["/etc/haproxy/certificates.list"].splitlines() == [
         "/etc/haproxy/certificates/chat.pem chat.example.com",
-        "/etc/haproxy/certificates/staff.pem [ca-file /etc/haproxy/authorities/staff-ca.pem verify required] staff.example.com",
+        "/etc/haproxy/certificates/staff.pem [ca-file /etc/haproxy/client-ca/staff-ca.pem verify required] staff.example.com",
     ]
     (bind,) = rules(sections["frontend https"], "bind ")
     assert bind.startswith("bind :443 ssl crt-list /etc/haproxy/certificates.list crt /etc/haproxy/certificates ")
@@ -234,7 +234,7 @@ def test_two_certificates_of_one_service():
     [
         ([{**STAFF, "hosts": []}], "client_ca: name the hosts of the service too"),
         ([STAFF, {**CHAT, "client_ca": "other"}], "client_ca: haproxy_services[0] has 'staff-ca'"),
-        ([{**STAFF, "client_ca": "a/b"}], "client_ca: the name of an authority"),
+        ([{**STAFF, "client_ca": "a/b"}], "client_ca: the name of a CA"),
         ([{**CHAT, "certificate": ["chat", "a/b"]}], "certificate: the name of an entry"),
     ],
 )

@@ -464,7 +464,7 @@ def certificate(tmp_path_factory):
 
 def test_over_tls(serve, certificate):
     context, authority = certificate
-    result = probe.probe(serve(Application("4"), context).place(context=make_context(authorities=authority)))
+    result = probe.probe(serve(Application("4"), context).place(context=make_context(ca_path=authority)))
     assert works(result) == {
         "http": True,
         "redirect": False,  # nothing listens there
@@ -485,7 +485,7 @@ def test_a_certificate_that_is_not_trusted_is_told(serve, certificate):
 def test_a_certificate_for_another_name_is_told(serve, certificate):
     context, authority = certificate
     port = serve(Application("4"), context).port
-    where = read_target("https://other.test/", f":{port}", context=make_context(authorities=authority))
+    where = read_target("https://other.test/", f":{port}", context=make_context(ca_path=authority))
     assert "other.test" in detail(probe.probe(where, ["websocket"], "4"), "websocket")
 
 
@@ -576,7 +576,7 @@ def test_a_file_without_authorities(tmp_path):
         if content:
             path.write_text(content)
         with pytest.raises(ProbeError, match="ca_path: "):
-            make_context(authorities=str(path))
+            make_context(ca_path=str(path))
 
 
 def test_a_name_without_an_address_and_a_port_without_a_listener():

@@ -183,7 +183,7 @@ def failing(edge, wait=0.2, **about):
 def test_haproxys_own_words_are_told(edge, monkeypatch):
     edge.journal = "acme: {0}: Starting update.\nacme: {0}: no such name. Aborting. (1/5)\nacme: /other.pem: mine\n"
     told = failing(edge, refuses="Can't find the certificate\n")
-    assert [fault.words for fault in told.faults] == ["HAProxy refused to order it: Can't find the certificate"]
+    assert [fault.error for fault in told.faults] == ["HAProxy refused to order it: Can't find the certificate"]
     edge.refuses = ""
     answer = edge.tell
 
@@ -194,7 +194,7 @@ def test_haproxys_own_words_are_told(edge, monkeypatch):
 
     monkeypatch.setattr(cli, "tell", gives_up)
     told = obtain(edge)
-    assert [(fault.order, fault.words) for fault in told.faults] == [(ORDER, "no such name")]
+    assert [(fault.order, fault.error) for fault in told.faults] == [(ORDER, "no such name")]
 
 
 def test_nobody_waits_for_the_long_pauses(edge):
@@ -204,14 +204,14 @@ def test_nobody_waits_for_the_long_pauses(edge):
     began = time.monotonic()
     (fault,) = failing(edge, wait=60).faults
     assert time.monotonic() - began < 30
-    assert fault.words.startswith("invalid HTTP status code 503 when getting directory URL")
-    assert "where nobody answers" in fault.words
-    assert "HAProxy still tries" in fault.words
+    assert fault.error.startswith("invalid HTTP status code 503 when getting directory URL")
+    assert "where nobody answers" in fault.error
+    assert "HAProxy still tries" in fault.error
 
 
 def test_an_authority_that_says_nothing_is_told_and_its_connection_ended(edge):
     (fault,) = failing(edge, sessions={"0x1": "<ACME>", "0x2": "https"}).faults
-    assert "does not answer" in fault.words
+    assert "does not answer" in fault.error
     assert "shutdown session 0x1" in edge.asked
     assert "shutdown session 0x2" not in edge.asked
 
@@ -219,4 +219,4 @@ def test_an_authority_that_says_nothing_is_told_and_its_connection_ended(edge):
 def test_a_certificate_that_haproxy_does_not_see_to(edge):
     edge.disk(made(89))
     told = obtain(edge, order=Order("other", ("other.test",)))
-    assert "run the role first" in told.faults[0].words
+    assert "run the role first" in told.faults[0].error

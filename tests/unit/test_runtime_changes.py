@@ -81,12 +81,12 @@ def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):  
     edge.sessions = {"n2": 3}
     wanted = configuration(N1)
     outcome = apply.apply(wanted, target)
-    assert (outcome.action, outcome.leaving) == ("runtime", ("chat/n2",))
+    assert (outcome.action, outcome.draining) == ("runtime", ("chat/n2",))
     assert edge.servers["chat", "n2"]["admin"] == 8
     again = apply.apply(wanted, target)
-    assert (again.action, again.leaving, edge.sessions) == ("unchanged", ("chat/n2",), {"n2": 3})
+    assert (again.action, again.draining, edge.sessions) == ("unchanged", ("chat/n2",), {"n2": 3})
     edge.sessions = {}
-    assert apply.apply(wanted, target).leaving == ()
+    assert apply.apply(wanted, target).draining == ()
     assert ("chat", "n2") not in edge.servers
     assert edge.reloads == 0
 
@@ -94,7 +94,7 @@ def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):  
 def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):  # noqa: F811
     edge.sessions = {"n2": 3}
     outcome = apply.apply(configuration(N1), target, policy=apply.Policy(drain_time=0.3))
-    assert (outcome.action, outcome.leaving, edge.sessions) == ("runtime", (), {})
+    assert (outcome.action, outcome.draining, edge.sessions) == ("runtime", (), {})
     assert ("chat", "n2") not in edge.servers
 
 
@@ -336,7 +336,7 @@ def test_an_authority_is_replaced_and_who_it_vouched_for_does_not_resume(target,
     path.write_text("".join(CHAIN.findall(pem("others"))))
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads) == ("runtime", 0)
-    assert outcome.reasons[0] == f"authority {path} is replaced"
+    assert outcome.reasons[0] == f"CA file {path} is replaced"
     assert outcome.steps[0].commands == (
         f"del ssl crt-list {folder}/certificates {folder}/certificates/chat.pem",
         f"set ssl ca-file {path} <<",
@@ -355,7 +355,7 @@ def test_an_authority_that_is_added_leaves_sessions_alone(target, edge, mutual):
     wanted, folder = mutual
     keys, path = (folder / "tickets").read_text(), folder / "ca.pem"
     path.write_text(path.read_text() + "\n" + "".join(CHAIN.findall(pem("others"))))
-    assert change(target, wanted).reasons == [f"authority {path} is replaced"]
+    assert change(target, wanted).reasons == [f"CA file {path} is replaced"]
     assert (folder / "tickets").read_text() == keys
 
 
@@ -409,14 +409,14 @@ def test_revocations_are_given_anew_where_their_file_has_changed(target, edge, t
     outcome = change(target, wanted)
     assert (outcome.action, outcome.reasons, edge.reloads) == (
         "runtime",
-        [f"list of revocations {path} is replaced"],
+        [f"CRL {path} is replaced"],
         1,
     )
     # HAProxy has no way to add to one.
     revoke("3" * 12000)
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads) == ("reload", 2)
-    assert f"list of revocations {path} has changed, and is larger than what" in outcome.reasons[0]
+    assert f"CRL {path} has changed, and is larger than what" in outcome.reasons[0]
 
 
 def test_an_authority_with_other_things_in_its_file_is_loaded_by_a_reload(target, edge, mutual):  # noqa: F811

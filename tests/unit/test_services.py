@@ -226,7 +226,7 @@ def test_every_line_has_a_purpose_and_a_place(described):
     for section in configuration.sections:
         for line in section.directives:
             assert line.purpose, line
-            assert section.origin, section
+            assert section.yaml_path, section
 
 
 @pytest.mark.parametrize("described", [flash(legacy_tls="movie"), flash(policy_servers=["10.0.0.9:843"])])

@@ -40,13 +40,13 @@ class Message(NamedTuple):
 
     level: str
     text: str
-    origin: str
+    yaml_path: str
     line: str
     directive: Directive | None = None
 
     def __str__(self) -> str:
         """For people: place, words, the user's own line."""
-        place = f"{self.origin}: " if self.origin else ""
+        place = f"{self.yaml_path}: " if self.yaml_path else ""
         line = f" (in the line `{self.line}`)" if self.line else ""
         return f"{place}{self.text}{line}"
 
@@ -81,7 +81,7 @@ def _warn_of_milliseconds(configuration: Configuration) -> list[Message]:
             "WARNING",
             f"{line.arguments[1]} without a unit is in milliseconds; write {line.arguments[1]}s for seconds, or "
             f"{line.arguments[1]}ms",
-            line.origin,
+            line.yaml_path,
             line.text,
         )
         for section in configuration.sections
@@ -166,8 +166,8 @@ class _File(NamedTuple):
         for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, MASK)
         text = "".join(char if char.isprintable() else "?" for char in text)
-        origin = (directive.origin if directive else "") or (section.origin if section else "")
-        return Message(level, text, origin, mask(directive) if directive else "", directive)
+        yaml_path = (directive.yaml_path if directive else "") or (section.yaml_path if section else "")
+        return Message(level, text, yaml_path, mask(directive) if directive else "", directive)
 
     def line(self, path: str, number: str) -> tuple[Section | None, Directive | None]:
         """What stands at this place."""
@@ -178,7 +178,7 @@ class _File(NamedTuple):
     def other(self, place: re.Match[str]) -> str:
         """Another place that a message speaks of."""
         section, directive = self.line(self.path, place[1])
-        return (directive.origin if directive else "") or (section.origin if section else "") or place[0]
+        return (directive.yaml_path if directive else "") or (section.yaml_path if section else "") or place[0]
 
     def proxy(self, name: str) -> Section | None:
         """The proxy of this name."""

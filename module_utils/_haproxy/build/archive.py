@@ -57,5 +57,3 @@ def unpack(recipe: Recipe, archive: Path, prefix: Path) -> None:
         if found.version != recipe.version:
             raise BuildError(f"The binary in {archive} does not run on this host: {found.reason}")
         install_build(recipe, stage, prefix)
-
-

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import EdgeError
 from ..host import read_distribution
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*\Z")
@@ -281,7 +282,7 @@ OPENSSL = Project(
 )
 
 
-class BuildError(Exception):
+class BuildError(EdgeError):
     """What went wrong, in words for the person who wrote the variables."""
 
 

@@ -135,7 +135,7 @@ class Fault(NamedTuple):
     """Why a certificate could not be had."""
 
     order: Order
-    words: str
+    error: str
 
 
 class Obtained(NamedTuple):

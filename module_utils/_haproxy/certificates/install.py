@@ -68,15 +68,15 @@ def install(
     """
     wishes = read_requested(certificates, services)
     gid = group_id(group, check_mode)
-    given = [wish.name for wish in wishes if wish.bundle and not wish.authority]
+    given = [wish.name for wish in wishes if wish.bundle and not wish.is_ca]
     changes: list[Change] = []
     results: list[dict[str, Any]] = []
     warnings: list[str] = []
     errors: list[str] = []
     removed: list[str] = []
 
-    # HAProxy reads a whole folder of certificates, where an authority without a key would be a fault.
-    folders = {False: directory, True: directory.parent / "authorities"}
+    # HAProxy reads a whole folder of certificates, where a CA without a key would be a fault.
+    folders = {False: directory, True: directory.parent / "client-ca"}
 
     def want(path: Path, present: State | None, mode: int, content: Bundle | None = None) -> None:
         unknown = present.group if present else -1
@@ -85,11 +85,11 @@ def install(
             changes.append((path, present, target))
 
     try:
-        for folder in dict.fromkeys(folders[wish.authority] for wish in wishes if not wish.absent):
+        for folder in dict.fromkeys(folders[wish.is_ca] for wish in wishes if not wish.absent):
             want(folder, _read_state(folder), 0o750)
         for wish in wishes:
-            path = folders[wish.authority] / f"{wish.name}.pem"
-            present = _read_state(path, bundle_cas if wish.authority else bundle_blocks)
+            path = folders[wish.is_ca] / f"{wish.name}.pem"
+            present = _read_state(path, bundle_cas if wish.is_ca else bundle_blocks)
             if wish.absent:
                 removed.append(str(path))
                 changes += [(path, present, None)] if present else []
@@ -169,10 +169,9 @@ def _keep_present(present: State | None) -> Bundle | None:
 
 def _self_signed(wish: RequestedCertificate, self_signed: bool, check_mode: bool) -> Bundle:
     """Return a stand-in for what is wanted. Raises CertificateError where there must be none."""
-    if wish.authority:
+    if wish.is_ca:
         raise CertificateError(
-            f"no authority {wish.name} is on this host or in haproxy_certificates "
-            f"({{name: {wish.name}, authority: ...}})"
+            f"no CA {wish.name} is on this host or in haproxy_certificates ({{name: {wish.name}, ca: ...}})"
         )
     if not self_signed:
         raise CertificateError(
@@ -209,7 +208,7 @@ def _warn(wish: RequestedCertificate, content: Bundle, fresh: bool, hint: str) -
         said = "gets a self-signed stand-in: browsers warn until a real one replaces it"
         yield f"{wish.place}: {wish.name} {said}{hint}"
     for certificate in content.certificates:
-        # What follows the server's own ends its trust as well, and each authority that of its clients.
+        # What follows the server's own ends its trust as well, and each CA that of its clients.
         which = f"the certificate {wish.name}" if certificate is own else f"in {wish.name}, {certificate.subject}"
         if certificate.not_after < utc_now():
             yield f"{wish.place}: {which} expired on {certificate.not_after:%Y-%m-%d}"
@@ -221,7 +220,7 @@ def _warn(wish: RequestedCertificate, content: Bundle, fresh: bool, hint: str) -
     uncovered = [host for host in wish.hosts if not own.covers(host)]
     if uncovered:
         yield f"{wish.place}: the certificate {wish.name} is for {', '.join(own.names)}, not for {', '.join(uncovered)}"
-    if wish.authority:
+    if wish.is_ca:
         return
     broken = False
     for lower, upper in zip(content.certificates, content.certificates[1:]):

@@ -15,6 +15,8 @@ import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..errors import EdgeError
+
 SELF_SIGNED_BY = "realtime.edge stand-in"
 """The organisation in the subject of the self-signed certificates made here, which tells them from all others."""
 
@@ -27,7 +29,7 @@ _DATES = (9, 10)
 _RSA_KEY = bytes.fromhex("06092a864886f70d010101")
 
 
-class CertificateError(Exception):
+class CertificateError(EdgeError):
     """What is wrong, one line a mistake, in words for the person who wrote the variables."""
 
 
@@ -207,13 +209,13 @@ def read_bundle(text: str) -> Bundle:
 
 
 def bundle_cas(blocks: Sequence[tuple[str, bytes]]) -> Bundle:
-    """Put the certificates of authorities into one file, as `ca-file` takes it.
+    """Put the certificates of CAs into one file, as `ca-file` takes it.
 
     Raises ValueError where there is something else, such as a key, which is nobody's business here.
     """
     others = sorted({kind for kind, _content in blocks} - {"CERTIFICATE"})
     if others:
-        raise ValueError(f"holds {' and '.join(others)}; an authority is known by its certificate alone")
+        raise ValueError(f"holds {' and '.join(others)}; a CA is known by its certificate alone")
     if not blocks:
         raise ValueError("holds no certificate")
     described = tuple(parse_certificate(content) for _kind, content in blocks)
@@ -255,7 +257,7 @@ def utc_now() -> datetime.datetime:
 def verify_chain(content: Bundle) -> str:
     """What a client says who trusts the last certificate of the chain and nothing else: empty if it is content.
 
-    Names can be right where signatures are not: an authority may have two keys. The standard library verifies in a
+    Names can be right where signatures are not: a CA may have two keys. The standard library verifies in a
     handshake only, so there is one, in memory. What has expired is told elsewhere.
     """
     ders = [der for kind, der in split_blocks(content.text) if kind == "CERTIFICATE"]

@@ -10,8 +10,8 @@ from typing import Any
 
 from .pem import Bundle, CertificateError, bundle_blocks, bundle_cas, parse_certificate, split_blocks
 
-FIELDS = ("pem", "certificate", "chain", "key", "authority")
-"""The values of a certificate's description that hold PEM text, in HAProxy's order; an authority stands alone."""
+FIELDS = ("pem", "certificate", "chain", "key", "ca")
+"""The values of a certificate's description that hold PEM text, in HAProxy's order; a CA stands alone."""
 
 NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
 HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\Z")
@@ -22,7 +22,7 @@ class RequestedCertificate:
     """A certificate file that should be there. `bundle` is what it should hold, None to leave it or make a stand-in.
 
     `rsa`: the setting that needs its key to be RSA, empty where any will do.
-    With `authority` it is what the certificates of clients are checked against. With `absent` it should not be there.
+    With `is_ca` it is what the certificates of clients are checked against. With `absent` it should not be there.
     """
 
     place: str
@@ -30,7 +30,7 @@ class RequestedCertificate:
     hosts: list[str]
     bundle: Bundle | None = None
     rsa: str = ""
-    authority: bool = False
+    is_ca: bool = False
     absent: bool = False
 
 
@@ -50,8 +50,8 @@ def read_requested(certificates: Sequence[Mapping[str, Any]], services: Sequence
             errors.append(f"{place}.name: {name} is already the name of {found[name].place}")
         else:
             absent = entry.get("state") == "absent"
-            hosts, authority = as_list(entry.get("hosts")), bool(entry.get("authority"))
-            found[name] = RequestedCertificate(place, name, hosts, authority=authority, absent=absent)
+            hosts, is_ca = as_list(entry.get("hosts")), bool(entry.get("ca"))
+            found[name] = RequestedCertificate(place, name, hosts, is_ca=is_ca, absent=absent)
             try:
                 found[name].bundle = _read_values(place, {part: entry[part] for part in FIELDS if entry.get(part)})
             except CertificateError as error:
@@ -70,8 +70,8 @@ def read_requested(certificates: Sequence[Mapping[str, Any]], services: Sequence
             known = found.setdefault(name, RequestedCertificate(place, name, []))
             if known.absent:
                 errors.append(f"{place}: {known.place} is to be absent, and this service needs it")
-            if known.authority:
-                errors.append(f"{place}: {known.place} is an authority, and no certificate that a server could show")
+            if known.is_ca:
+                errors.append(f"{place}: {known.place} is a CA, and no certificate that a server could show")
             known.hosts += [host for host in as_list(service.get("hosts")) if host not in known.hosts]
         legacy = _legacy_tls(service)
         if NAME.match(legacy):  # what is no name, the services' room tells
@@ -80,11 +80,9 @@ def read_requested(certificates: Sequence[Mapping[str, Any]], services: Sequence
         for name in as_list(service.get("client_ca")):
             place = f"haproxy_services[{number}].client_ca"
             if not NAME.match(name):
-                errors.append(
-                    f"{place}: {name!r} can't be the name of an authority: letters, digits and . _ - + @ only"
-                )
-            elif not found.setdefault(name, RequestedCertificate(place, name, [], authority=True)).authority:
-                errors.append(f"{place}: {found[name].place} holds no authority: write it as {{name, authority}}")
+                errors.append(f"{place}: {name!r} can't be the name of a CA: letters, digits and . _ - + @ only")
+            elif not found.setdefault(name, RequestedCertificate(place, name, [], is_ca=True)).is_ca:
+                errors.append(f"{place}: {found[name].place} holds no CA: write it as {{name, ca}}")
     if errors:
         raise CertificateError("\n".join(errors))
     return list(found.values())
@@ -106,7 +104,7 @@ def _read_values(place: str, values: Mapping[str, str]) -> Bundle | None:
     """Read the values of one entry. Raises CertificateError that names the value."""
     if not values:
         return None
-    alone = next((part for part in ("pem", "authority") if part in values), "")
+    alone = next((part for part in ("pem", "ca") if part in values), "")
     if alone and len(values) > 1:
         others = ", ".join(part for part in values if part != alone)
         holds = "holds certificate and key" if alone == "pem" else "has no certificate of a server beside it"
@@ -124,7 +122,7 @@ def _read_values(place: str, values: Mapping[str, str]) -> Bundle | None:
     if errors:
         raise CertificateError("\n".join(errors))
     try:
-        return bundle_cas(blocks) if alone == "authority" else bundle_blocks(blocks)
+        return bundle_cas(blocks) if alone == "ca" else bundle_blocks(blocks)
     except ValueError as error:
         raise CertificateError(f"{place}.{alone or 'key'} {error}") from error
 
@@ -144,10 +142,10 @@ def _read_value(part: str, text: str) -> list[tuple[str, bytes]]:
         raise ValueError(f"holds {'a certificate' if certificates else blocks[0][0]}, not a private key")
     if part == "key" and certificates:
         raise ValueError("holds a certificate too: write all in one as pem, without key and certificate")
-    if part in ("certificate", "chain", "authority") and keys:
-        hint = ": write all in one as pem" if certificates and part != "authority" else ""
+    if part in ("certificate", "chain", "ca") and keys:
+        hint = ": write all in one as pem" if certificates and part != "ca" else ""
         raise ValueError(f"holds a private key{hint}")
-    if part in ("certificate", "chain", "authority") and not certificates:
+    if part in ("certificate", "chain", "ca") and not certificates:
         raise ValueError(f"holds {blocks[0][0]}, not a certificate")
     return blocks
 

@@ -75,7 +75,7 @@ def arrange(section: Section) -> Section:
         return section
     units.sort(key=lambda unit: unit[0])
     arranged = tuple(line for _rank, unit in units for line in unit)
-    return Section(section.kind, section.name, arranged, section.origin)
+    return Section(section.kind, section.name, arranged, section.yaml_path)
 
 
 def is_complete(section: Section) -> bool:
@@ -90,7 +90,7 @@ def is_complete(section: Section) -> bool:
     return depth == 0
 
 
-def from_data(data: Any, origin: str = "haproxy_sections", purpose: str = "") -> Configuration:
+def from_data(data: Any, yaml_path: str = "haproxy_sections", purpose: str = "") -> Configuration:
     """The model of a mapping of kinds, or of a list of them, which keeps its order as a file does.
 
     `purpose` is that of all directives without a comment of their own. Raises `ConfigurationError` with every place
@@ -100,7 +100,7 @@ def from_data(data: Any, origin: str = "haproxy_sections", purpose: str = "") ->
     sections: list[Section] = []
     parts = data if isinstance(data, list) else [data]
     for number, part in enumerate(parts):
-        place = f"{origin}[{number}]" if isinstance(data, list) else origin
+        place = f"{yaml_path}[{number}]" if isinstance(data, list) else yaml_path
         if part is None:
             continue
         if not isinstance(part, dict):
@@ -168,13 +168,13 @@ def _values(lines: list[Directive]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _kind(kind: Any, content: Any, origin: str, purpose: str, problems: list[str]) -> Iterator[Section]:
+def _kind(kind: Any, content: Any, yaml_path: str, purpose: str, problems: list[str]) -> Iterator[Section]:
     words = kind.split() if isinstance(kind, str) else []
     if not words:
-        problems.append(f"{origin}: the name of a section is expected here, not {_shape(kind)}")
+        problems.append(f"{yaml_path}: the name of a section is expected here, not {_shape(kind)}")
         return
     if words[0] not in SECTIONS and difflib.get_close_matches(words[0], SECTIONS, n=1, cutoff=_LIKENESS):
-        problems.append(f"{origin}: '{kind}' is no section of HAProxy{suggest(words[0], SECTIONS)}")
+        problems.append(f"{yaml_path}: '{kind}' is no section of HAProxy{suggest(words[0], SECTIONS)}")
         return
     if content is None:
         return
@@ -184,15 +184,15 @@ def _kind(kind: Any, content: Any, origin: str, purpose: str, problems: list[str
     )
     if not named or len(words) > 1 or words[0] in UNNAMED or words[0] == "defaults":
         if isinstance(content, (dict, list)):
-            yield _section(words[0], " ".join(words[1:]), content, origin, purpose, problems)
+            yield _section(words[0], " ".join(words[1:]), content, yaml_path, purpose, problems)
         else:
-            problems.append(f"{origin}: the keywords of {kind} are expected here, not {_shape(content)}")
+            problems.append(f"{yaml_path}: the keywords of {kind} are expected here, not {_shape(content)}")
         return
     if not isinstance(content, dict):
-        problems.append(f"{origin}: a mapping of names is expected here, not {_shape(content)}")
+        problems.append(f"{yaml_path}: a mapping of names is expected here, not {_shape(content)}")
         return
     for name, body in content.items():
-        place = f"{origin}.{name}"
+        place = f"{yaml_path}.{name}"
         if body is not None and not isinstance(body, (dict, list)):
             problems.append(f"{place}: the keywords of {words[0]} '{name}' are expected here, not {_shape(body)}")
             continue
@@ -200,19 +200,19 @@ def _kind(kind: Any, content: Any, origin: str, purpose: str, problems: list[str
 
 
 def _section(
-    kind: str, name: str, body: dict[Any, Any] | list[Any], origin: str, purpose: str, problems: list[str]
+    kind: str, name: str, body: dict[Any, Any] | list[Any], yaml_path: str, purpose: str, problems: list[str]
 ) -> Section:
     directives: list[Directive] = []
     try:
         kind, name = split(kind)[0], " ".join(split(name))
     except ConfigurationError as error:
-        problems.append(f"{origin}: {error}")
+        problems.append(f"{yaml_path}: {error}")
     if isinstance(body, dict):
-        _mapping(body, origin, purpose, directives, problems)
-        return arrange(Section(kind, name, tuple(directives), origin))
+        _mapping(body, yaml_path, purpose, directives, problems)
+        return arrange(Section(kind, name, tuple(directives), yaml_path))
     said = purpose
     for number, item in enumerate(body):
-        place = f"{origin}[{number}]"
+        place = f"{yaml_path}[{number}]"
         if isinstance(item, dict):
             _mapping(item, place, said, directives, problems)
         elif not isinstance(item, str):
@@ -223,19 +223,21 @@ def _section(
             said = item.strip().lstrip("#").strip() or purpose
         else:
             problems.append(f"{place}: a line break or another control character stands inside the comment")
-    return arrange(Section(kind, name, tuple(directives), origin))
+    return arrange(Section(kind, name, tuple(directives), yaml_path))
 
 
-def _mapping(body: dict[Any, Any], origin: str, purpose: str, directives: list[Directive], problems: list[str]) -> None:
+def _mapping(
+    body: dict[Any, Any], yaml_path: str, purpose: str, directives: list[Directive], problems: list[str]
+) -> None:
     for keyword, value in body.items():
-        _keyword([], keyword, value, f"{origin}.{keyword}", purpose, directives, problems, 0)
+        _keyword([], keyword, value, f"{yaml_path}.{keyword}", purpose, directives, problems, 0)
 
 
 def _keyword(
     prefix: list[str],
     keyword: Any,
     value: Any,
-    origin: str,
+    yaml_path: str,
     purpose: str,
     directives: list[Directive],
     problems: list[str],
@@ -243,23 +245,23 @@ def _keyword(
 ) -> None:
     """Add the lines of one keyword."""
     if not isinstance(keyword, str):
-        problems.append(f"{origin}: YAML read this key as {_shape(keyword)}; put it in quotes")
+        problems.append(f"{yaml_path}: YAML read this key as {_shape(keyword)}; put it in quotes")
         return
     try:
         words = prefix + split(keyword)
     except ConfigurationError as error:
-        problems.append(f"{origin}: {error}")
+        problems.append(f"{yaml_path}: {error}")
         return
     if words and words[0] in SECTIONS:
-        problems.append(f"{origin}: '{words[0]}' begins a section and cannot stand inside one")
+        problems.append(f"{yaml_path}: '{words[0]}' begins a section and cannot stand inside one")
         return
-    _lines(words, value, origin, purpose, directives, problems, depth)
+    _lines(words, value, yaml_path, purpose, directives, problems, depth)
 
 
 def _lines(
     prefix: list[str],
     value: Any,
-    origin: str,
+    yaml_path: str,
     purpose: str,
     directives: list[Directive],
     problems: list[str],
@@ -268,11 +270,11 @@ def _lines(
     """Add the lines that begin with these words; `depth` counts the mappings and lists around the value."""
     if isinstance(value, list) and depth < 2:
         for number, item in enumerate(value):
-            _lines(prefix, item, f"{origin}[{number}]", purpose, directives, problems, 2)
+            _lines(prefix, item, f"{yaml_path}[{number}]", purpose, directives, problems, 2)
         return
     if isinstance(value, dict) and depth == 0:
         for key, item in value.items():
-            _keyword(prefix, key, item, f"{origin}.{key}", purpose, directives, problems, 1)
+            _keyword(prefix, key, item, f"{yaml_path}.{key}", purpose, directives, problems, 1)
         return
     words = prefix
     if value is None:
@@ -281,33 +283,35 @@ def _lines(
         if value is False:
             words = ["no", *prefix]
         elif isinstance(value, dict):
-            words = prefix + _options(value, origin)
+            words = prefix + _options(value, yaml_path)
         elif value is not True:
-            words = prefix + _words(value, origin)
+            words = prefix + _words(value, yaml_path)
     except ConfigurationError as error:
-        problems.extend(problem if problem.startswith(origin) else f"{origin}: {problem}" for problem in error.problems)
+        problems.extend(
+            problem if problem.startswith(yaml_path) else f"{yaml_path}: {problem}" for problem in error.problems
+        )
         return
     if not words:
         return
     if not prefix and words[0] in SECTIONS:
-        problems.append(f"{origin}: '{words[0]}' begins a section and cannot stand inside one")
+        problems.append(f"{yaml_path}: '{words[0]}' begins a section and cannot stand inside one")
     else:
-        directives.append(Directive(words[0], tuple(words[1:]), purpose, origin))
+        directives.append(Directive(words[0], tuple(words[1:]), purpose, yaml_path))
 
 
-def _options(options: dict[Any, Any], origin: str) -> list[str]:
+def _options(options: dict[Any, Any], yaml_path: str) -> list[str]:
     """One line's options: `name`, then `address` with `port`, then each key with its value."""
     words: list[str] = []
     rest = dict(options)
     if "name" in rest:
-        words += _words(rest.pop("name"), f"{origin}.name")
+        words += _words(rest.pop("name"), f"{yaml_path}.name")
     if "address" in rest:
-        address = "".join(_words(rest.pop("address"), f"{origin}.address"))
+        address = "".join(_words(rest.pop("address"), f"{yaml_path}.address"))
         if not address:
-            raise ConfigurationError(f"{origin}.address: an address is expected here")
-        words.append(endpoint(address, _port(rest.pop("port", None), f"{origin}.port")))
+            raise ConfigurationError(f"{yaml_path}.address: an address is expected here")
+        words.append(endpoint(address, _port(rest.pop("port", None), f"{yaml_path}.port")))
     for key, value in rest.items():
-        place = f"{origin}.{key}"
+        place = f"{yaml_path}.{key}"
         if not isinstance(key, str):
             raise ConfigurationError(f"{place}: YAML read this key as {_shape(key)}; put it in quotes")
         for item in value if isinstance(value, list) else [value]:
@@ -320,8 +324,8 @@ def _options(options: dict[Any, Any], origin: str) -> list[str]:
     return words
 
 
-def _port(value: Any, origin: str) -> str:
-    return "" if value is None else "".join(_words(value, origin))
+def _port(value: Any, yaml_path: str) -> str:
+    return "" if value is None else "".join(_words(value, yaml_path))
 
 
 def endpoint(address: str, port: Any) -> str:
@@ -332,13 +336,13 @@ def endpoint(address: str, port: Any) -> str:
     return f"[{address}]:{port}" if bare else f"{address}:{port}"
 
 
-def _words(value: Any, origin: str) -> list[str]:
+def _words(value: Any, yaml_path: str) -> list[str]:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ConfigurationError(f"{origin}: one value is expected here, not {_shape(value)}")
+        raise ConfigurationError(f"{yaml_path}: one value is expected here, not {_shape(value)}")
     try:
         return split(str(value).strip())
     except ConfigurationError as error:
-        raise ConfigurationError(f"{origin}: {error}") from None
+        raise ConfigurationError(f"{yaml_path}: {error}") from None
 
 
 def _shape(value: Any) -> str:

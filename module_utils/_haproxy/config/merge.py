@@ -77,8 +77,8 @@ def merge(defaults: Configuration, *contributions: Configuration) -> Configurati
     for section in merged.values():
         if not data.is_complete(section) and [part for part in (defaults, *contributions) if part.sections][1:]:
             problems.append(
-                f"{section.origin}: a condition (.if) that begins in one section and ends in another leaves no place "
-                "for anything but this configuration: no other fragments, services or defaults"
+                f"{section.yaml_path}: a condition (.if) that begins in one section and ends in another leaves no "
+                "place for anything but this configuration: no other fragments, services or defaults"
             )
     if problems:
         raise ConfigurationError(problems)
@@ -115,11 +115,11 @@ def find_shared_addresses(configuration: Configuration) -> list[str]:
         for address, line in bind_addresses(Configuration((section,))):
             if {"interface", "namespace"} & set(line.arguments):
                 continue
-            other, origin = seen.setdefault(address, (section, line.origin))
+            other, yaml_path = seen.setdefault(address, (section, line.yaml_path))
             if other is not section:
                 problems.append(
-                    f"{line.origin}: '{mask(line)}' is where {other.header} of {origin} listens already, and each "
-                    f"would get some of the connections; choose another address, or add to {other.header}"
+                    f"{line.yaml_path}: '{mask(line)}' is where {other.header} of {yaml_path} listens already, and "
+                    f"each would get some of the connections; choose another address, or add to {other.header}"
                 )
     return problems
 
@@ -168,7 +168,7 @@ def _rank_sections(configuration: Configuration, number: int) -> Iterator[tuple[
 
 def _extend(section: Section, directives: tuple[Directive, ...], name: str) -> Section:
     longer = section.name if len(section.name) >= len(name) else name
-    return Section(section.kind, longer, section.directives + directives, section.origin)
+    return Section(section.kind, longer, section.directives + directives, section.yaml_path)
 
 
 def _join(known: Section, more: Section, problems: list[str]) -> Section:
@@ -184,7 +184,7 @@ def _join(known: Section, more: Section, problems: list[str]) -> Section:
             added.append(directive)
         elif other.text != directive.text:
             problems.append(
-                f"{directive.origin}: '{mask(directive)}' contradicts '{mask(other)}' of {other.origin} "
+                f"{directive.yaml_path}: '{mask(directive)}' contradicts '{mask(other)}' of {other.yaml_path} "
                 f"in {known.header}; keep one of them"
             )
     return _extend(known, tuple(added), more.name)
@@ -193,4 +193,4 @@ def _join(known: Section, more: Section, problems: list[str]) -> Section:
 def _apply_defaults(defaults: Section, stated: Section) -> Section:
     taken = {key for directive in stated.directives if (key := identity(directive, stated.kind))}
     kept = tuple(directive for directive in defaults.directives if identity(directive, stated.kind) not in taken)
-    return Section(stated.kind, stated.name, kept + stated.directives, stated.origin)
+    return Section(stated.kind, stated.name, kept + stated.directives, stated.yaml_path)

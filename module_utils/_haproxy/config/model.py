@@ -7,17 +7,11 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ..errors import EdgeError
 
-class ConfigurationError(Exception):
-    """What a person has to mend before anything can be applied.
 
-    `problems` has one text each; a text begins with the place in the YAML (`haproxy_services[0].servers: ...`).
-    """
-
-    def __init__(self, problems: str | Iterable[str]) -> None:
-        """Take one problem or several."""
-        self.problems = [problems] if isinstance(problems, str) else list(problems)
-        super().__init__("\n".join(self.problems))
+class ConfigurationError(EdgeError):
+    """What is wrong with a configuration, or stops it from being applied."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +20,14 @@ class Directive:
 
     `keyword` and `arguments` are words in HAProxy's own spelling, quotes included, so that nothing is lost between
     the YAML and the file (configuration manual, 2.2 "Quoting and escaping"). `purpose` is the goal it serves, one
-    word or a few, shown as comment. `origin` is the place in the YAML that asked for it; it does not take part in
+    word or a few, shown as comment. `yaml_path` is the place in the YAML that asked for it; it does not take part in
     comparisons.
     """
 
     keyword: str
     arguments: tuple[str, ...] = ()
     purpose: str = ""
-    origin: str = field(default="", compare=False)
+    yaml_path: str = field(default="", compare=False)
 
     @property
     def text(self) -> str:
@@ -48,7 +42,7 @@ class Section:
     kind: str
     name: str = ""
     directives: tuple[Directive, ...] = ()
-    origin: str = field(default="", compare=False)
+    yaml_path: str = field(default="", compare=False)
 
     @property
     def header(self) -> str:

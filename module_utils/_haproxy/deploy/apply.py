@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
     `action` is about HAProxy: it can be unchanged where a record has changed, which then is a reason too. `before` and
     `after` are the texts of the file. `warnings` are HAProxy's and ours. `checked` is false where no binary was there
     to ask. `steps` are the changes at run time; `connections` those of the serving worker, which a reload leaves with
-    it; `leaving` the servers that drain until their last session ends.
+    it; `draining` the servers that drain until their last session ends.
     """
 
     action: str
@@ -43,7 +43,7 @@ class Outcome(NamedTuple):
     checked: bool
     steps: tuple[Step, ...] = ()
     connections: int = 0
-    leaving: tuple[str, ...] = ()
+    draining: tuple[str, ...] = ()
     workers: tuple[Worker, ...] = ()
 
 
@@ -99,19 +99,19 @@ class _Change(NamedTuple):
         return "start" if not self.running else "reload" if self.reasons else "runtime"
 
     @property
-    def loud(self) -> tuple[Step, ...]:
+    def new_steps(self) -> tuple[Step, ...]:
         """The steps that are news; the others end what an earlier change began."""
-        return tuple(step for step in self.steps if not step.quiet)
+        return tuple(step for step in self.steps if not step.pending_removal)
 
     @property
-    def leaving(self) -> tuple[str, ...]:
+    def draining(self) -> tuple[str, ...]:
         """The servers that earlier changes have left to drain."""
-        return tuple("/".join(step.subject) for step in self.steps if step.quiet)
+        return tuple("/".join(step.subject) for step in self.steps if step.pending_removal)
 
     @property
     def is_nothing(self) -> bool:
         """Whether what is wanted is there."""
-        return not self.reasons and not self.loud and self.marked.text == self.before
+        return not self.reasons and not self.new_steps and self.marked.text == self.before
 
 
 def apply(
@@ -163,7 +163,7 @@ def _make_change(
 ) -> _Change:
     """What has to be done, and why nothing less will do."""
     found, own = files.find_files(wanted), dict(wanted.files)
-    others = tuple(sorted({*found.others, *own}))
+    others = tuple(sorted({*found.reload_only, *own}))
     loaded = Marker("", binary_identity(target.binary), files.digest_files(others, own), "")
     draft, present, running = mark(wanted, loaded), find_marker(before), bool(workers)
     reasons = _reload_reasons(before, loaded, running, target, others)
@@ -224,14 +224,14 @@ def _predict_outcome(change: _Change, warnings: list[str]) -> Outcome:
     if change.action != "runtime":
         return outcome
     only = ["only the file differs: in comments, or in what the worker has already"]
-    said = shorten(map(str, change.loud))
-    return outcome._replace(steps=change.loud, reasons=said or only, leaving=change.leaving)
+    said = shorten(map(str, change.new_steps))
+    return outcome._replace(steps=change.new_steps, reasons=said or only, draining=change.draining)
 
 
 def _apply_at_run_time(change: _Change, outcome: Outcome) -> Outcome:
     """Have the worker do the steps; where it does not, a reload brings the rest."""
     try:
-        return outcome._replace(leaving=_write_and_run_steps(change))
+        return outcome._replace(draining=_write_and_run_steps(change))
     except RuntimeFailure as failure:
         why = f"as it could not be done at run time: {failure}"
     try:
@@ -242,7 +242,7 @@ def _apply_at_run_time(change: _Change, outcome: Outcome) -> Outcome:
     # What was done so far is in the file, too: the reload brings all of it.
     marked = change.draft.of_load(short_hash(f"{change.marked.text}{time.time()}", 16))
     reasons = [*outcome.reasons, f"and the rest by a reload, {why}"]
-    outcome = outcome._replace(action="reload", reasons=reasons, after=marked.text, leaving=())
+    outcome = outcome._replace(action="reload", reasons=reasons, after=marked.text, draining=())
     return _apply_by_reload(change, outcome, marked)
 
 
@@ -257,17 +257,17 @@ def _apply_by_reload(change: _Change, outcome: Outcome, marked: Marked) -> Outco
 def _finish_unchanged(change: _Change, check_mode: bool) -> Outcome:
     """Nothing to do but to end what earlier changes began: servers that have drained go, the good text is kept."""
     target = change.target
-    leaving = [step.subject for step in change.steps]
+    draining = [step.subject for step in change.steps]
     if change.running and not check_mode:
         with contextlib.suppress(RuntimeFailure, ConfigurationError):
-            names = [(name[0], name[1]) for name in leaving]
-            leaving = list(servers.remove_servers(target.master, cli.serving_worker(target.master), names, None))
+            names = [(name[0], name[1]) for name in draining]
+            draining = list(servers.remove_servers(target.master, cli.serving_worker(target.master), names, None))
         if read_text(target.good) != change.before:
             with contextlib.suppress(ConfigurationError):
                 write_file(target.good, change.before, target.group)
     reasons = write_records(change.records, check_mode)
-    gone = tuple("/".join(name) for name in leaving)
-    return Outcome("unchanged", reasons, change.before, change.before, [], True, leaving=gone)
+    gone = tuple("/".join(name) for name in draining)
+    return Outcome("unchanged", reasons, change.before, change.before, [], True, draining=gone)
 
 
 def _write_and_run_steps(change: _Change) -> tuple[str, ...]:
@@ -288,13 +288,13 @@ def _write_and_run_steps(change: _Change) -> tuple[str, ...]:
                 put_file(path, content, group)
         raise
     pid = cli.serving_worker(target.master)
-    leaving = carry_out(target.master, pid, change.steps, change.found, change.policy.drain_time)
+    draining = carry_out(target.master, pid, change.steps, change.found, change.policy.drain_time)
     rest = make_plan(change.wanted, change.wanted, change.found, read_worker_state(target.master, change.found))
-    missing = [*rest.reload, *(step.what for step in rest.steps if not step.quiet)]
+    missing = [*rest.reload, *(step.what for step in rest.steps if not step.pending_removal)]
     if missing:
         raise RuntimeFailure(f"read back after the commands, this is not so: {'; '.join(missing)}")
     _save_last_known_good(change, change.marked.text)
-    return leaving
+    return draining
 
 
 def _enforce_old_worker_limit(change: _Change, check_mode: bool) -> list[str]:
@@ -403,7 +403,7 @@ def _finish_reload(change: _Change) -> list[str]:
     # Read again: what HAProxy's own ACME client had renewed was kept before the reload.
     master, found = change.target.master, files.find_files(change.wanted)
     given = {path: item.pem for path, item in found.certificates.items() if item.chain}
-    given.update({path: item.pem for path, item in found.authorities.items() if item.kind == "crl-file"})
+    given.update({path: item.pem for path, item in found.ca_files.items() if item.kind == "crl-file"})
     left = tuple(step for step in change.steps if step.kind == "tickets")
     try:
         pid = cli.serving_worker(master)

@@ -81,7 +81,7 @@ def _with_marker(configuration: Configuration, marker: Marker) -> Configuration:
         head, rest = rest[0], rest[1:]
     others = tuple(other for other in head.directives if other.arguments[:1] != (MARKER,))
     # First: the section may end inside a condition (`.if`).
-    marked = Section(head.kind, head.name, (line, *others), head.origin)
+    marked = Section(head.kind, head.name, (line, *others), head.yaml_path)
     return replace(configuration, sections=(marked, *rest), banner=_BANNER)
 
 

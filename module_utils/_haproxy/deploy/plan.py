@@ -37,7 +37,7 @@ _HASHING = frozenset("hash hdr rdp-cookie source uri url_param".split())
 # The version from which on a server can come with a cookie at run time: 3.0 does it, 2.6 refuses.
 _COOKIE = (3, 0)
 
-# The version from which on authorities that are longer than one payload can be given in pieces (`add ssl ca-file`).
+# The version from which on ca_files that are longer than one payload can be given in pieces (`add ssl ca-file`).
 _IN_PIECES = (2, 7)
 
 # Keywords whose first argument is part of their name.
@@ -63,14 +63,14 @@ class Observed(NamedTuple):
     patterns: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     ahead: frozenset[str] = frozenset()
     version: tuple[int, ...] = (3, 0)
-    authorities: Mapping[str, LoadedCA] = MappingProxyType({})
+    ca_files: Mapping[str, LoadedCA] = MappingProxyType({})
 
 
 class Step(NamedTuple):
     """One change at run time.
 
     `what` it does, in words; `commands` as people see them; `sessions` that live on what is changed. `kind` and
-    `subject` are for who carries it out, `payload` is never shown. A `quiet` one
+    `subject` are for who carries it out, `payload` is never shown. A `pending_removal` one
     only ends what an earlier change began.
     """
 
@@ -80,7 +80,7 @@ class Step(NamedTuple):
     kind: str = "commands"
     subject: tuple[str, ...] = ()
     payload: str = ""
-    quiet: bool = False
+    pending_removal: bool = False
 
     def __str__(self) -> str:
         """For people: what, and who is on it."""
@@ -178,7 +178,9 @@ def _compare_lines(name: str, before: tuple[Directive, ...], after: tuple[Direct
     said: dict[str, None] = {}
     for line in after:
         if line.text not in known[0]:
-            said[f"{name}: {_subject(line)} is new or changed" + (f" ({line.origin})" if line.origin else "")] = None
+            said[f"{name}: {_subject(line)} is new or changed" + (f" ({line.yaml_path})" if line.yaml_path else "")] = (
+                None
+            )
     added = {_subject(line) for line in after if line.text not in known[0]}
     for line in before:
         if line.text not in known[1] and _subject(line) not in added:
@@ -357,7 +359,7 @@ def _remove_server(backend: str, name: str, there: Server, known: bool) -> Step:
     what = f"server {place} is removed when it has no sessions left"
     # One that drains already was removed by an earlier run; it goes with its last session, which is no news.
     quiet = not known and there.state != "ready"
-    return Step(what, commands, there.sessions, "server", (backend, name), quiet=quiet)
+    return Step(what, commands, there.sessions, "server", (backend, name), pending_removal=quiet)
 
 
 def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
@@ -367,16 +369,16 @@ def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
         commands: tuple[str, ...] = (f"set ssl cert {path} {hidden}", f"commit ssl cert {path}")
         if there is None:
             # Named by the text itself, it is the text's difference; a folder's may come at run time.
-            if found.listed:
-                commands = (f"new ssl cert {path}", *commands, f"add ssl crt-list {found.listed} {path}")
-                subject = ("add", path, found.listed)
+            if found.crt_list:
+                commands = (f"new ssl cert {path}", *commands, f"add ssl crt-list {found.crt_list} {path}")
+                subject = ("add", path, found.crt_list)
                 yield Step(f"certificate {path} is added", commands, 0, "certificate", subject, found.pem)
         elif not found.is_served(there) and path not in observed.ahead:
-            subject = ("replace", path, found.listed)
+            subject = ("replace", path, found.crt_list)
             yield Step(f"certificate {path} is replaced", commands, 0, "certificate", subject, found.pem)
     for path in observed.certificates:
         folder = path.rpartition("/")[0]
-        if folder in files.folders and path not in files.certificates and path not in files.others:
+        if folder in files.folders and path not in files.certificates and path not in files.reload_only:
             commands = (f"del ssl crt-list {folder} {path}", f"del ssl cert {path}")
             yield Step(f"certificate {path} is removed", commands, 0, "certificate", ("remove", path, folder))
 
@@ -404,12 +406,12 @@ def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
 def _plan_cas(files: Files, observed: Observed, reasons: list[str], steps: list[Step]) -> None:
     """Whom to trust, and whom no more, appended to the reasons of a reload or to the steps."""
     fewer = False
-    for path, found in files.authorities.items():
-        there = observed.authorities.get(path)
+    for path, found in files.ca_files.items():
+        there = observed.ca_files.get(path)
         if there is None or found.is_served(there):
             continue
         fewer = fewer or found.takes_away(there)
-        what = f"{'authority' if found.kind == 'ca-file' else 'list of revocations'} {path}"
+        what = f"{'CA file' if found.kind == 'ca-file' else 'CRL'} {path}"
         pieces = certificates.split_pem(found.pem)
         addable = found.kind == "ca-file" and observed.version >= _IN_PIECES
         if max(map(len, pieces)) > PAYLOAD_LIMIT or (len(pieces) > 1 and not addable):
@@ -417,7 +419,7 @@ def _plan_cas(files: Files, observed: Observed, reasons: list[str], steps: list[
             continue
         commands = tuple(f"del ssl crt-list {folder} {certificate}" for folder, certificate in found.shadowed)
         commands += (f"set ssl {found.kind} {path} <<", f"commit ssl {found.kind} {path}")
-        steps.append(Step(f"{what} is replaced", commands, 0, "authority", (path,), found.pem))
+        steps.append(Step(f"{what} is replaced", commands, 0, "ca", (path,), found.pem))
     for path in files.tickets if fewer else ():
         # A session that is resumed was checked when it began, by who was trusted then.
         what = f"the keys of session tickets in {path} are replaced, so that nobody resumes who is trusted no longer"

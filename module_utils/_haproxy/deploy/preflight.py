@@ -44,8 +44,8 @@ def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]
     """
     head = wanted.section("global")
     return [
-        f"{line.origin}: {line.arguments[0]} connections need twice as many file descriptors, and the service may have "
-        f"{descriptors} on this host"
+        f"{line.yaml_path}: {line.arguments[0]} connections need twice as many file descriptors, and the service may "
+        f"have {descriptors} on this host"
         for line in (head.directives if head and descriptors else ())
         if line.keyword == "maxconn" and "".join(line.arguments).isdigit() and 2 * int(line.arguments[0]) > descriptors
     ]
@@ -71,9 +71,9 @@ def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]
                 ours = {_kernel_address(own) for own, held_port in held if held_port == port}
                 if error.errno == errno.EADDRINUSE and not _listening_addresses(port) <= ours:
                     where = host or "any address"
-                    problems.append(f"{line.origin}: another process already listens on port {port} ({where})")
+                    problems.append(f"{line.yaml_path}: another process already listens on port {port} ({where})")
                 elif error.errno == errno.EADDRNOTAVAIL:
-                    problems.append(f"{line.origin}: this host has no address {host}")
+                    problems.append(f"{line.yaml_path}: this host has no address {host}")
     return problems
 
 

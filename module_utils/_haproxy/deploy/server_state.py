@@ -86,7 +86,7 @@ def check_interval(configuration: Configuration, name: str) -> float:
 def wait_until_reached(
     master: str, name: str, seconds: float, quiet: float, healthy: bool
 ) -> tuple[bool, dict[str, int]]:
-    """Wait, at most so long, until the server has had no sessions for `quiet` seconds.
+    """Wait, at most so long, until the server has had no sessions for `pending_removal` seconds.
 
     Or, `healthy`, until it was up for so long and no check failed meanwhile: what HAProxy says at once may be older
     than the update. Returns whether it is so, and the server's sessions in each backend. Raises `RuntimeFailure`.

@@ -94,7 +94,7 @@ def read_worker_state(master: str, found: Files) -> Observed:
         pid = worker.pid
         kept = {path: maps.read_patterns(master, pid, item.kind, path) for path, item in found.patterns.items()}
         certificates, ahead = {}, frozenset[str]()
-        trusted = {path: read_ca(master, pid, item.kind, path) for path, item in found.authorities.items()}
+        trusted = {path: read_ca(master, pid, item.kind, path) for path, item in found.ca_files.items()}
         if found.certificates or found.folders:
             for path in list_certificates(master, pid):
                 certificate = read_certificate(master, pid, path)
@@ -107,7 +107,7 @@ def read_worker_state(master: str, found: Files) -> Observed:
             {path: entries for path, entries in kept.items() if entries is not None},
             ahead,
             tuple(int(number) for number in re.findall(r"\d+", worker.version)[:2]),
-            {path: authority for path, authority in trusted.items() if authority is not None},
+            {path: ca_file for path, ca_file in trusted.items() if ca_file is not None},
         )
     except RuntimeFailure:
         return Observed()
@@ -125,16 +125,16 @@ def carry_out(
             kind, path = step.subject
             maps.replace_patterns(master, pid, kind, path, step.payload.splitlines())
         elif step.kind == "certificate":
-            what, path, listed = step.subject
+            what, path, crt_list = step.subject
             if what == "add":
-                add_certificate(master, pid, path, step.payload, listed)
+                add_certificate(master, pid, path, step.payload, crt_list)
             elif what == "replace":
                 replace_certificate(master, pid, path, step.payload)
             else:
-                remove_certificate(master, pid, path, listed)
-        elif step.kind == "authority":
-            authority = found.authorities[step.subject[0]]
-            replace_ca(master, pid, authority.kind, step.subject[0], authority.pem, authority.shadowed)
+                remove_certificate(master, pid, path, crt_list)
+        elif step.kind == "ca":
+            ca_file = found.ca_files[step.subject[0]]
+            replace_ca(master, pid, ca_file.kind, step.subject[0], ca_file.pem, ca_file.shadowed)
         elif step.kind == "tickets":
             with explain_os_errors(step.subject[0]):
                 tickets.renew_keys(Path(step.subject[0]), master)

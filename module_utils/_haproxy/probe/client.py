@@ -127,7 +127,7 @@ class Client:
 def read_peer_certificate(where: Target) -> PeerCertificate | None:
     """The certificate that a place serves, trusted or not; None where it serves none.
 
-    Python decodes only what it has verified: a second connection takes the certificate as its own authority.
+    Python decodes only what it has verified: a second connection takes the certificate as its own CA.
     """
     context = make_context(validate=False)
     try:
@@ -152,7 +152,3 @@ def read_peer_certificate(where: Target) -> PeerCertificate | None:
 def _distinguished(names: Any) -> str:
     short = {"commonName": "CN", "organizationName": "O", "countryName": "C"}
     return ", ".join(f"{short.get(key, key)}={shorten(value)}" for pairs in names for key, value in pairs)
-
-
-
-

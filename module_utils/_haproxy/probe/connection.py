@@ -16,7 +16,6 @@ from .target import ProbeError, Target, explain_failure
 MOST_BYTES = 2**20
 
 
-
 class Clock:
     """The time that is left for one transport."""
 

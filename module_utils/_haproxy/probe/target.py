@@ -10,10 +10,12 @@ import ssl
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
+from ..errors import EdgeError
+
 MOST_SECONDS = 600
 
 
-class ProbeError(Exception):
+class ProbeError(EdgeError):
     """Why something does not work, in words for people."""
 
 
@@ -104,15 +106,15 @@ def _split_address(option: str, text: str, host: str | None, port: int) -> tuple
     return None if name in ("", "*") else name, int(found[4] or port)
 
 
-def make_context(validate: bool = True, authorities: str | None = None) -> ssl.SSLContext:
-    """A TLS context that trusts the system's authorities, or those of a file, or everybody.
+def make_context(validate: bool = True, ca_path: str | None = None) -> ssl.SSLContext:
+    """A TLS context that trusts the system's CAs, or those of a file, or everybody.
 
     Raises `ProbeError` where the file holds none.
     """
     try:
-        context = ssl.create_default_context(cafile=authorities)
+        context = ssl.create_default_context(cafile=ca_path)
     except OSError as error:
-        raise ProbeError(f"ca_path: {authorities} cannot be used: {error.strerror or error}") from None
+        raise ProbeError(f"ca_path: {ca_path} cannot be used: {error.strerror or error}") from None
     context.set_alpn_protocols(["http/1.1"])
     if not validate:
         context.check_hostname = False

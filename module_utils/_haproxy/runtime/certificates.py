@@ -20,7 +20,7 @@ class LoadedText(NamedTuple):
     digest: str = ""
     started: int = 0
 
-    def is_of(self, text: str, written: float) -> bool:
+    def matches(self, text: str, written: float) -> bool:
         """Whether that was this text, which is in its file since `written` (the file's change time)."""
         return self.digest == digest(text) if self.digest else written < self.started
 
@@ -126,15 +126,15 @@ def _transaction(master: str, pid: int, what: str, parts: Sequence[str]) -> None
 def replace_ca(master: str, pid: int, kind: str, path: str, pem: str, shadowed: Sequence[tuple[str, str]]) -> None:
     """Check the certificates of clients (or servers) by `pem` from now on; connections stay. `kind`: ca-file, crl-file.
 
-    `shadowed` are (list, certificate) that go before: a bind's folder has a certificate without the authority that the
+    `shadowed` are (list, certificate) that go before: a bind's folder has a certificate without the CA that the
     crt-list before it asks clients for. HAProxy takes the first of both, and the change puts the crt-list's behind the
     folder's: nobody would be asked for a certificate any more (seen on 2.6.12, 3.0.11, 3.2.26 and 3.4.7).
 
     Raises `RuntimeFailure` with HAProxy's words, and then it asks as before. The caller writes the file.
     """
     tell(master, pid, f"abort ssl {kind} {path}")  # what an interrupted run has left
-    for listed, certificate in shadowed:
-        command = f"del ssl crt-list {listed} {certificate}"
+    for crt_list, certificate in shadowed:
+        command = f"del ssl crt-list {crt_list} {certificate}"
         expect_answer(tell(master, pid, command), command, r"deleted in crtlist|can't be found|does not exist")
     _transaction(master, pid, f"{kind} {path}", split_pem(pem))
     remember(master, pid, path, pem)
@@ -150,12 +150,12 @@ def split_pem(pem: str) -> list[str]:
     return found
 
 
-def add_certificate(master: str, pid: int, path: str, pem: str, listed: str) -> None:
-    """Serve `pem` under a new path, in the crt-list or folder `listed` that a bind names. Raises `RuntimeFailure`."""
+def add_certificate(master: str, pid: int, path: str, pem: str, crt_list: str) -> None:
+    """Serve `pem` under a new path, in the crt-list or folder `crt_list` that a bind names. Raises `RuntimeFailure`."""
     expect_answer(tell(master, pid, f"new ssl cert {path}"), f"new ssl cert {path}", r"^New empty|already exists")
     try:
         replace_certificate(master, pid, path, pem)
-        command = f"add ssl crt-list {listed} {path}"
+        command = f"add ssl crt-list {crt_list} {path}"
         expect_answer(tell(master, pid, command), command, r"^Success!$")
     except RuntimeFailure:
         with contextlib.suppress(RuntimeFailure):
@@ -163,8 +163,8 @@ def add_certificate(master: str, pid: int, path: str, pem: str, listed: str) -> 
         raise
 
 
-def remove_certificate(master: str, pid: int, path: str, listed: str) -> None:
-    """Serve this path no longer; `listed` is the crt-list or folder that has it. Raises `RuntimeFailure`."""
-    command = f"del ssl crt-list {listed} {path}"
+def remove_certificate(master: str, pid: int, path: str, crt_list: str) -> None:
+    """Serve this path no longer; `crt_list` is the crt-list or folder that has it. Raises `RuntimeFailure`."""
+    command = f"del ssl crt-list {crt_list} {path}"
     expect_answer(tell(master, pid, command), command, r"deleted in crtlist|does not exist")
     expect_answer(tell(master, pid, f"del ssl cert {path}"), f"del ssl cert {path}", r"' deleted!|doesn't exist")

@@ -10,12 +10,14 @@ import socket
 import time
 from typing import NamedTuple
 
+from ..errors import EdgeError
+
 # A reload of a large configuration takes seconds; nothing else takes long.
 TIMEOUT = 60.0
 SOON = 10.0
 
 
-class RuntimeFailure(Exception):
+class RuntimeFailure(EdgeError):
     """A socket that does not answer, or an answer that is a refusal; the text says which and why."""
 
 

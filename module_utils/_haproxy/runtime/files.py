@@ -37,14 +37,14 @@ class CertificateFile(NamedTuple):
     fingerprint: str
     chain: int
     pem: str
-    listed: str
+    crt_list: str
     written: float = 0.0
 
     def is_served(self, there: LoadedCertificate) -> bool:
         """Whether this is what a worker has; a certificate without a chain is told by its fingerprint alone."""
         if (there.fingerprint, there.chain) != (self.fingerprint, self.chain):
             return False
-        return not self.chain or there.loaded.is_of(self.pem, self.written)
+        return not self.chain or there.loaded.matches(self.pem, self.written)
 
 
 class CAFile(NamedTuple):
@@ -61,7 +61,7 @@ class CAFile(NamedTuple):
         """Whether this is what a worker has."""
         if self.kind == "ca-file":
             return there.fingerprints == self.fingerprints
-        return there.loaded.is_of(self.pem, self.written)
+        return there.loaded.matches(self.pem, self.written)
 
     def takes_away(self, there: LoadedCA) -> bool:
         """Whether somebody whom that worker trusts is not trusted any more."""
@@ -79,25 +79,25 @@ class Files(NamedTuple):
     """Path → content, for certificates, maps and ACLs, and authorities; `folders` are those that binds take
     certificates from, `tickets` the files with the keys of session tickets.
 
-    `others` are the paths of what only a reload can load anew.
+    `reload_only` are the paths of what only a reload can load anew.
     """
 
     certificates: dict[str, CertificateFile]
     patterns: dict[str, PatternFile]
     folders: tuple[str, ...]
-    others: tuple[str, ...]
-    authorities: dict[str, CAFile] = {}  # noqa: RUF012 # never written to
+    reload_only: tuple[str, ...]
+    ca_files: dict[str, CAFile] = {}  # noqa: RUF012 # never written to
     tickets: tuple[str, ...] = ()
 
 
 def find_files(configuration: Configuration) -> Files:
     """The files that the text names, and those of the folders and crt-lists that it names; each is read once."""
-    listed: dict[str, str] = {}
+    crt_listed: dict[str, str] = {}
     patterns: dict[str, str] = {}
     folders: dict[str, None] = {}
     changing: set[str] = set()
     named: set[str] = set()
-    authorities: dict[str, str] = {}
+    ca_files: dict[str, str] = {}
     tickets: dict[str, None] = {}
     binds: list[list[str]] = []
     for section in configuration.sections:
@@ -122,25 +122,25 @@ def find_files(configuration: Configuration) -> Files:
                 if before == "crt" and os.path.isdir(word):
                     folders[word] = None
                 elif before == "crt":
-                    listed[word] = ""
+                    crt_listed[word] = ""
                 elif before == "crt-list":
-                    listed.update((path, word) for path, _options in _list_crt_list(word))
-                    authorities.update(pair for _path, options in _list_crt_list(word) for pair in options)
+                    crt_listed.update((path, word) for path, _options in _list_crt_list(word))
+                    ca_files.update(pair for _path, options in _list_crt_list(word) for pair in options)
                 elif before in _CA:
-                    authorities[word] = before
+                    ca_files[word] = before
                 elif before == "-f" and "-M" not in words:
                     patterns.setdefault(word, "acl")
                 named.update(path for path in _PATH.findall(word) if os.path.isfile(path))
     for folder in folders:
-        listed.update((path, folder) for path in _list_folder(folder) if path not in listed)
+        crt_listed.update((path, folder) for path in _list_folder(folder) if path not in crt_listed)
     certificates = {
-        path: found for path, place in listed.items() if (found := read_certificate_file(path, place)) is not None
+        path: found for path, place in crt_listed.items() if (found := read_certificate_file(path, place)) is not None
     }
     loaded = {path: _pattern_entries(path, kind) for path, kind in patterns.items() if path not in changing}
     readable = {path: found for path, found in loaded.items() if found is not None}
-    trusted = {path: said for path, kind in authorities.items() if (said := _ca_file(path, kind, binds)) is not None}
-    others = (named | set(listed)) - {*certificates, *readable}
-    others |= {path for path in authorities if os.path.isfile(path)}
+    trusted = {path: said for path, kind in ca_files.items() if (said := _ca_file(path, kind, binds)) is not None}
+    others = (named | set(crt_listed)) - {*certificates, *readable}
+    others |= {path for path in ca_files if os.path.isfile(path)}
     others -= set(trusted)
     return Files(certificates, readable, tuple(folders), tuple(sorted(others)), trusted, tuple(tickets))
 
@@ -162,20 +162,20 @@ def _list_folder(folder: str) -> list[str]:
 
 
 def _list_crt_list(path: str) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The certificates of a crt-list, each with the authorities (path, kind) that it asks for (manual, 3.12)."""
+    """The certificates of a crt-list, each with the ca_files (path, kind) that it asks for (manual, 3.12)."""
     lines = _read_text(path).decode(errors="replace").splitlines()
     named = [line for line in lines if line.strip() and not line.startswith("#")]
     return [(line.split()[0], [(file, kind) for kind, file in _IN_BRACKETS.findall(line)]) for line in named]
 
 
-def read_certificate_file(path: str, listed: str) -> CertificateFile | None:
+def read_certificate_file(path: str, crt_list: str) -> CertificateFile | None:
     """The certificate in a file that a folder or crt-list names, None for one that can't be given at run time."""
     pem = _read_text(path).decode(errors="replace")
     prints = _fingerprints(pem)
     # A key in a file of its own cannot come along at run time.
     if not prints or "PRIVATE KEY-----" not in pem:
         return None
-    return CertificateFile(prints[0], len(prints) - 1, pem, listed, os.stat(path).st_ctime)
+    return CertificateFile(prints[0], len(prints) - 1, pem, crt_list, os.stat(path).st_ctime)
 
 
 def _ca_file(path: str, kind: str, binds: Iterable[list[str]]) -> CAFile | None:

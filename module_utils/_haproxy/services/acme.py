@@ -66,7 +66,7 @@ class Client(NamedTuple):
     orders: tuple[Order, ...] = ()
 
 
-def read_client(settings: Mapping[str, Any], account_key: str, origin: str = "haproxy_acme") -> Client:
+def read_client(settings: Mapping[str, Any], account_key: str, yaml_path: str = "haproxy_acme") -> Client:
     """The client that the settings (`directory`, `contact`, `terms_agreed`, `validate_certs`, `orders`) ask for.
 
     Raises `ConfigurationError` for what it cannot do.
@@ -76,22 +76,22 @@ def read_client(settings: Mapping[str, Any], account_key: str, origin: str = "ha
     orders = tuple(Order(order["name"], tuple(order["hosts"])) for order in settings["orders"])
     problems = []
     if not re.fullmatch(r"https://[\x21-\x7e]+", settings["directory"]):
-        problems.append(f"{origin}.directory: the authority's address is needed (https://...)")
+        problems.append(f"{yaml_path}.directory: the authority's address is needed (https://...)")
     if not settings["terms_agreed"]:
         problems.append(
-            f"{origin}.terms_agreed: HAProxy's client agrees to the authority's terms of service in your name; allow it"
+            f"{yaml_path}.terms_agreed: HAProxy's client agrees to the terms of service of the CA for you; allow it"
         )
     contact = next(iter(settings["contact"]), "")
     if contact and not re.fullmatch(r"(mailto:)?[\w.+-]+@[\w.-]+", contact):
-        problems.append(f"{origin}.contact: HAProxy's client takes a mail address, not {contact!r}")
+        problems.append(f"{yaml_path}.contact: HAProxy's client takes a mail address, not {contact!r}")
     problems += [
-        f"{origin}.orders: {word!r} is no name of a certificate or a host"
+        f"{yaml_path}.orders: {word!r} is no name of a certificate or a host"
         for order in orders
         for word in (order.name, *order.hosts)
         if not _WORD.match(word)
     ]
     problems += [
-        f"{origin}: {host}, a name of {order.name}, cannot be had by a challenge over HTTP; give the certificate in "
+        f"{yaml_path}: {host}, a name of {order.name}, cannot be had by a challenge over HTTP; give the certificate in "
         "haproxy_certificates"
         for order in orders
         for host in order.hosts

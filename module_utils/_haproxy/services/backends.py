@@ -21,7 +21,7 @@ def balance_rules(service: Service, method: str) -> list[tuple[str, str]]:
 
 
 def server_line(server: Server, purpose: str, *more: str) -> Directive:
-    return Directive("server", (server.name, server.endpoint, *server.options, *more), purpose, server.origin)
+    return Directive("server", (server.name, server.endpoint, *server.options, *more), purpose, server.yaml_path)
 
 
 def service_backend(service: Service, transport: str, servers: tuple[Server, ...], edge: Edge) -> Section:
@@ -38,7 +38,7 @@ def service_backend(service: Service, transport: str, servers: tuple[Server, ...
             ("health", f"http-check expect status {alive}"),
         ]
     lines += [HEALTH_CHECK, *limits.servers(edge.limits, sticky)]
-    directives = [directive_of(purpose, text, service.origin) for purpose, text in lines]
+    directives = [directive_of(purpose, text, service.yaml_path) for purpose, text in lines]
     if sticky and service.affinity == "session":
         names = socketio_names(service)
         if transport == "polling":
@@ -48,8 +48,8 @@ def service_backend(service: Service, transport: str, servers: tuple[Server, ...
     if cookie:
         # SameSite=None: a page of another site that connects here keeps its node too.
         text = f"cookie {service.name}_node insert indirect nocache httponly secure attr SameSite=None"
-        directives.append(directive_of("affinity", text, service.origin))
+        directives.append(directive_of("affinity", text, service.yaml_path))
     for server in servers:
         more = ("cookie", server.name) if cookie else ()
         directives.append(server_line(server, transport, *more))
-    return Section("backend", f"{service.name}_{transport}", tuple(directives), service.origin)
+    return Section("backend", f"{service.name}_{transport}", tuple(directives), service.yaml_path)

@@ -34,14 +34,14 @@ class Server(NamedTuple):
     name: str
     endpoint: str
     options: tuple[str, ...]
-    origin: str
+    yaml_path: str
 
 
 class Service(NamedTuple):
     """A service whose description is sound; `transports` is empty where it has no Socket.IO.
 
     `certificates` are names of entries of `haproxy_certificates`, such as an ECDSA and an RSA one; `client_ca` is that
-    of the authority whose certificates clients must have, `origins` whose pages may open sockets: empty for all.
+    of the CA whose certificates clients must have, `origins` whose pages may open sockets: empty for all.
     `policy_servers` answer the Flash player's request for a policy, without them the edge does; `legacy_tls` is the
     name of the RSA certificate with which it takes the Flash movie's TLS 1.0, empty where it does not.
     """
@@ -59,11 +59,11 @@ class Service(NamedTuple):
     affinity: str
     policy_servers: tuple[Server, ...]
     legacy_tls: str
-    origin: str
+    yaml_path: str
 
 
 def read_services(
-    data: Any, groups: dict[str, list[dict[str, Any]]], origin: str = "haproxy_services"
+    data: Any, groups: dict[str, list[dict[str, Any]]], yaml_path: str = "haproxy_services"
 ) -> list[Service]:
     """The services of the YAML; raises `ConfigurationError` with every fault found, each with its place.
 
@@ -71,11 +71,11 @@ def read_services(
     """
     problems: list[str] = []
     if not isinstance(data, list):
-        raise ConfigurationError(f"{origin}: a list of services is expected here")
+        raise ConfigurationError(f"{yaml_path}: a list of services is expected here")
     services = [
         service
         for number, item in enumerate(data)
-        if (service := _read_service(item, groups, f"{origin}[{number}]", problems)) is not None
+        if (service := _read_service(item, groups, f"{yaml_path}[{number}]", problems)) is not None
     ]
     if problems:
         raise ConfigurationError(problems)
@@ -83,7 +83,7 @@ def read_services(
 
 
 def read_peers(
-    data: dict[str, Any], groups: dict[str, list[dict[str, Any]]], certificates: str, origin: str = "haproxy_peers"
+    data: dict[str, Any], groups: dict[str, list[dict[str, Any]]], certificates: str, yaml_path: str = "haproxy_peers"
 ) -> Peers:
     """The edges of the same services, and which of them this is; `data` are `name`, `group`, `port`, `certificate`.
 
@@ -96,14 +96,14 @@ def read_peers(
     port = port or PORT
     members: list[Server] = []
     if not group:
-        problems.append(f"{origin}.group: the group of the inventory that has these edges is needed")
+        problems.append(f"{yaml_path}.group: the group of the inventory that has these edges is needed")
     else:
-        members = list(_read_group({"group": group, "port": port}, groups, origin, problems))
+        members = list(_read_group({"group": group, "port": port}, groups, yaml_path, problems))
     if members and name not in [member.name for member in members]:
-        problems.append(f"{origin}.group: this edge, '{name}', is not in '{group}': the others would not know it")
+        problems.append(f"{yaml_path}.group: this edge, '{name}', is not in '{group}': the others would not know it")
     if not isinstance(certificate, str) or not _CERTIFICATE.match(certificate):
         problems.append(
-            f"{origin}.certificate: the name of an entry of haproxy_certificates that all of them have is needed"
+            f"{yaml_path}.certificate: the name of an entry of haproxy_certificates that all of them have is needed"
         )
     if problems:
         raise ConfigurationError(problems)
@@ -118,24 +118,24 @@ def check_conflicts(services: list[Service]) -> None:
     hosts: dict[str, str] = {}
     for service in services:
         if service.name in seen:
-            problems.append(f"{service.origin}.name: '{service.name}' is already the name of {seen[service.name]}")
-        seen.setdefault(service.name, service.origin)
+            problems.append(f"{service.yaml_path}.name: '{service.name}' is already the name of {seen[service.name]}")
+        seen.setdefault(service.name, service.yaml_path)
         for host in service.hosts or ("",):
             if host in hosts:
                 said = f"'{host}' already belongs" if host else "every host already belongs"
-                problems.append(f"{service.origin}.hosts: {said} to {hosts[host]}; requests would never arrive here")
-            hosts.setdefault(host, service.origin)
-    # A session that was resumed tells that a client had a certificate, not from which authority.
-    authorities = [service for service in services if service.client_ca]
+                problems.append(f"{service.yaml_path}.hosts: {said} to {hosts[host]}; requests would never arrive here")
+            hosts.setdefault(host, service.yaml_path)
+    # A session that was resumed tells that a client had a certificate, not from which CA.
+    with_ca = [service for service in services if service.client_ca]
     problems += [
-        f"{service.origin}.client_ca: {authorities[0].origin} has '{authorities[0].client_ca}', and an edge asks for "
-        "certificates of one authority only (a file may hold several)"
-        for service in authorities[1:]
-        if service.client_ca != authorities[0].client_ca
+        f"{service.yaml_path}.client_ca: {with_ca[0].yaml_path} has '{with_ca[0].client_ca}', and an edge asks "
+        "for certificates of one CA only (a file may hold several)"
+        for service in with_ca[1:]
+        if service.client_ca != with_ca[0].client_ca
     ]
     # Neither a request for a policy nor the movie's handshake in TLS 1.0 says which host it is for.
     for setting in _FLASH_KEYS:
-        setters = [service.origin for service in services if getattr(service, setting)]
+        setters = [service.yaml_path for service in services if getattr(service, setting)]
         problems += [
             f"{place}.socketio.flash.{setting}: {setters[0]} has it already, and one service of an edge can"
             for place in setters[1:]
@@ -145,42 +145,46 @@ def check_conflicts(services: list[Service]) -> None:
 
 
 def _read_service(
-    item: Any, groups: dict[str, list[dict[str, Any]]], origin: str, problems: list[str]
+    item: Any, groups: dict[str, list[dict[str, Any]]], yaml_path: str, problems: list[str]
 ) -> Service | None:
     if not isinstance(item, dict):
-        problems.append(f"{origin}: a service is a mapping with 'name' and 'servers'")
+        problems.append(f"{yaml_path}: a service is a mapping with 'name' and 'servers'")
         return None
     item = _without_nulls(item)
     count = len(problems)
-    _reject_unknown_keys(item, _SERVICE_KEYS, origin, problems)
+    _reject_unknown_keys(item, _SERVICE_KEYS, yaml_path, problems)
     name = item.get("name")
     if not isinstance(name, str) or not _NAME.match(name):
-        problems.append(f"{origin}.name: a name of letters, digits, '_', '-' and '.' is needed, not {name!r}")
+        problems.append(f"{yaml_path}.name: a name of letters, digits, '_', '-' and '.' is needed, not {name!r}")
         name = "?"
     hosts = item.get("hosts") or []
     if not isinstance(hosts, list):
-        problems.append(f"{origin}.hosts: a list of host names is expected")
+        problems.append(f"{yaml_path}.hosts: a list of host names is expected")
         hosts = []
     for number, host in enumerate(hosts):
         if not isinstance(host, str) or not _HOST.match(host):
-            problems.append(f"{origin}.hosts[{number}]: {host!r} is no host name (`chat.example.com`, `*.example.com`)")
+            problems.append(
+                f"{yaml_path}.hosts[{number}]: {host!r} is no host name (`chat.example.com`, `*.example.com`)"
+            )
     certificates = item.get("certificate", name)
     certificates = certificates if isinstance(certificates, list) else [certificates]
     if not certificates or not all(isinstance(one, str) and _CERTIFICATE.match(one) for one in certificates):
-        problems.append(f"{origin}.certificate: the name of an entry of haproxy_certificates is expected, or a list")
+        problems.append(f"{yaml_path}.certificate: the name of an entry of haproxy_certificates is expected, or a list")
     client_ca = item.get("client_ca") or ""
     if not isinstance(client_ca, str) or (client_ca and not _CERTIFICATE.match(client_ca)):
-        problems.append(f"{origin}.client_ca: the name of an authority in haproxy_certificates is expected")
+        problems.append(f"{yaml_path}.client_ca: the name of a CA in haproxy_certificates is expected")
     elif client_ca and not item.get("hosts"):
-        problems.append(f"{origin}.client_ca: name the hosts of the service too: TLS asks clients by host")
-    origins = request_filter.read_origins(item.get("origins"), f"{origin}.origins", problems)
+        problems.append(f"{yaml_path}.client_ca: name the hosts of the service too: TLS asks clients by host")
+    origins = request_filter.read_origins(item.get("origins"), f"{yaml_path}.origins", problems)
     health = item.get("health", "/")
     if health is not False and not (isinstance(health, str) and health.startswith("/") and health.isprintable()):
-        problems.append(f"{origin}.health: a path such as /healthz is expected, or false to check the connection only")
-    servers = _read_servers(item.get("servers"), groups, f"{origin}.servers", problems)
+        problems.append(
+            f"{yaml_path}.health: a path such as /healthz is expected, or false to check the connection only"
+        )
+    servers = _read_servers(item.get("servers"), groups, f"{yaml_path}.servers", problems)
     own = item.get("socketio", {})
     has_socketio = own is not False
-    place = f"{origin}.socketio"
+    place = f"{yaml_path}.socketio"
     if not isinstance(own, (dict, bool)):
         problems.append(f"{place}: a mapping is expected, or false for a service without Socket.IO")
     settings = _without_nulls(own) if isinstance(own, dict) else {}
@@ -222,109 +226,113 @@ def _read_service(
         affinity=affinity,
         policy_servers=policy_servers,
         legacy_tls=legacy_tls,
-        origin=origin,
+        yaml_path=yaml_path,
     )
 
 
 def _read_flash(
-    data: Any, transports: list[Any], groups: dict[str, list[dict[str, Any]]], origin: str, problems: list[str]
+    data: Any, transports: list[Any], groups: dict[str, list[dict[str, Any]]], yaml_path: str, problems: list[str]
 ) -> tuple[tuple[Server, ...], str]:
     """The servers of the policy and the certificate of the legacy listener."""
     if "flashsocket" in transports and "polling" not in transports:
         # Its handshake is an ordinary request, and has to be answered by a node of the sockets.
-        problems.append(f"{origin.replace('.flash', '.transports')}: flashsocket opens its session by polling; add it")
+        problems.append(
+            f"{yaml_path.replace('.flash', '.transports')}: flashsocket opens its session by polling; add it"
+        )
     if data is None:
         return (), ""
     if not isinstance(data, dict):
-        problems.append(f"{origin}: a mapping of {' and '.join(_FLASH_KEYS)} is expected")
+        problems.append(f"{yaml_path}: a mapping of {' and '.join(_FLASH_KEYS)} is expected")
         return (), ""
     if "flashsocket" not in transports:
-        problems.append(f"{origin}: the service has no flash sockets; add flashsocket to its transports")
-    _reject_unknown_keys(data, _FLASH_KEYS, origin, problems)
+        problems.append(f"{yaml_path}: the service has no flash sockets; add flashsocket to its transports")
+    _reject_unknown_keys(data, _FLASH_KEYS, yaml_path, problems)
     servers: tuple[Server, ...] = ()
     if data.get("policy_servers") is not None:
-        servers = _read_servers(data["policy_servers"], groups, f"{origin}.policy_servers", problems)
+        servers = _read_servers(data["policy_servers"], groups, f"{yaml_path}.policy_servers", problems)
     certificate = data.get("legacy_tls") or ""
     if not isinstance(certificate, str) or (certificate and not _CERTIFICATE.match(certificate)):
         problems.append(
-            f"{origin}.legacy_tls: the name of an entry of haproxy_certificates (with an RSA key) is expected"
+            f"{yaml_path}.legacy_tls: the name of an entry of haproxy_certificates (with an RSA key) is expected"
         )
         certificate = ""
     return servers, certificate
 
 
 def _read_servers(
-    data: Any, groups: dict[str, list[dict[str, Any]]], origin: str, problems: list[str]
+    data: Any, groups: dict[str, list[dict[str, Any]]], yaml_path: str, problems: list[str]
 ) -> tuple[Server, ...]:
     if isinstance(data, dict) and "group" in data:
-        return _read_group(data, groups, origin, problems)
+        return _read_group(data, groups, yaml_path, problems)
     if data is None or data == [] or data == {}:
-        problems.append(f"{origin}: a service needs servers: a list, or a group of the inventory with a port")
+        problems.append(f"{yaml_path}: a service needs servers: a list, or a group of the inventory with a port")
         return ()
     if not isinstance(data, list):
-        problems.append(f"{origin}: a list is expected, or `{{group: NAME, port: 3000}}`")
+        problems.append(f"{yaml_path}: a list is expected, or `{{group: NAME, port: 3000}}`")
         return ()
     servers: dict[str, Server] = {}
     for number, item in enumerate(data):
-        server = _read_server(item, f"{origin}[{number}]", problems)
+        server = _read_server(item, f"{yaml_path}[{number}]", problems)
         if server and server.name in servers:
-            problems.append(f"{server.origin}: there is already a server '{server.name}' in this list")
+            problems.append(f"{server.yaml_path}: there is already a server '{server.name}' in this list")
         elif server:
             servers[server.name] = server
     return tuple(servers.values())
 
 
 def _read_group(
-    data: dict[str, Any], groups: dict[str, list[dict[str, Any]]], origin: str, problems: list[str]
+    data: dict[str, Any], groups: dict[str, list[dict[str, Any]]], yaml_path: str, problems: list[str]
 ) -> tuple[Server, ...]:
     group, port = data["group"], data.get("port")
     if not isinstance(group, str) or group not in groups:
-        problems.append(f"{origin}.group: the inventory has no group '{group}'{suggest(str(group), groups)}")
+        problems.append(f"{yaml_path}.group: the inventory has no group '{group}'{suggest(str(group), groups)}")
         return ()
     if not isinstance(groups[group], list) or not all(isinstance(member, dict) for member in groups[group]):
-        problems.append(f"{origin}.group: the members of '{group}' are expected as a list of mappings (name, address)")
+        problems.append(
+            f"{yaml_path}.group: the members of '{group}' are expected as a list of mappings (name, address)"
+        )
         return ()
     if not groups[group]:
-        problems.append(f"{origin}.group: the group '{group}' of the inventory has no hosts")
+        problems.append(f"{yaml_path}.group: the group '{group}' of the inventory has no hosts")
         return ()
     if not _is_port(port):
-        problems.append(f"{origin}.port: a port from 1 to 65535 is expected, not {port!r}")
+        problems.append(f"{yaml_path}.port: a port from 1 to 65535 is expected, not {port!r}")
         return ()
     common = {key: value for key, value in data.items() if key != "group"}
-    members = [_read_server({**member, **common}, origin, problems) for member in groups[group]]
+    members = [_read_server({**member, **common}, yaml_path, problems) for member in groups[group]]
     return tuple(member for member in members if member is not None)
 
 
-def _read_server(item: Any, origin: str, problems: list[str]) -> Server | None:
+def _read_server(item: Any, yaml_path: str, problems: list[str]) -> Server | None:
     if isinstance(item, str):
         item = dict(zip(("address", "port"), item.rpartition(":")[::2]))
     if not isinstance(item, dict) or not item.get("address"):
-        problems.append(f"{origin}: a server is `address:port`, or a mapping with address and port")
+        problems.append(f"{yaml_path}: a server is `address:port`, or a mapping with address and port")
         return None
     address, port = str(item["address"]), item.get("port")
     if not _is_port(port):
-        problems.append(f"{origin}.port: a port from 1 to 65535 is expected, not {port!r}")
+        problems.append(f"{yaml_path}.port: a port from 1 to 65535 is expected, not {port!r}")
         return None
     name = str(item.get("name") or re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{address}_{port}"))
     if not _NAME.match(name):
-        problems.append(f"{origin}.name: {name!r} cannot name a server: use letters, digits, '_', '-' and '.'")
+        problems.append(f"{yaml_path}.name: {name!r} cannot name a server: use letters, digits, '_', '-' and '.'")
         return None
     options: list[str] = []
     for key, value in item.items():
         if key in ("name", "address", "port") or value is None:
             continue
         if isinstance(value, (dict, list)):
-            problems.append(f"{origin}.{key}: one value is expected here")
+            problems.append(f"{yaml_path}.{key}: one value is expected here")
             continue
         try:
             words = split(str(key)) if value is not False else split(f"no-{key}")
             options += words if isinstance(value, bool) else [*words, *split(str(value))]
         except ConfigurationError as error:
-            problems.append(f"{origin}.{key}: {error}")
+            problems.append(f"{yaml_path}.{key}: {error}")
     if len(address.split()) != 1 or not one_line(address) or quote(address) != address:
-        problems.append(f"{origin}.address: {address!r} is no address")
+        problems.append(f"{yaml_path}.address: {address!r} is no address")
         return None
-    return Server(name, endpoint(address, port), tuple(options), origin)
+    return Server(name, endpoint(address, port), tuple(options), yaml_path)
 
 
 def _without_nulls(settings: dict[Any, Any]) -> dict[Any, Any]:
@@ -336,9 +344,11 @@ def _is_port(port: Any) -> bool:
     return not isinstance(port, bool) and str(port).isdigit() and 0 < int(port) < 65536
 
 
-def _reject_unknown_keys(item: dict[Any, Any], known: tuple[str, ...], origin: str, problems: list[str]) -> None:
+def _reject_unknown_keys(item: dict[Any, Any], known: tuple[str, ...], yaml_path: str, problems: list[str]) -> None:
     problems.extend(
-        f"{origin}.{key}: a service has no such setting{suggest(str(key), known)}" for key in item if key not in known
+        f"{yaml_path}.{key}: a service has no such setting{suggest(str(key), known)}"
+        for key in item
+        if key not in known
     )
 
 

@@ -31,7 +31,7 @@ class Edge(NamedTuple):
 
     `http`, `https`: bind addresses of the two frontends. `quic`: those of HTTP/3. `policy`: those where nothing but the
     Flash player's policy is answered, used with flash sockets only. `stats_bind`: bind address of the statistics, empty
-    for none. `certificates`: their folder; `authorities`: that of clients' CAs; `certificate_list`: where the list
+    for none. `certificates`: their folder; `client_cas`: that of clients' CAs; `certificate_list`: where the list
     goes that says which certificate asks for a client's; `ticket_keys`: the keys of session tickets. `lua`: where a
     script of ours goes. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty;
     `client`: what HAProxy's own ACME client is to do. `peers`: the other edges. `version`: of the HAProxy to run.
@@ -60,7 +60,7 @@ class Edge(NamedTuple):
     client: Client = Client()
     acme: str = ""
     peers: Peers = Peers()
-    authorities: str = "/etc/haproxy/authorities"
+    client_cas: str = "/etc/haproxy/client-ca"
     certificate_list: str = "/etc/haproxy/certificates.list"
 
 
@@ -80,14 +80,14 @@ def allowed_connections(edge: Edge) -> int:
     return edge.maxconn or max(1, min(_MOST_CONNECTIONS, (edge.descriptors - _SPARE_DESCRIPTORS) // 2))
 
 
-def check_bind_address(address: str, origin: str) -> list[str]:
+def check_bind_address(address: str, yaml_path: str) -> list[str]:
     """What is wrong with an address to listen at, which may have options of HAProxy's behind it."""
     try:
         words = split(address)
     except ConfigurationError as error:
-        return [f"{origin}: {error}"]
+        return [f"{yaml_path}: {error}"]
     if not words or not (_ADDRESS.match(words[0]) or words[0].startswith(("/", "unix@", "abns@", "fd@"))):
-        return [f"{origin}: an address with a port is expected, such as :443 or 192.0.2.1:443, not {address!r}"]
+        return [f"{yaml_path}: an address with a port is expected, such as :443 or 192.0.2.1:443, not {address!r}"]
     return []
 
 

@@ -69,7 +69,7 @@ def flash_sections(flash: list[Service], edge: Edge) -> list[Section]:
     if policy_servers:
         head = [directive_of(purpose, text) for purpose, text in (*tcp, HEALTH_CHECK)]
         servers = [server_line(server, "policy") for server in policy_servers]
-        result.append(Section("backend", "flash:policy", (*head, *servers), policy_servers[0].origin))
+        result.append(Section("backend", "flash:policy", (*head, *servers), policy_servers[0].yaml_path))
     if legacy:
         result.extend(_legacy_sections(legacy, edge, tcp))
     return result
@@ -93,13 +93,13 @@ def _legacy_sections(service: Service, edge: Edge, tcp: list[tuple[str, str]]) -
         ("flashsocket", f"default_backend {backend}"),
     ]
     lines = [
-        directive_of(purpose, text, service.origin)
+        directive_of(purpose, text, service.yaml_path)
         for purpose, text in (*tcp, *balance_rules(service, "leastconn"), HEALTH_CHECK)
     ]
     if service.affinity == "session":
         lines += socketio.follow_flash_session(names)
     lines += [server_line(server, "flashsocket") for server in service.socket_servers]
     return (
-        section_of("frontend", "flash:legacy", frontend, f"{service.origin}.socketio.flash.legacy_tls"),
-        Section("backend", backend, tuple(lines), service.origin),
+        section_of("frontend", "flash:legacy", frontend, f"{service.yaml_path}.socketio.flash.legacy_tls"),
+        Section("backend", backend, tuple(lines), service.yaml_path),
     )

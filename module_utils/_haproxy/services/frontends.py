@@ -104,7 +104,7 @@ def _host_acls(service: Service) -> list[Directive]:
     acl = f"acl {service.name}_host hdr(host),host_only -i"
     lines = [f"{acl} {' '.join(exact)}"] if exact else []
     lines += [f"{acl} -m end {' '.join(endings)}"] if endings else []
-    return [directive_of("routing", line, service.origin) for line in lines]
+    return [directive_of("routing", line, service.yaml_path) for line in lines]
 
 
 def _crt_list(services: list[Service], edge: Edge) -> str:
@@ -116,8 +116,8 @@ def _crt_list(services: list[Service], edge: Edge) -> str:
     for service in services:
         options = ""
         if service.client_ca:
-            authority = f"{edge.authorities}/{service.client_ca}.pem"
-            options = f"[ca-file {authority} verify required] "
+            ca_file = f"{edge.client_cas}/{service.client_ca}.pem"
+            options = f"[ca-file {ca_file} verify required] "
         for name in service.certificates:
             text += f"{edge.certificates}/{name}.pem {options}{' '.join(service.hosts)}".rstrip() + "\n"
     return text
@@ -203,6 +203,4 @@ def _route_service(service: Service, edge: Edge) -> list[Directive]:
             lines.append(directive_of(transport, f"use_backend {service.name}_{transport} if {condition}"))
     rest = f" if {service.name}_host" if service.hosts else ""
     lines.append(directive_of("routing", f"use_backend {service.name}_http{rest}"))
-    return [Directive(line.keyword, line.arguments, line.purpose, service.origin) for line in lines]
-
-
+    return [Directive(line.keyword, line.arguments, line.purpose, service.yaml_path) for line in lines]

@@ -51,30 +51,32 @@ class Limits(NamedTuple):
     exempt: tuple[str, ...] = ()
 
 
-def validate(limits: Limits, origin: str = "haproxy_limits") -> None:
+def validate(limits: Limits, yaml_path: str = "haproxy_limits") -> None:
     """Raise `ConfigurationError` for a negative number, and for what is no address or network."""
     problems = [
-        f"{origin}.{name}: a number is expected, 0 for no limit, not {value}"
+        f"{yaml_path}.{name}: a number is expected, 0 for no limit, not {value}"
         for name, value in limits._asdict().items()
         if isinstance(value, int) and value < 0
     ]
-    problems += networks(limits.exempt, f"{origin}.exempt")
+    problems += networks(limits.exempt, f"{yaml_path}.exempt")
     if limits.url_length > 15000:
         problems.append(
-            f"{origin}.url_length: a request's head has 15 kB of room, its URL can't have {limits.url_length}"
+            f"{yaml_path}.url_length: a request's head has 15 kB of room, its URL can't have {limits.url_length}"
         )
     if problems:
         raise ConfigurationError(problems)
 
 
-def networks(values: tuple[str, ...], origin: str) -> list[str]:
+def networks(values: tuple[str, ...], yaml_path: str) -> list[str]:
     """What is wrong with a list of addresses and networks: empty where nothing is."""
     problems = []
     for number, value in enumerate(values):
         try:
             ipaddress.ip_network(value, strict=False)
         except ValueError:
-            problems.append(f"{origin}[{number}]: an address or a network like 10.0.0.0/8 is expected, not {value!r}")
+            problems.append(
+                f"{yaml_path}[{number}]: an address or a network like 10.0.0.0/8 is expected, not {value!r}"
+            )
     return problems
 
 
@@ -165,11 +167,11 @@ def servers(limits: Limits, sockets: bool) -> list[Line]:
     return [("limits", f"default-server maxconn {most}")] if most else []
 
 
-def directive(line: Line, origin: str = "haproxy_limits") -> Directive:
+def directive(line: Line, yaml_path: str = "haproxy_limits") -> Directive:
     """The line as a value of the model."""
     purpose, text = line
     keyword, *arguments = split(text)
-    return Directive(keyword, tuple(arguments), purpose, origin)
+    return Directive(keyword, tuple(arguments), purpose, yaml_path)
 
 
 def _refuse(what: str, condition: str) -> str:

@@ -7,10 +7,10 @@ from ..config.model import Directive, Section
 from ..config.syntax import split
 
 
-def section_of(kind: str, name: str, body: list[tuple[str, str]], origin: str = "the role's defaults") -> Section:
-    return Section(kind, name, tuple(directive_of(purpose, text, origin) for purpose, text in body), origin)
+def section_of(kind: str, name: str, body: list[tuple[str, str]], yaml_path: str = "the role's defaults") -> Section:
+    return Section(kind, name, tuple(directive_of(purpose, text, yaml_path) for purpose, text in body), yaml_path)
 
 
-def directive_of(purpose: str, text: str, origin: str = "") -> Directive:
+def directive_of(purpose: str, text: str, yaml_path: str = "") -> Directive:
     keyword, *arguments = split(text)
-    return Directive(keyword, tuple(arguments), purpose, origin)
+    return Directive(keyword, tuple(arguments), purpose, yaml_path)

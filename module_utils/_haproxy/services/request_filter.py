@@ -45,9 +45,9 @@ class TrustedProxies(NamedTuple):
     protocol: str = "proxy_protocol"
 
 
-def validate(proxies: TrustedProxies, origin: str = "haproxy_trusted_proxies") -> None:
+def validate(proxies: TrustedProxies, yaml_path: str = "haproxy_trusted_proxies") -> None:
     """Raise `ConfigurationError` for what is no address or network."""
-    problems = networks(proxies.addresses, f"{origin}.addresses")
+    problems = networks(proxies.addresses, f"{yaml_path}.addresses")
     if problems:
         raise ConfigurationError(problems)
 
@@ -72,7 +72,7 @@ def restore_client_address(proxies: TrustedProxies) -> list[Line]:
     ]
 
 
-def answer_challenges(thumbprint: str, origin: str = "haproxy_acme") -> list[Line]:
+def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[Line]:
     """Frontend line of plain HTTP: any challenge of the account with this thumbprint is answered (RFC 8555, 8.3).
 
     The answer is the token that the request names, a dot, and the thumbprint: nothing has to be put anywhere first.
@@ -81,7 +81,7 @@ def answer_challenges(thumbprint: str, origin: str = "haproxy_acme") -> list[Lin
         return []
     if not re.fullmatch(r"[A-Za-z0-9_-]{43}", thumbprint):
         raise ConfigurationError(
-            f"{origin}: {thumbprint!r} is no thumbprint of an account's key (43 letters, digits, _ and -)"
+            f"{yaml_path}: {thumbprint!r} is no thumbprint of an account's key (43 letters, digits, _ and -)"
         )
     path = r"^/\.well-known/acme-challenge/[A-Za-z0-9_-]{16,128}$"
     answer = f"lf-string %[path,field(4,/)].{thumbprint}"
@@ -112,16 +112,16 @@ def reject_ambiguous_urls() -> list[Line]:
     ]
 
 
-def read_origins(data: Any, origin: str, problems: list[str]) -> tuple[str, ...]:
+def read_origins(data: Any, yaml_path: str, problems: list[str]) -> tuple[str, ...]:
     """Read a service's `origins`; what is wrong is added to `problems`."""
     if data is None:
         return ()
     if not isinstance(data, list):
-        problems.append(f"{origin}: a list is expected, such as [https://chat.example.com]")
+        problems.append(f"{yaml_path}: a list is expected, such as [https://chat.example.com]")
         return ()
     for number, value in enumerate(data):
         if not isinstance(value, str) or not ORIGIN.match(value):
-            problems.append(f"{origin}[{number}]: {value!r} is no origin (`https://chat.example.com`, without a path)")
+            problems.append(f"{yaml_path}[{number}]: {value!r} is no origin (`https://chat.example.com`, no path)")
     return tuple(str(value) for value in data)
 
 

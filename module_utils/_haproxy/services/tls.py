@@ -70,7 +70,9 @@ tickets off, for want of rotated keys; here they are rotated.
 """
 
 
-def resolve_profile(settings: Settings, library: tuple[str, tuple[int, ...]], origin: str = "haproxy_tls") -> Profile:
+def resolve_profile(
+    settings: Settings, library: tuple[str, tuple[int, ...]], yaml_path: str = "haproxy_tls"
+) -> Profile:
     """The profile that the settings ask for, for a TLS library (name and version, such as `("openssl", (3, 0))`).
 
     Raises `ConfigurationError` for a profile or version that does not exist, and for lists beside Mozilla's.
@@ -79,22 +81,22 @@ def resolve_profile(settings: Settings, library: tuple[str, tuple[int, ...]], or
     problems = []
     if settings.profile not in names:
         problems.append(
-            f"{origin}.profile: there is no TLS profile '{settings.profile}'{suggest(settings.profile, names)}"
+            f"{yaml_path}.profile: there is no TLS profile '{settings.profile}'{suggest(settings.profile, names)}"
         )
     own = {name: getattr(settings, name) for name in ("min_version", "ciphers", "ciphersuites", "curves")}
     if settings.min_version not in ("", *VERSIONS):
         hint = suggest(settings.min_version, VERSIONS)
-        problems.append(f"{origin}.min_version: there is no version '{settings.min_version}'{hint}")
+        problems.append(f"{yaml_path}.min_version: there is no version '{settings.min_version}'{hint}")
     for name, value in own.items():
         if value and settings.profile in PROFILES:
             problems.append(
-                f"{origin}.{name}: the profile {settings.profile} is Mozilla's as a whole; for lists of your own write "
-                "profile: custom"
+                f"{yaml_path}.{name}: the profile {settings.profile} is Mozilla's as a whole; for lists of your own "
+                "write profile: custom"
             )
         elif value and (len(value.split()) != 1 or not one_line(value) or quote(value) != value):
-            problems.append(f"{origin}.{name}: one word is expected, its parts joined by colons, not {value!r}")
+            problems.append(f"{yaml_path}.{name}: one word is expected, its parts joined by colons, not {value!r}")
     if not settings.hsts.isprintable() or any(character in settings.hsts for character in '"\\%$'):
-        problems.append(f"{origin}.hsts: the value of a header such as 'max-age=63072000' is expected")
+        problems.append(f"{yaml_path}.hsts: the value of a header such as 'max-age=63072000' is expected")
     if problems:
         raise ConfigurationError(problems)
     base = PROFILES.get(settings.profile, PROFILES["intermediate"])

@@ -151,16 +151,16 @@ def test_another_authority_of_clients_is_asked_for_at_once(edge, hold, play, say
 
     def rotate(*authorities):
         text = "".join((KEYS / f"{name}.crt").read_text() for name in authorities)
-        wanted = {"haproxy_certificates": [*ours, {"name": "staff-ca", "authority": text}]}
+        wanted = {"haproxy_certificates": [*ours, {"name": "staff-ca", "ca": text}]}
         done = play(wanted, "--limit", name(edge), playbook="rotate_certificate")
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    authority = "/etc/haproxy/authorities/staff-ca.pem"
+    authority = "/etc/haproxy/client-ca/staff-ca.pem"
     with tls(name="staff.test", certificate="member") as connection, talking(connection) as answers:
         try:
             said = rotate("foreign-ca")
-            assert f"runtime: authority {authority} is replaced" in said
+            assert f"runtime: CA file {authority} is replaced" in said
             assert "so that nobody resumes who is trusted no longer" in said
             assert [let_in(say, one) for one in ("foreign", "member", "")] == [True, False, False]
             for context, session in zip(contexts, sessions):

@@ -29,7 +29,7 @@ def echo(second_edge):
     def start(change):
         edge = second_edge(change)
         edge.name = "echo.test"
-        context = make_context(authorities=str(edge.ca))
+        context = make_context(ca_path=str(edge.ca))
         place = read_target("https://echo.test/", f"{edge.address}:{edge.port}", timeout=60, context=context)
         return edge, lambda: Client(place)
 

@@ -78,7 +78,7 @@ def without(text, taken):
 
 def learned_late(edge, second):
     """What is answered on a second edge to sessions that it hears of late, as from its predecessor after a reload."""
-    place = wire.place("https://g4.test/", edge.address, context=wire.trust(authorities=str(edge.ca)))
+    place = wire.place("https://g4.test/", edge.address, context=wire.trust(ca_path=str(edge.ca)))
     known = {}
     for _ in range(12):
         with wire.Client(place) as client:
