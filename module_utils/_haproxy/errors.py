@@ -9,7 +9,7 @@ from collections.abc import Iterable
 class EdgeError(Exception):
     """What a person has to mend before anything can be done.
 
-    `problems` has one text each; a text begins with the YAML path where there is one (`haproxy_services[0].servers: ...`).
+    `problems` has one text each; a text begins with the YAML path if it has one (`haproxy_services[0].servers: ...`).
     """
 
     def __init__(self, problems: str | Iterable[str]) -> None:
