@@ -544,7 +544,7 @@ def test_a_cut_certificate_is_none(made):
 def module(arguments):
     """Run the module as Ansible does, and return what it prints: all of it goes to logs and screens."""
     program = "from ansible_collections.realtime.edge.plugins.modules.haproxy_certificate import main; main()"
-    path = [str(Path(__file__).resolve().parents[2] / ".collections"), *sys.path]
+    path = [str(Path(__file__).resolve().parents[3] / ".collections"), *sys.path]
     done = subprocess.run(
         [sys.executable, "-c", program],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),

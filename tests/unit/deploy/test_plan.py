@@ -12,8 +12,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config impo
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply, disk
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, servers
-from fake import FakeEdge
-from test_apply import files, read, target  # noqa: F401 # a fixture
+from fake import FakeEdge, files, read
 
 OPTIONS = "check inter 2s"
 
@@ -29,7 +28,7 @@ ONE = configuration(N1, N2)
 
 
 @pytest.fixture
-def edge(target, monkeypatch):  # noqa: F811
+def edge(target, monkeypatch):
     """An edge that serves two servers."""
     monkeypatch.setattr(apply, "_RELOAD_TIMEOUT", 10.0)
     monkeypatch.setattr(servers, "_QUIET", 0.05)
@@ -40,14 +39,14 @@ def edge(target, monkeypatch):  # noqa: F811
     edge.stop()
 
 
-def change(target, wanted, **more):  # noqa: F811
+def change(target, wanted, **more):
     """Apply, and expect that a second run has nothing to do."""
     outcome = apply.apply(wanted, target, **more)
     assert apply.apply(wanted, target).action == "unchanged"
     return outcome
 
 
-def test_a_server_is_added_with_its_defaults_and_its_checks(target, edge):  # noqa: F811
+def test_a_server_is_added_with_its_defaults_and_its_checks(target, edge):
     sent = change(target, configuration(N1, N2, N3 + " weight 5"))
     assert (sent.action, edge.reloads) == ("runtime", 0)
     assert sent.steps[0].commands == (
@@ -59,7 +58,7 @@ def test_a_server_is_added_with_its_defaults_and_its_checks(target, edge):  # no
     assert N3 in read(target.path) == read(target.good) or N3 in read(target.good)
 
 
-def test_the_plan_is_the_same_in_check_mode_and_touches_nothing(target, edge):  # noqa: F811
+def test_the_plan_is_the_same_in_check_mode_and_touches_nothing(target, edge):
     wanted = configuration("n1 10.0.0.9:3000 weight 7 maxconn 20 disabled")
     edge.sessions = {"n1": 5, "n2": 3}
     before = files(target)
@@ -77,7 +76,7 @@ def test_the_plan_is_the_same_in_check_mode_and_touches_nothing(target, edge):  
     ]
 
 
-def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):  # noqa: F811
+def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):
     edge.sessions = {"n2": 3}
     wanted = configuration(N1)
     outcome = apply.apply(wanted, target)
@@ -91,14 +90,14 @@ def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):  
     assert edge.reloads == 0
 
 
-def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):  # noqa: F811
+def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):
     edge.sessions = {"n2": 3}
     outcome = apply.apply(configuration(N1), target, policy=apply.Policy(drain_time=0.3))
     assert (outcome.action, outcome.draining, edge.sessions) == ("runtime", (), {})
     assert ("chat", "n2") not in edge.servers
 
 
-def test_a_server_that_comes_back_while_it_drains_needs_a_reload(target, edge):  # noqa: F811
+def test_a_server_that_comes_back_while_it_drains_needs_a_reload(target, edge):
     edge.sessions = {"n2": 3}
     apply.apply(configuration(N1), target)
     outcome = change(target, ONE)
@@ -119,7 +118,7 @@ def test_a_server_that_comes_back_while_it_drains_needs_a_reload(target, edge): 
         (configuration(N1, N2, **{"use-server": "n1 if TRUE"}), "backend chat: `use-server` is new"),
     ],
 )
-def test_a_reload_has_its_reason(target, edge, wanted, reason):  # noqa: F811
+def test_a_reload_has_its_reason(target, edge, wanted, reason):
     foreseen = apply.apply(wanted, target, check_mode=True)
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads, foreseen.reasons) == ("reload", 1, outcome.reasons)
@@ -127,7 +126,7 @@ def test_a_reload_has_its_reason(target, edge, wanted, reason):  # noqa: F811
     assert (outcome.connections, outcome.steps) == (42, ())
 
 
-def test_a_backend_that_takes_no_servers_at_run_time_is_reloaded(target, edge):  # noqa: F811
+def test_a_backend_that_takes_no_servers_at_run_time_is_reloaded(target, edge):
     change(target, configuration(N1, N2, balance="source"))
     outcome = change(target, configuration(N1, N2, N3, balance="source"))
     assert outcome.reasons == ["backend chat: server n3 is new, and `balance source` takes no servers at run time"]
@@ -136,7 +135,7 @@ def test_a_backend_that_takes_no_servers_at_run_time_is_reloaded(target, edge): 
     assert change(target, configuration(N1, N2, N3, **consistent)).action == "runtime"
 
 
-def test_what_an_older_haproxy_does_not_take_at_run_time_is_foreseen(target, edge):  # noqa: F811
+def test_what_an_older_haproxy_does_not_take_at_run_time_is_foreseen(target, edge):
     wanted = configuration(N1, N2, N3 + " cookie n3")
     assert apply.apply(wanted, target, check_mode=True).action == "runtime"
     edge.version = "2.6.12-1+deb12u4"
@@ -145,7 +144,7 @@ def test_what_an_older_haproxy_does_not_take_at_run_time_is_foreseen(target, edg
     assert "takes none with `cookie`" in outcome.reasons[0]
 
 
-def test_a_reason_never_tells_a_value(target, edge):  # noqa: F811
+def test_a_reason_never_tells_a_value(target, edge):
     wanted = data.from_data({"userlist": {"u": {"user": "admin insecure-password hunter2"}}})
     both = type(ONE)((*ONE.sections, *wanted.sections))
     change(target, both)
@@ -157,7 +156,7 @@ def test_a_reason_never_tells_a_value(target, edge):  # noqa: F811
 @pytest.mark.parametrize(
     "what", ["set server chat/n1 weight 9", "set server chat/n1 state drain", "del server chat/n2"]
 )
-def test_a_worker_that_was_changed_by_somebody_else_is_put_right(target, edge, what):  # noqa: F811
+def test_a_worker_that_was_changed_by_somebody_else_is_put_right(target, edge, what):
     if what.startswith("del"):
         edge.worker("set server chat/n2 state maint", "")
     edge.worker(what, "")
@@ -166,7 +165,7 @@ def test_a_worker_that_was_changed_by_somebody_else_is_put_right(target, edge, w
     assert edge.servers["chat", "n1"]["weight"] == "1"
 
 
-def test_a_refused_step_is_done_by_a_reload_and_said_so(target, edge):  # noqa: F811
+def test_a_refused_step_is_done_by_a_reload_and_said_so(target, edge):
     edge.refuse_commands, edge.old_workers, before = "add server", 4, edge.serving
     outcome = change(target, configuration(N1, N2, N3), policy=apply.Policy(workers=5))
     assert (outcome.action, edge.reloads) == ("reload", 1)
@@ -177,14 +176,14 @@ def test_a_refused_step_is_done_by_a_reload_and_said_so(target, edge):  # noqa: 
     assert ("chat", "n3") in edge.servers
 
 
-def test_a_step_that_did_not_happen_is_noticed_by_reading_back(target, edge):  # noqa: F811
+def test_a_step_that_did_not_happen_is_noticed_by_reading_back(target, edge):
     edge.ignore_commands = "set server chat/n1 weight"
     outcome = apply.apply(configuration(N1 + " weight 9", N2), target)
     assert (outcome.action, edge.reloads) == ("reload", 1)
     assert "read back after the commands, this is not so: server chat/n1 gets weight 9" in outcome.reasons[-1]
 
 
-def test_when_step_and_reload_are_refused_everything_is_as_before(target, edge):  # noqa: F811
+def test_when_step_and_reload_are_refused_everything_is_as_before(target, edge):
     before = files(target)
     edge.refuse_commands, edge.refuse = "add server", True
     with pytest.raises(ConfigurationError, match="refused the reload"):
@@ -195,7 +194,7 @@ def test_when_step_and_reload_are_refused_everything_is_as_before(target, edge):
     assert apply.apply(ONE, target).action == "unchanged"
 
 
-def test_what_was_interrupted_between_file_and_worker_is_finished(target, edge, monkeypatch):  # noqa: F811
+def test_what_was_interrupted_between_file_and_worker_is_finished(target, edge, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
@@ -210,7 +209,7 @@ def test_what_was_interrupted_between_file_and_worker_is_finished(target, edge, 
     assert len(outcome.steps) == 2
 
 
-def test_a_server_whose_addition_was_interrupted_gets_its_health_checks(target, edge):  # noqa: F811
+def test_a_server_whose_addition_was_interrupted_gets_its_health_checks(target, edge):
     edge.refuse_commands, edge.refuse = "enable", True
     with pytest.raises(ConfigurationError):
         apply.apply(configuration(N1, N2, N3), target)
@@ -221,7 +220,7 @@ def test_a_server_whose_addition_was_interrupted_gets_its_health_checks(target, 
     assert edge.servers["chat", "n3"]["checks"] == 6
 
 
-def test_what_was_interrupted_before_the_reload_is_reloaded(target, edge, monkeypatch):  # noqa: F811
+def test_what_was_interrupted_before_the_reload_is_reloaded(target, edge, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
@@ -235,7 +234,7 @@ def test_what_was_interrupted_before_the_reload_is_reloaded(target, edge, monkey
     assert edge.reloads == 1
 
 
-def test_a_file_changed_by_hand_is_kept_shown_and_replaced(target, edge):  # noqa: F811
+def test_a_file_changed_by_hand_is_kept_shown_and_replaced(target, edge):
     with open(target.path, "a") as file:
         file.write("# mine\nfrontend mine\n    bind :99\n")
     mine = read(target.path)
@@ -247,7 +246,7 @@ def test_a_file_changed_by_hand_is_kept_shown_and_replaced(target, edge):  # noq
     assert "mine" not in read(target.path)
 
 
-def test_a_process_that_was_started_with_another_file_is_reloaded(target, edge):  # noqa: F811
+def test_a_process_that_was_started_with_another_file_is_reloaded(target, edge):
     edge.serving = ""
     assert change(target, ONE).action == "reload"
 
@@ -260,7 +259,7 @@ def pem(name):
 
 
 @pytest.fixture
-def secure(target, edge, tmp_path):  # noqa: F811
+def secure(target, edge, tmp_path):
     """A configuration with a folder of certificates, and that folder."""
     folder = tmp_path / "certificates"
     folder.mkdir()
@@ -271,7 +270,7 @@ def secure(target, edge, tmp_path):  # noqa: F811
     return wanted, folder
 
 
-def test_certificates_are_replaced_added_and_removed_at_run_time(target, edge, secure):  # noqa: F811
+def test_certificates_are_replaced_added_and_removed_at_run_time(target, edge, secure):
     wanted, folder = secure
     (folder / "site.pem").write_text(pem("two"))
     (folder / "more.pem").write_text(pem("more"))
@@ -287,7 +286,7 @@ def test_certificates_are_replaced_added_and_removed_at_run_time(target, edge, s
     assert edge.reloads == 0
 
 
-def test_another_chain_of_the_same_length_is_noticed(target, edge, secure):  # noqa: F811
+def test_another_chain_of_the_same_length_is_noticed(target, edge, secure):
     """HAProxy tells of a chain how long it is, and whose: a renewed authority in it has the same name."""
     wanted, folder = secure
     site, (one, two) = folder / "site.pem", (CHAIN.findall(pem(name))[0] + "\n" for name in ("authority", "authority"))
@@ -313,7 +312,7 @@ def ticket_keys(path):
 
 
 @pytest.fixture
-def mutual(target, edge, tmp_path):  # noqa: F811
+def mutual(target, edge, tmp_path):
     """A configuration whose crt-list asks clients for a certificate, and the folder of its files."""
     (tmp_path / "certificates").mkdir()
     (tmp_path / "certificates/chat.pem").write_text(pem("chat"))
@@ -330,7 +329,7 @@ def mutual(target, edge, tmp_path):  # noqa: F811
     return wanted, tmp_path
 
 
-def test_an_authority_is_replaced_and_who_it_vouched_for_does_not_resume(target, edge, mutual):  # noqa: F811
+def test_an_authority_is_replaced_and_who_it_vouched_for_does_not_resume(target, edge, mutual):
     wanted, folder = mutual
     keys, path = (folder / "tickets").read_text(), folder / "ca.pem"
     path.write_text("".join(CHAIN.findall(pem("others"))))
@@ -351,7 +350,7 @@ def test_an_authority_is_replaced_and_who_it_vouched_for_does_not_resume(target,
     assert (folder / "tickets").stat().st_mode & 0o777 == 0o640
 
 
-def test_an_authority_that_is_added_leaves_sessions_alone(target, edge, mutual):  # noqa: F811
+def test_an_authority_that_is_added_leaves_sessions_alone(target, edge, mutual):
     wanted, folder = mutual
     keys, path = (folder / "tickets").read_text(), folder / "ca.pem"
     path.write_text(path.read_text() + "\n" + "".join(CHAIN.findall(pem("others"))))
@@ -359,7 +358,7 @@ def test_an_authority_that_is_added_leaves_sessions_alone(target, edge, mutual):
     assert (folder / "tickets").read_text() == keys
 
 
-def test_where_an_authority_goes_with_a_reload_nobody_resumes_either(target, edge, mutual):  # noqa: F811
+def test_where_an_authority_goes_with_a_reload_nobody_resumes_either(target, edge, mutual):
     wanted, folder = mutual
     keys = (folder / "tickets").read_text()
     (folder / "ca.pem").write_text("".join(CHAIN.findall(pem("others"))))
@@ -369,7 +368,7 @@ def test_where_an_authority_goes_with_a_reload_nobody_resumes_either(target, edg
     assert not {*(folder / "tickets").read_text().split()} & {*keys.split()}
 
 
-def test_an_authority_too_large_for_an_old_haproxy_is_a_reload_that_says_so(target, edge, mutual):  # noqa: F811
+def test_an_authority_too_large_for_an_old_haproxy_is_a_reload_that_says_so(target, edge, mutual):
     wanted, folder = mutual
     large = "\n".join(block for _ in range(30) for block in CHAIN.findall(pem("large")))
     (folder / "ca.pem").write_text(large)
@@ -381,7 +380,7 @@ def test_an_authority_too_large_for_an_old_haproxy_is_a_reload_that_says_so(targ
     assert "larger than what this HAProxy takes of it at run time" in outcome.reasons[0]
 
 
-def test_a_folder_that_another_bind_takes_too_keeps_its_certificate(target, edge, mutual):  # noqa: F811
+def test_a_folder_that_another_bind_takes_too_keeps_its_certificate(target, edge, mutual):
     wanted, folder = mutual
     other = data.from_data({"frontend": {"other": {"bind": f"127.0.0.1:0 ssl crt {folder}/certificates"}}})
     wanted = dataclasses.replace(wanted, sections=(*wanted.sections, *other.sections))
@@ -392,7 +391,7 @@ def test_a_folder_that_another_bind_takes_too_keeps_its_certificate(target, edge
     assert "ca.pem" in outcome.reasons[0]
 
 
-def test_revocations_are_given_anew_where_their_file_has_changed(target, edge, tmp_path):  # noqa: F811
+def test_revocations_are_given_anew_where_their_file_has_changed(target, edge, tmp_path):
     (tmp_path / "ca.pem").write_text("".join(CHAIN.findall(pem("staff"))))
     path = tmp_path / "crl.pem"
 
@@ -419,7 +418,7 @@ def test_revocations_are_given_anew_where_their_file_has_changed(target, edge, t
     assert f"CRL {path} has changed, and is larger than what" in outcome.reasons[0]
 
 
-def test_an_authority_with_other_things_in_its_file_is_loaded_by_a_reload(target, edge, mutual):  # noqa: F811
+def test_an_authority_with_other_things_in_its_file_is_loaded_by_a_reload(target, edge, mutual):
     wanted, folder = mutual
     other = pem("others")
     (folder / "ca.pem").write_text(f"{other}-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")
@@ -428,7 +427,7 @@ def test_an_authority_with_other_things_in_its_file_is_loaded_by_a_reload(target
     assert "a file has changed that only a reload can load" in outcome.reasons[0]
 
 
-def test_an_authority_whose_file_has_a_key_too_is_given_without_it(target, edge, mutual):  # noqa: F811
+def test_an_authority_whose_file_has_a_key_too_is_given_without_it(target, edge, mutual):
     wanted, folder = mutual
     (folder / "ca.pem").write_text(pem("others"))
     outcome = change(target, wanted)
@@ -436,7 +435,7 @@ def test_an_authority_whose_file_has_a_key_too_is_given_without_it(target, edge,
     assert "PRIVATE KEY" not in str(edge.asked) + str(outcome.steps)
 
 
-def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):  # noqa: F811
+def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):
     table = tmp_path / "hosts.map"
     table.write_text("# hosts\na.example  one\n")
     wanted = data.from_data(
@@ -449,7 +448,7 @@ def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):  # n
     assert max(map(len, edge.asked)) < 16384
 
 
-def test_a_map_that_rules_change_is_compared_with_the_file_that_was_loaded(target, edge, tmp_path):  # noqa: F811
+def test_a_map_that_rules_change_is_compared_with_the_file_that_was_loaded(target, edge, tmp_path):
     table = tmp_path / "seen.map"
     table.write_text("a 1\n")
     rules = [f"set-map({table}) %[src] 1", f"set-header X %[path,map({table})]"]
@@ -461,7 +460,7 @@ def test_a_map_that_rules_change_is_compared_with_the_file_that_was_loaded(targe
     assert change(target, wanted).action == "reload"
 
 
-def test_too_many_old_workers_are_warned_of_and_then_refused(target, edge):  # noqa: F811
+def test_too_many_old_workers_are_warned_of_and_then_refused(target, edge):
     wanted, policy = configuration(N1, N2, timeout={"server": "5s"}), apply.Policy(workers=5)
     edge.old_workers = 4
     before = files(target)
@@ -474,7 +473,7 @@ def test_too_many_old_workers_are_warned_of_and_then_refused(target, edge):  # n
     assert (allowed.action, edge.reloads) == ("reload", 1)
 
 
-def test_what_was_done_in_part_is_told_where_the_rest_is_refused(target, edge):  # noqa: F811
+def test_what_was_done_in_part_is_told_where_the_rest_is_refused(target, edge):
     edge.old_workers = 5
     edge.refuse_commands = ("add server",)
     with pytest.raises(ConfigurationError) as error:
@@ -484,7 +483,7 @@ def test_what_was_done_in_part_is_told_where_the_rest_is_refused(target, edge): 
     assert edge.reloads == 0
 
 
-def test_the_worker_that_serves_is_never_emptied(target, edge):  # noqa: F811
+def test_the_worker_that_serves_is_never_emptied(target, edge):
     edge.old_workers = 0
     wanted, policy = configuration(N1, N2, timeout={"server": "5s"}), apply.Policy(drain_time=0.1, workers=0)
     outcome = apply.apply(wanted, target, policy=policy)
@@ -492,7 +491,7 @@ def test_the_worker_that_serves_is_never_emptied(target, edge):  # noqa: F811
     assert not any("show sess" in question for question in edge.asked)
 
 
-def test_a_master_that_answers_garbage_changes_nothing(target, edge):  # noqa: F811
+def test_a_master_that_answers_garbage_changes_nothing(target, edge):
     edge.answer = lambda _question: "\x00\xff garbage"
     before = files(target)
     with pytest.raises(ConfigurationError, match="knows of no worker"):
@@ -500,7 +499,7 @@ def test_a_master_that_answers_garbage_changes_nothing(target, edge):  # noqa: F
     assert files(target) == before
 
 
-def test_the_socket_of_another_haproxy_is_left_alone(target, edge):  # noqa: F811
+def test_the_socket_of_another_haproxy_is_left_alone(target, edge):
     edge.file = "/etc/other.cfg"
     before = files(target)
     with pytest.raises(ConfigurationError, match=r"runs /etc/other\.cfg, not .*haproxy\.cfg"):
@@ -509,7 +508,7 @@ def test_the_socket_of_another_haproxy_is_left_alone(target, edge):  # noqa: F81
     assert apply.apply(configuration(N1), target, restart=True).action == "start"
 
 
-def test_a_worker_that_hangs_changes_nothing(target, edge, monkeypatch):  # noqa: F811
+def test_a_worker_that_hangs_changes_nothing(target, edge, monkeypatch):
     monkeypatch.setattr(cli, "SOON", 0.2)
     edge.hang = "@!7 show"
     before = files(target)
@@ -518,7 +517,7 @@ def test_a_worker_that_hangs_changes_nothing(target, edge, monkeypatch):  # noqa
     assert files(target) == before
 
 
-def test_runs_at_the_same_time_take_turns(target, edge):  # noqa: F811
+def test_runs_at_the_same_time_take_turns(target, edge):
     def run():
         with disk.exclusive_lock(target.path):
             outcomes.append(apply.apply(configuration(N1, N2, N3), target).action)
@@ -532,7 +531,7 @@ def test_runs_at_the_same_time_take_turns(target, edge):  # noqa: F811
     assert sorted(outcomes) == ["runtime", "unchanged", "unchanged", "unchanged"]
 
 
-def test_a_full_disk_stops_a_change_before_the_worker_hears_of_it(target, edge, monkeypatch):  # noqa: F811
+def test_a_full_disk_stops_a_change_before_the_worker_hears_of_it(target, edge, monkeypatch):
     before, replace = files(target), os.replace
 
     def full(source, destination):

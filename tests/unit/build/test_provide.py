@@ -591,7 +591,7 @@ def test_building_without_a_compiler_is_said(made, monkeypatch):
 
 
 def test_every_release_of_the_role_is_pinned():
-    table = yaml.safe_load(Path(__file__).parents[2].joinpath("roles/haproxy/vars/main.yml").read_text())
+    table = yaml.safe_load(Path(__file__).parents[3].joinpath("roles/haproxy/vars/main.yml").read_text())
     libraries = [{"version": version, "checksum": checksum} for version, checksum in table[OPENSSL.releases].items()]
     recipes = [
         host_recipe(version, checksum, {}, library)

@@ -12,7 +12,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services im
     request_filter,
     tls,
 )
-from test_services import CHAT, FLASH, GROUPS, edge
+from examples import CHAT, FLASH, GROUPS, edge
 
 STAFF = {**CHAT, "name": "staff", "hosts": ["staff.example.com"], "client_ca": "staff-ca", "socketio": False}
 

@@ -10,7 +10,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.mode
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import render
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import acme
-from test_services import edge
+from examples import edge
 
 THUMBPRINT = "x" * 43
 SETTINGS = {

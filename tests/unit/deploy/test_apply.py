@@ -19,28 +19,10 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy impo
     preflight,
     worker,
 )
-from fake import FakeEdge
+from fake import FakeEdge, files, read
 
 ONE = data.from_data({"global": {"maxconn": 100}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
 TWO = data.from_data({"frontend": {"web": {"bind": "127.0.0.1:0", "maxconn": 5}}})
-
-
-@pytest.fixture
-def target(tmp_path):
-    binary = tmp_path / "builds" / "haproxy"
-    binary.parent.mkdir()
-    binary.write_text(
-        "#!/bin/sh\ngrep -q wrong \"$3\" && { echo '[ALERT]    (1) : config : wrong' >&2; exit 1; }\nexit 0\n"
-    )
-    binary.chmod(0o755)
-    return disk.Target(
-        path=str(tmp_path / "haproxy.cfg"),
-        binary=str(binary),
-        link=str(tmp_path / "haproxy"),
-        master=str(tmp_path / "master.sock"),
-        state=str(tmp_path),
-        group=-1,
-    )
 
 
 @pytest.fixture
@@ -53,15 +35,6 @@ def edge(target, monkeypatch):
     edge.reloads = 0
     yield edge
     edge.stop()
-
-
-def read(path):
-    with open(path) as file:
-        return file.read()
-
-
-def files(target):
-    return read(target.path), os.readlink(target.link)
 
 
 def test_a_first_run_writes_and_asks_for_a_start(target):
