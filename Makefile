@@ -55,7 +55,9 @@ molecule: tools ## One scenario: make molecule SCENARIO=default
 sanity: tools ## ansible-test sanity on the artifact
 	@tools/collection sanity
 
-collection: sanity ## The artifact in .cache/collection, examined, and its role run from where it is installed
+collection: sanity ## The artifact in .cache/collection: ansible-test on the oldest and newest ansible-core, galaxy-importer, its role run
+	@tools/collection sanity 2.16 2.21
+	@tools/collection import
 	@tools/scenarios collection
 
 clean: ## Remove the tools, the images and everything else that was made
