@@ -9,6 +9,7 @@ export npm_config_cache := $(CURDIR)/.cache/npm
 SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/images)
 NODE_PACKAGES = molecule/apps/chat molecule/apps/browser $(addprefix molecule/apps/generations/,0.9 1 2 3 4 echo) \
 	molecule/clients molecule/clients/generations
+WORKFLOWS = $(wildcard .github/workflows/*.yml docs/examples/*/.github/workflows/*.yml)
 SCENARIO ?= default
 
 help: ## List the targets
@@ -44,6 +45,8 @@ lint: tools ## Static checks of everything
 	yamllint --strict .
 	shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
 	ansible-lint -q
+	check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	zizmor --offline --pedantic --quiet $(WORKFLOWS)
 	python tools/reference --check
 
 unit: tools ## Unit tests

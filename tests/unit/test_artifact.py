@@ -73,6 +73,11 @@ def test_what_belongs_to_a_user_does_not_ship(members, name):
     assert name not in members
 
 
-def test_every_file_names_the_same_oldest_ansible_core():
+def test_every_file_names_the_same_releases_of_ansible_core():
     oldest = read("meta/runtime.yml")["requires_ansible"].removeprefix(">=").removesuffix(".0")
     assert read("roles/haproxy/meta/main.yml")["galaxy_info"]["min_ansible_version"] == oldest
+    jobs = read(".github/workflows/test.yml")["jobs"]
+    cores = jobs["sanity"]["strategy"]["matrix"]["core"]
+    assert cores == jobs["cores"]["strategy"]["matrix"]["core"]
+    assert cores == [f"2.{minor}" for minor in range(int(oldest[2:]), int(oldest[2:]) + len(cores))]
+    assert f"tools/collection sanity {oldest} {cores[-1]}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
