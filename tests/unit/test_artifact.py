@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-GALAXY = Path(sys.executable).parent / "ansible-galaxy"
+TOOLS = Path(sys.executable).parent
 
 OF_A_USER = [
     "inventory/mine/hosts.yml",
@@ -38,7 +38,12 @@ def artifact(tmp_path_factory):
     for name in OF_A_USER:
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         (checkout / name).write_text("secret: true\n", encoding="utf-8")
-    subprocess.run([GALAXY, "collection", "build", "--output-path", ".."], cwd=checkout, check=True, capture_output=True)
+    subprocess.run(
+        [TOOLS / "ansible-galaxy", "collection", "build", "--output-path", ".."],
+        cwd=checkout,
+        check=True,
+        capture_output=True,
+    )
     return next(checkout.parent.glob("*.tar.gz"))
 
 
@@ -50,8 +55,9 @@ def members(artifact):
 
 def test_a_plain_build_ships_what_users_need_and_nothing_else(members):
     assert {PurePosixPath(name).parts[0] for name in members} == {
-        "CHANGELOG.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md", "docs", "library", "meta",
-        "module_utils", "monitoring", "playbooks", "plugins", "roles", "tests",
+        "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "MANIFEST.json", "README.md",
+        "SECURITY.md", "changelogs", "docs", "library", "meta", "module_utils", "monitoring", "playbooks", "plugins",
+        "roles", "tests",
     }  # fmt: skip
     assert {name for name in members if name.startswith("tests/")} == {"tests/config.yml"}
     for folder in ("library", "module_utils", "playbooks", "roles"):
@@ -81,3 +87,12 @@ def test_every_file_names_the_same_releases_of_ansible_core():
     assert cores == jobs["cores"]["strategy"]["matrix"]["core"]
     assert cores == [f"2.{minor}" for minor in range(int(oldest[2:]), int(oldest[2:]) + len(cores))]
     assert f"tools/collection sanity {oldest} {cores[-1]}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_changelog_is_what_its_data_say(tmp_path):
+    shutil.copytree(ROOT / "changelogs", tmp_path / "changelogs")
+    shutil.copy(ROOT / "galaxy.yml", tmp_path)
+    subprocess.run([TOOLS / "antsibull-changelog", "generate"], cwd=tmp_path, check=True, capture_output=True)
+    written = (ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
+    assert written == (tmp_path / "CHANGELOG.rst").read_text(encoding="utf-8")
+    assert read("galaxy.yml")["version"] in read("changelogs/changelog.yaml")["releases"]
