@@ -1,7 +1,7 @@
 # `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
 # but for a container engine and mmdebstrap, which come from apt-get where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help tools demo demo-down test matrix audit bench screenshots reference changelog lint unit sanity molecule collection clean
+.PHONY: help tools demo demo-down test matrix audit bench screenshots reference docs changelog lint unit sanity molecule collection clean
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
@@ -39,11 +39,14 @@ screenshots: tools ## Pictures for the README, of the running demo
 reference: tools ## Write docs/reference.md from the descriptions of variables and options
 	@python tools/reference
 
+docs: tools ## The documentation site, in .cache/docs/site
+	@tools/docs
+
 changelog: tools ## Take the fragments of changelogs/fragments into CHANGELOG.rst, under the version in galaxy.yml
 	antsibull-changelog release --update-existing
 
 lint: tools ## Static checks of everything
-	ruff check . tools/release tools/matrix tools/audit tools/manual tools/reference
+	ruff check . tools/release tools/matrix tools/audit tools/manual tools/reference tools/docs
 	mypy
 	yamllint --strict .
 	shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
