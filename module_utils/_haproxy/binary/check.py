@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ..config.model import Configuration, ConfigurationError, Directive, Section
 from ..config.redact import MASK, all_secrets, mask
-from ..config.syntax import numbered_lines, unquote
+from ..config.syntax import numbered_lines
+from ..config.words import unquote
 from . import keywords
 
 _LEVEL = re.compile(r"^\[(ALERT|WARNING|NOTICE|DIAG)\]\s*\(\d+\) : (.*)$")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..config.model import Configuration
-from ..config.syntax import unquote
+from ..config.words import unquote
 from .certificates import LoadedCA, LoadedCertificate
 
 # Files that change while HAProxy runs.
