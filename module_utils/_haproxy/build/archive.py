@@ -10,7 +10,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from .compile import extract, install_build, read_ability
+from ..binary.version import read_ability
+from .compile import extract, install_build
 from .recipe import BuildError, Recipe
 
 
@@ -53,7 +54,7 @@ def unpack(recipe: Recipe, archive: Path, prefix: Path) -> None:
             raise BuildError(
                 f"{archive} holds {inside or 'nothing'}, but this host ({recipe.described()}) needs {recipe.name}"
             )
-        found = read_ability(stage / "sbin" / "haproxy")
+        found = read_ability(str(stage / "sbin" / "haproxy"))
         if found.version != recipe.version:
             raise BuildError(f"The binary in {archive} does not run on this host: {found.reason}")
         install_build(recipe, stage, prefix)

@@ -11,16 +11,14 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from ..binary.version import parse_library
+from ..binary.version import read_ability
 from .recipe import OPENSSL, OPENSSL_OPTIONS, BuildError, Recipe, Source
 from .source import obtain
 
@@ -99,32 +97,9 @@ def disk_full(recipe: Recipe, prefix: Path) -> BuildError:
     )
 
 
-class Ability(NamedTuple):
-    """What a binary says of itself; without a version there is a reason why it does not run."""
-
-    version: str = ""
-    features: frozenset[str] = frozenset()
-    library: str = ""
-    reason: str = ""
-
-
-def read_ability(binary: Path) -> Ability:
-    try:
-        done = subprocess.run([str(binary), "-vv"], check=False, capture_output=True, text=True)
-    except OSError as error:
-        return Ability(reason=str(error))
-    version = re.match(r"HAProxy version ([0-9]+\.[0-9]+(?:\.[0-9]+|-dev[0-9]+))", done.stdout)
-    if done.returncode or not version:
-        return Ability(reason=(done.stderr or done.stdout).strip())
-    listed = re.search(r"^Feature list : (.*)$", done.stdout, re.MULTILINE)
-    words = listed[1].split() if listed else []
-    features = frozenset(word[1:] for word in words if word.startswith("+"))
-    return Ability(version[1], features, parse_library(done.stdout))
-
-
 def _describe_build(recipe: Recipe, directory: Path) -> None:
     """Check the binary in `directory` and write build.json beside it, last: a folder without it is not a build."""
-    version, features, library, reason = read_ability(directory / "sbin" / "haproxy")
+    version, features, library, reason = read_ability(str(directory / "sbin" / "haproxy"))
     if not version:
         raise BuildError(f"The binary was built but does not run: {reason}")
     for own in recipe.sources[:-1]:

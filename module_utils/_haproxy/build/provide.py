@@ -10,8 +10,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..binary.version import read_ability
 from .archive import pack, unpack
-from .compile import build, disk_full, read_ability
+from .compile import build, disk_full
 from .recipe import BuildError, Recipe
 
 
@@ -29,7 +30,7 @@ def exclusive_lock(prefix: Path) -> Iterator[None]:
 def is_built(recipe: Recipe, prefix: Path) -> bool:
     """Say whether the build is there, whole, and runs on this host."""
     directory = recipe.directory(prefix)
-    return (directory / "build.json").is_file() and read_ability(recipe.binary(prefix)).version == recipe.version
+    return (directory / "build.json").is_file() and read_ability(str(recipe.binary(prefix))).version == recipe.version
 
 
 def provide_build(

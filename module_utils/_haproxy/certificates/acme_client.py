@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import atomic_file
+from ..binary.version import parse_release
 from ..runtime import certificates, cli, files
 from ..runtime.cli import Worker
 from ..services.acme import SINCE, Order, thumbprint
@@ -41,8 +42,7 @@ def read_status(master: str, worker: Worker) -> dict[str, OrderStatus]:
 
     Raises `RuntimeFailure`.
     """
-    version = tuple(int(number) for number in re.findall(r"\d+", worker.version)[:2])
-    if version < SINCE:
+    if parse_release(worker.version) < SINCE:
         return {}
     rows = (line.split("\t") for line in cli.tell(master, worker.pid, "acme status").splitlines())
     return {

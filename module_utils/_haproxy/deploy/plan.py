@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..config.model import Configuration, Directive, Section
-from ..config.syntax import unquote
+from ..config.words import unquote
 from ..runtime import certificates
 from ..runtime.certificates import LoadedCA, LoadedCertificate
 from ..runtime.files import Files, PatternFile

@@ -15,7 +15,7 @@ import tempfile
 from ..binary import check
 from ..config.merge import bind_addresses
 from ..config.model import Configuration
-from ..config.syntax import quote
+from ..config.words import quote
 from .disk import explain_os_errors, read_text, write_file
 from .marker import Marked
 

@@ -9,6 +9,7 @@ import re
 import time
 from pathlib import Path
 
+from ..binary.version import parse_release
 from ..certificates import acme_client, tickets
 from ..config.model import ConfigurationError
 from ..runtime import cli, maps, servers
@@ -106,7 +107,7 @@ def read_worker_state(master: str, found: Files) -> Observed:
             certificates,
             {path: entries for path, entries in kept.items() if entries is not None},
             ahead,
-            tuple(int(number) for number in re.findall(r"\d+", worker.version)[:2]),
+            parse_release(worker.version),
             {path: ca_file for path, ca_file in trusted.items() if ca_file is not None},
         )
     except RuntimeFailure:

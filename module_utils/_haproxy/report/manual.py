@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from ..binary.version import parse_release
 from ..config.syntax import SECTIONS
 from .manual_data import MANUALS
 
@@ -21,9 +22,9 @@ class Manual:
 
     def __init__(self, version: str) -> None:
         """Choose the manual for a version such as `3.0.11`; without one, the newest."""
-        known = sorted(MANUALS, key=version_key)
-        wanted = version_key(version)
-        self.version = next((name for name in reversed(known) if not wanted or version_key(name) <= wanted), known[0])
+        known = sorted(MANUALS, key=parse_release)
+        wanted = parse_release(version)
+        self.version = next((name for name in reversed(known) if not wanted or parse_release(name) <= wanted), known[0])
         self.sections = {section: frozenset(text.split("|")) for section, text in MANUALS[self.version].items()}
         self._own: dict[str, tuple[str, ...]] = {}
 
@@ -68,7 +69,3 @@ class Manual:
             if count:
                 return anchor
         return ""
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ..config.syntax import unquote
+from ..config.words import unquote
 from .annotations import TRANSPORTS, service_of
 from .lines import Line, Part
 

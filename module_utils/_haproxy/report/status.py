@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
@@ -15,7 +13,9 @@ from ..certificates import acme_client
 from ..config import data
 from ..config.model import ConfigurationError
 from ..fragments import store
-from ..runtime.cli import RuntimeFailure, Worker, ask, failed_reloads, tell, workers
+from ..runtime.certificates import show_certificate, show_certificates
+from ..runtime.cli import RuntimeFailure, Worker, failed_reloads, processes, tell, workers
+from ..runtime.servers import STATS_BACKENDS, STATS_SERVERS, read_stats
 from ..services.peers import SECTION
 from .annotations import TRANSPORTS, service_of
 
@@ -69,9 +69,7 @@ def _read_worker(worker: Worker) -> dict[str, Any]:
 
 def _uptime(master: str) -> int:
     """Seconds since the master was started; reloads do not end it."""
-    found = re.search(r"^\d+\s+master\s+.*?(\d+)d(\d+)h(\d+)m(\d+)s", ask(master, "show proc", 10), re.MULTILINE)
-    days, hours, minutes, seconds = (int(part) for part in found.groups()) if found else (0, 0, 0, 0)
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    return next((process.uptime for process in processes(master) if process.kind == "master"), 0)
 
 
 def _build(pid: int, version: str) -> dict[str, str]:
@@ -90,7 +88,7 @@ def _build(pid: int, version: str) -> dict[str, str]:
 def _statistics(master: str, pid: int) -> Rows:
     """Backends and servers as one worker counts them; nothing where it has ended meanwhile."""
     try:
-        return list(csv.DictReader(io.StringIO(tell(master, pid, "show stat -1 6 -1").lstrip("# "))))
+        return read_stats(master, pid, STATS_BACKENDS | STATS_SERVERS)
     except RuntimeFailure:
         return []
 
@@ -126,9 +124,9 @@ def _certificates(master: str, worker: Worker, now: datetime) -> list[dict[str, 
     """The certificates that the worker has loaded, those that end first before the others."""
     found = []
     seen_to = acme_client.read_status(master, worker)
-    for path in re.findall(r"^\*?(/.*)$", tell(master, worker.pid, "show ssl cert"), re.MULTILINE):
-        answer = tell(master, worker.pid, f"show ssl cert {path}")
-        told = dict(re.findall(r"^([^:\n]+): (.*)$", answer, re.MULTILINE))
+    loaded, still_open = show_certificates(master, worker.pid)
+    for path in (*loaded, *still_open):
+        told = show_certificate(master, worker.pid, path)
         until = _date(told.get("notAfter", ""))
         if until is None:  # empty, or of a change that somebody has left open
             continue

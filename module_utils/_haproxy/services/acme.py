@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config.model import ConfigurationError
-from ..config.syntax import quote
+from ..config.words import quote
 
 SINCE = (3, 2)
 """The version that brought it."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..config.model import Directive, Section
-from ..config.syntax import quote
+from ..config.words import quote
 from . import limits, socketio
 from .definition import Server, Service, socketio_names
 from .edge import Edge

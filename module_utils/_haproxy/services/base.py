@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..config.model import Configuration, ConfigurationError
-from ..config.syntax import one_line, quote
+from ..config.words import one_line, quote
 from . import acme, limits, request_filter, telemetry, tls
 from .definition import Service
 from .edge import Edge, allowed_connections, check_bind_address

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..config.data import endpoint
 from ..config.model import ConfigurationError, suggest
-from ..config.syntax import one_line, quote, split
+from ..config.words import one_line, quote, split
 from . import request_filter
 from .peers import PORT, SECTION, Peers
 from .socketio import AFFINITIES, PATH, TRANSPORTS, Names

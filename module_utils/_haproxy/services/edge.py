@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from ..config.model import Configuration, ConfigurationError
-from ..config.syntax import quote, split
+from ..config.words import quote, split
 from . import limits, request_filter
 from .acme import Client
 from .limits import Limits

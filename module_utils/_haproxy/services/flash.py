@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..config.model import Section
-from ..config.syntax import quote
+from ..config.words import quote
 from . import socketio
 from .backends import HEALTH_CHECK, balance_rules, server_line
 from .definition import Service, socketio_names

@@ -8,7 +8,7 @@ for each Socket.IO transport, so that each has its own statistics and can get se
 from __future__ import annotations
 
 from ..config.model import Configuration, ConfigurationError, Directive, Section
-from ..config.syntax import quote
+from ..config.words import quote
 from . import acme, limits, peers, request_filter, socketio, telemetry, tls
 from .backends import service_backend
 from .definition import Service, socketio_names

@@ -16,7 +16,7 @@ import ipaddress
 from typing import NamedTuple
 
 from ..config.model import ConfigurationError, Directive
-from ..config.syntax import split
+from ..config.words import split
 
 # What a rate is counted over, and hence how long a client that exceeds it waits at most.
 WINDOW = 10

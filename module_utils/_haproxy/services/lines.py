@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..config.model import Directive, Section
-from ..config.syntax import split
+from ..config.words import split
 
 
 def section_of(kind: str, name: str, body: list[tuple[str, str]], yaml_path: str = "the role's defaults") -> Section:

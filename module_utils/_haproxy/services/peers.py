@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..config.syntax import quote
+from ..config.words import quote
 from .limits import Line
 
 SECTION = "affinity"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from ..config.model import Directive
-from ..config.syntax import quote, split
+from ..config.words import quote, split
 from .peers import SECTION
 
 # HAProxy's own HTTP format (manual, 8.2.3) with the TLS version and the beginning of the session id; backend and server

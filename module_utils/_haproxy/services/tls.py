@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..config.model import ConfigurationError, suggest
-from ..config.syntax import one_line, quote
+from ..config.words import one_line, quote
 
 
 class Profile(NamedTuple):

@@ -12,8 +12,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy impo
 
 
 def line(text):
-    keyword, *arguments = syntax.split(text)
-    return Directive(keyword, tuple(arguments))
+    return Directive.of("", text)
 
 
 @pytest.mark.parametrize(

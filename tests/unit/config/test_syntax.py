@@ -11,15 +11,14 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.mode
     Directive,
     Section,
 )
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.words import quote, split, unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
 WORDS = st.text(alphabet=string.printable.replace("\x0b", "").replace("\x0c", "").replace("\n", "").replace("\r", ""))
 KEYWORDS = st.from_regex(r"\A[a-z][a-z0-9_.-]{0,20}\Z").filter(lambda word: word not in syntax.SECTIONS)
 PURPOSES = st.sampled_from(["", "tls", "affinity", "health check"])
-DIRECTIVES = st.builds(
-    Directive, KEYWORDS, st.lists(WORDS.map(syntax.quote), max_size=4).map(tuple), PURPOSES, st.just("")
-)
+DIRECTIVES = st.builds(Directive, KEYWORDS, st.lists(WORDS.map(quote), max_size=4).map(tuple), PURPOSES, st.just(""))
 SECTIONS = st.builds(
     Section,
     st.sampled_from(["frontend", "backend", "listen", "peers"]),
@@ -35,8 +34,8 @@ def test_what_is_rendered_is_read_back(configuration):
 
 @given(WORDS)
 def test_a_quoted_value_is_one_word_and_means_itself(value):
-    (word,) = syntax.split(syntax.quote(value))
-    assert syntax.unquote(word) == value
+    (word,) = split(quote(value))
+    assert unquote(word) == value
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ def test_a_quoted_value_is_one_word_and_means_itself(value):
     ],
 )
 def test_words_keep_their_spelling(text, words):
-    assert syntax.split(text) == words
+    assert split(text) == words
 
 
 @pytest.mark.parametrize(
@@ -69,7 +68,7 @@ def test_words_keep_their_spelling(text, words):
 )
 def test_what_would_become_something_else_is_refused(text, said):
     with pytest.raises(ConfigurationError, match=said):
-        syntax.split(text)
+        split(text)
 
 
 def test_a_file_that_people_wrote_is_understood():
@@ -117,12 +116,12 @@ def test_a_broken_file_is_told_by_its_line():
     ],
 )
 def test_a_word_means_what_haproxy_makes_of_it(word, meaning):
-    assert syntax.unquote(word) == meaning
+    assert unquote(word) == meaning
 
 
 @pytest.mark.parametrize("blank", ["\u00a0", "\u2028", "\u0085", "\u3000"])
 def test_only_haproxys_blanks_are_blanks(blank):
-    assert syntax.split(f"a b{blank}c") == ["a", f"b{blank}c"]
+    assert split(f"a b{blank}c") == ["a", f"b{blank}c"]
     assert syntax.parse(f"global\n log {blank}a\n").sections[0].directives[0].arguments == (f"{blank}a",)
 
 

@@ -494,7 +494,7 @@ def test_the_worker_that_serves_is_never_emptied(target, edge):
 def test_a_master_that_answers_garbage_changes_nothing(target, edge):
     edge.answer = lambda _question: "\x00\xff garbage"
     before = files(target)
-    with pytest.raises(ConfigurationError, match="knows of no worker"):
+    with pytest.raises(ConfigurationError, match="has no worker"):
         apply.apply(configuration(N1), target)
     assert files(target) == before
 

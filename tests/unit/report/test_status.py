@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import status
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import certificates, cli, servers
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.cli import RuntimeFailure, Worker
 
 PROC = """\
@@ -56,8 +57,9 @@ def running(monkeypatch):
     known = [Worker(900, False, 0, 300, "3.0.11-9e587df", 7), Worker(448, True, 1, 7200, "3.0.11-9e587df", 40)]
     monkeypatch.setattr(status, "workers", lambda _master, sessions: known)
     monkeypatch.setattr(status, "failed_reloads", lambda _master: 2)
-    monkeypatch.setattr(status, "ask", lambda _master, _command, _timeout: PROC)
-    monkeypatch.setattr(status, "tell", tell)
+    monkeypatch.setattr(cli, "ask", lambda _master, _command, _timeout: PROC)
+    for module in (status, certificates, servers):
+        monkeypatch.setattr(module, "tell", tell)
     return answers
 
 

@@ -100,7 +100,7 @@ def test_the_worker_that_serves_is_found_among_the_old_ones_after_a_refused_relo
 
 def test_a_master_without_workers_is_an_error(master):
     master.known["show proc"] = "#<PID>\n100 master 0 [failed: 0] 0d00h00m00s 3.0.11"
-    with pytest.raises(cli.RuntimeFailure, match="knows of no worker"):
+    with pytest.raises(cli.RuntimeFailure, match="has no worker"):
         cli.serving_worker(master.path)
 
 
@@ -223,3 +223,15 @@ def test_a_worker_that_has_gone_is_an_error(master):
     master.known["@!103"] = "Can't find the target PID matching the prefix '@!103'"
     with pytest.raises(cli.RuntimeFailure, match="no worker 103"):
         cli.tell(master.path, 103, "show version")
+
+
+def test_a_draining_server_is_ready_to_be_deleted_when_it_stays_without_sessions():
+    idle = servers.Server("10.0.0.1", 80, 1, 0, "drain", True, 0)
+    one, gone = ("chat", "n1"), ("chat", "n2")
+    draining = servers.Draining([one, gone])
+    assert draining.tick(10.0, {one: idle._replace(sessions=1)}) == []
+    assert (draining.busy, draining.waiting) == ([one], [one])
+    assert draining.tick(11.0, {one: idle}) == []
+    assert draining.tick(11.3, {one: idle._replace(sessions=1)}) == []
+    assert draining.tick(12.0, {one: idle}) == []
+    assert draining.tick(12.6, {one: idle}) == [one]
