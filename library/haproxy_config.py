@@ -480,7 +480,7 @@ reasons:
   type: list
   elements: str
   returned: state is present or absent
-  sample: ["/etc/haproxy/haproxy.cfg differs from what is wanted"]
+  sample: ["/etc/haproxy/haproxy.cfg differs from the wanted configuration"]
 commands:
   description: What is changed at run time, each with the commands (never a key) and the sessions that live on it.
   type: list
@@ -611,11 +611,9 @@ def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> Edge:
 def contribute(module: Module) -> dict[str, Any]:
     """Make this fragment a part of the edge, or take it out."""
     parameters = module.params
-    options = contributors.ApplyOptions(
-        module.check_mode,
-        parameters["restart"],
-        parameters["warnings_fatal"],
-        apply.Policy(parameters["drain_time"], parameters["max_old_workers"]),
+    options = apply.ApplyOptions(
+        check_mode=module.check_mode,
+        **{name: parameters[name] for name in ("restart", "warnings_fatal", "drain_time", "max_old_workers")},
     )
     own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
     part = fragment(parameters, own)

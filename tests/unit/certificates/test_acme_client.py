@@ -79,7 +79,7 @@ def edge(monkeypatch, tmp_path):
     monkeypatch.setattr(
         certificates, "remember", lambda _master, _pid, path, text: edge.remembered.append((path, text))
     )
-    monkeypatch.setattr(acme_client, "_bundle", edge.bundles.get)
+    monkeypatch.setattr(acme_client, "_read_bundle", edge.bundles.get)
     monkeypatch.setattr(acme_client, "_PAUSE", 0)
     monkeypatch.setattr(
         acme_client.subprocess,
@@ -205,7 +205,7 @@ def test_nobody_waits_for_the_long_pauses(edge):
     (fault,) = failing(edge, wait=60).faults
     assert time.monotonic() - began < 30
     assert fault.error.startswith("invalid HTTP status code 503 when getting directory URL")
-    assert "where nobody answers" in fault.error
+    assert "if the CA does not answer" in fault.error
     assert "HAProxy still tries" in fault.error
 
 

@@ -290,7 +290,7 @@ def test_a_key_of_another_certificate(run, made):
     for other in (made.other, made.rsa):
         said = complaint(run, {"name": "chat", "certificate": made.chat.certificate, "key": other.key})
         assert said.startswith(
-            "haproxy_certificates[0].key holds a key that doesn't belong to its certificate (CN=chat.example)"
+            "haproxy_certificates[0].key holds a key that does not belong to its certificate (CN=chat.example)"
         )
 
 
@@ -324,9 +324,9 @@ def test_text_that_is_no_pem(run, made):
     assert "haproxy_certificates[0].key is not PEM" in said
     assert "haproxy_certificates[1].key is not PEM" in said
     assert "haproxy_certificates[2].certificate is damaged" in said
-    assert "haproxy_certificates[3].certificate is no certificate" in said
+    assert "haproxy_certificates[3].certificate is not a certificate" in said
     assert "haproxy_certificates[4].key is neither PEM text nor a PEM file on the controller: files/missing.key" in said
-    assert "haproxy_certificates[5].key can't be read by the TLS library" in said
+    assert "haproxy_certificates[5].key cannot be read by the TLS library" in said
     assert secret not in said
 
 
@@ -534,7 +534,7 @@ def test_describes_a_certificate_as_openssl_does(made):
 def test_a_cut_certificate_is_none(made):
     whole = der(made.chat.certificate)
     for size in range(len(whole)):
-        with pytest.raises(ValueError, match="is no certificate"):
+        with pytest.raises(ValueError, match="is not a certificate"):
             parse_certificate(whole[:size])
 
 

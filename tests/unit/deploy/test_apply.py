@@ -54,7 +54,7 @@ def test_the_marker_joins_the_global_section(target):
 
 
 def test_check_mode_writes_nothing(target):
-    outcome = apply.apply(ONE, target, check_mode=True)
+    outcome = apply.apply(ONE, target, apply.ApplyOptions(check_mode=True))
     assert outcome.action == "start"
     assert "frontend web" in outcome.after
     assert not os.path.exists(target.path)
@@ -63,7 +63,7 @@ def test_check_mode_writes_nothing(target):
 
 def test_check_mode_on_a_bare_host_says_that_nothing_was_checked(target):
     os.unlink(target.binary)
-    assert apply.apply(ONE, target, check_mode=True).checked is False
+    assert apply.apply(ONE, target, apply.ApplyOptions(check_mode=True)).checked is False
     with pytest.raises(ConfigurationError, match="no HAProxy at"):
         apply.apply(ONE, target)
 
@@ -106,13 +106,13 @@ def test_a_file_that_belongs_to_the_configuration_comes_along(target, edge, tmp_
     script = tmp_path / "edge.lua"
     text = data.from_data({"global": {"lua-load": str(script)}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
     wanted = dataclasses.replace(text, files=((str(script), "-- ours\n"),))
-    assert apply.apply(wanted, target, check_mode=True).action == "reload"
+    assert apply.apply(wanted, target, apply.ApplyOptions(check_mode=True)).action == "reload"
     assert not script.exists()
     apply.apply(wanted, target)
     assert script.read_text() == "-- ours\n"
     assert apply.apply(wanted, target).action == "unchanged"
     script.write_text("-- changed by hand\n")
-    assert apply.apply(wanted, target).reasons == [f"{script} is not as it should be"]
+    assert apply.apply(wanted, target).reasons == [f"{script} is missing or has been changed"]
     assert script.read_text() == "-- ours\n"
 
 
@@ -121,7 +121,7 @@ def test_what_haproxys_acme_client_has_obtained_is_kept_before_a_reload(target, 
     monkeypatch.setattr(apply.acme_client, "keep_renewed", lambda master, _group: kept.append((master, edge.reloads)))
     apply.apply(ONE, target)
     assert not kept
-    apply.apply(TWO, target, check_mode=True)
+    apply.apply(TWO, target, apply.ApplyOptions(check_mode=True))
     assert not kept
     apply.apply(TWO, target)
     assert kept == [(target.master, 0)]
@@ -263,7 +263,7 @@ def test_two_runs_take_turns(target, edge):
 
 def test_a_record_changes_together_with_the_configuration(target, edge, tmp_path):
     path = tmp_path / "fragments.d" / "shop.json"
-    apply.apply(TWO, target, check_mode=True, records=((str(path), "{}\n"),))
+    apply.apply(TWO, target, apply.ApplyOptions(check_mode=True), records=((str(path), "{}\n"),))
     assert not path.exists()
     edge.refuse = True
     with pytest.raises(ConfigurationError, match="refused the reload"):
@@ -328,7 +328,7 @@ def test_a_haproxy_that_has_lost_its_socket_is_told_and_not_taken_for_none(targe
                 ConfigurationError, match=rf"process {process.pid}.*{target.master} does not answer.*restart"
             ):
                 apply.apply(configuration, target)
-        outcome = apply.apply(ONE, target, restart=True)
+        outcome = apply.apply(ONE, target, apply.ApplyOptions(restart=True))
         assert (outcome.action, len(outcome.reasons)) == ("start", 1)
         process.communicate(b"\n")
     assert apply.apply(ONE, target).action == "unchanged"

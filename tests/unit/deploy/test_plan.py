@@ -62,7 +62,7 @@ def test_the_plan_is_the_same_in_check_mode_and_touches_nothing(target, edge):
     wanted = configuration("n1 10.0.0.9:3000 weight 7 maxconn 20 disabled")
     edge.sessions = {"n1": 5, "n2": 3}
     before = files(target)
-    foreseen = apply.apply(wanted, target, check_mode=True)
+    foreseen = apply.apply(wanted, target, apply.ApplyOptions(check_mode=True))
     assert files(target) == before
     assert not [asked for asked in edge.asked if "set " in asked or "del " in asked]
     done = apply.apply(wanted, target)
@@ -92,7 +92,7 @@ def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):
 
 def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):
     edge.sessions = {"n2": 3}
-    outcome = apply.apply(configuration(N1), target, policy=apply.Policy(drain_time=0.3))
+    outcome = apply.apply(configuration(N1), target, apply.ApplyOptions(drain_time=0.3))
     assert (outcome.action, outcome.draining, edge.sessions) == ("runtime", (), {})
     assert ("chat", "n2") not in edge.servers
 
@@ -102,7 +102,7 @@ def test_a_server_that_comes_back_while_it_drains_needs_a_reload(target, edge):
     apply.apply(configuration(N1), target)
     outcome = change(target, ONE)
     assert (outcome.action, edge.reloads) == ("reload", 1)
-    assert "on its way out" in outcome.reasons[0]
+    assert "still draining" in outcome.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_server_that_comes_back_while_it_drains_needs_a_reload(target, edge):
     ],
 )
 def test_a_reload_has_its_reason(target, edge, wanted, reason):
-    foreseen = apply.apply(wanted, target, check_mode=True)
+    foreseen = apply.apply(wanted, target, apply.ApplyOptions(check_mode=True))
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads, foreseen.reasons) == ("reload", 1, outcome.reasons)
     assert any(said.startswith(reason) for said in outcome.reasons), outcome.reasons
@@ -129,7 +129,7 @@ def test_a_reload_has_its_reason(target, edge, wanted, reason):
 def test_a_backend_that_takes_no_servers_at_run_time_is_reloaded(target, edge):
     change(target, configuration(N1, N2, balance="source"))
     outcome = change(target, configuration(N1, N2, N3, balance="source"))
-    assert outcome.reasons == ["backend chat: server n3 is new, and `balance source` takes no servers at run time"]
+    assert outcome.reasons == ["backend chat: server n3 is new, and `balance source` needs a reload to change servers"]
     consistent = {"balance": "source", "hash-type": "consistent"}
     change(target, configuration(N1, N2, **consistent))
     assert change(target, configuration(N1, N2, N3, **consistent)).action == "runtime"
@@ -137,11 +137,11 @@ def test_a_backend_that_takes_no_servers_at_run_time_is_reloaded(target, edge):
 
 def test_what_an_older_haproxy_does_not_take_at_run_time_is_foreseen(target, edge):
     wanted = configuration(N1, N2, N3 + " cookie n3")
-    assert apply.apply(wanted, target, check_mode=True).action == "runtime"
+    assert apply.apply(wanted, target, apply.ApplyOptions(check_mode=True)).action == "runtime"
     edge.version = "2.6.12-1+deb12u4"
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads) == ("reload", 1)
-    assert "takes none with `cookie`" in outcome.reasons[0]
+    assert "needs a reload to add one with `cookie`" in outcome.reasons[0]
 
 
 def test_a_reason_never_tells_a_value(target, edge):
@@ -167,7 +167,7 @@ def test_a_worker_that_was_changed_by_somebody_else_is_put_right(target, edge, w
 
 def test_a_refused_step_is_done_by_a_reload_and_said_so(target, edge):
     edge.refuse_commands, edge.old_workers, before = "add server", 4, edge.serving
-    outcome = change(target, configuration(N1, N2, N3), policy=apply.Policy(workers=5))
+    outcome = change(target, configuration(N1, N2, N3), options=apply.ApplyOptions(max_old_workers=5))
     assert (outcome.action, edge.reloads) == ("reload", 1)
     assert "4 old workers still serve" in outcome.warnings[0]
     # Of another load, or the worker of before would pass for the new one.
@@ -180,7 +180,7 @@ def test_a_step_that_did_not_happen_is_noticed_by_reading_back(target, edge):
     edge.ignore_commands = "set server chat/n1 weight"
     outcome = apply.apply(configuration(N1 + " weight 9", N2), target)
     assert (outcome.action, edge.reloads) == ("reload", 1)
-    assert "read back after the commands, this is not so: server chat/n1 gets weight 9" in outcome.reasons[-1]
+    assert "after the commands the worker still lacks: server chat/n1 gets weight 9" in outcome.reasons[-1]
 
 
 def test_when_step_and_reload_are_refused_everything_is_as_before(target, edge):
@@ -215,7 +215,9 @@ def test_a_server_whose_addition_was_interrupted_gets_its_health_checks(target, 
         apply.apply(configuration(N1, N2, N3), target)
     edge.refuse_commands, edge.refuse = (), False
     edge.worker("add server chat/n3 10.0.0.3:3000 check inter 2s", "")
-    disk.write_file(target.path, apply.apply(configuration(N1, N2, N3), target, check_mode=True).after, -1)
+    disk.write_file(
+        target.path, apply.apply(configuration(N1, N2, N3), target, apply.ApplyOptions(check_mode=True)).after, -1
+    )
     change(target, configuration(N1, N2, N3))
     assert edge.servers["chat", "n3"]["checks"] == 6
 
@@ -274,7 +276,7 @@ def test_certificates_are_replaced_added_and_removed_at_run_time(target, edge, s
     wanted, folder = secure
     (folder / "site.pem").write_text(pem("two"))
     (folder / "more.pem").write_text(pem("more"))
-    foreseen = apply.apply(wanted, target, check_mode=True)
+    foreseen = apply.apply(wanted, target, apply.ApplyOptions(check_mode=True))
     assert "PRIVATE" not in str([(step.what, step.commands) for step in foreseen.steps])
     outcome = change(target, wanted)
     assert [step.what for step in outcome.steps] == [
@@ -372,12 +374,12 @@ def test_an_authority_too_large_for_an_old_haproxy_is_a_reload_that_says_so(targ
     wanted, folder = mutual
     large = "\n".join(block for _ in range(30) for block in CHAIN.findall(pem("large")))
     (folder / "ca.pem").write_text(large)
-    foreseen = apply.apply(wanted, target, check_mode=True)
+    foreseen = apply.apply(wanted, target, apply.ApplyOptions(check_mode=True))
     assert (foreseen.action, foreseen.warnings) == ("runtime", [])
     edge.version = "2.6.12-1"
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads) == ("reload", 1)
-    assert "larger than what this HAProxy takes of it at run time" in outcome.reasons[0]
+    assert "this HAProxy version needs a reload for one of its size" in outcome.reasons[0]
 
 
 def test_a_folder_that_another_bind_takes_too_keeps_its_certificate(target, edge, mutual):
@@ -415,7 +417,7 @@ def test_revocations_are_given_anew_where_their_file_has_changed(target, edge, t
     revoke("3" * 12000)
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads) == ("reload", 2)
-    assert f"CRL {path} has changed, and is larger than what" in outcome.reasons[0]
+    assert f"CRL {path} has changed, and this HAProxy version needs a reload" in outcome.reasons[0]
 
 
 def test_an_authority_with_other_things_in_its_file_is_loaded_by_a_reload(target, edge, mutual):
@@ -424,7 +426,7 @@ def test_an_authority_with_other_things_in_its_file_is_loaded_by_a_reload(target
     (folder / "ca.pem").write_text(f"{other}-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads) == ("reload", 1)
-    assert "a file has changed that only a reload can load" in outcome.reasons[0]
+    assert "has changed, and only a reload can load it" in outcome.reasons[0]
 
 
 def test_an_authority_whose_file_has_a_key_too_is_given_without_it(target, edge, mutual):
@@ -461,15 +463,15 @@ def test_a_map_that_rules_change_is_compared_with_the_file_that_was_loaded(targe
 
 
 def test_too_many_old_workers_are_warned_of_and_then_refused(target, edge):
-    wanted, policy = configuration(N1, N2, timeout={"server": "5s"}), apply.Policy(workers=5)
+    wanted, options = configuration(N1, N2, timeout={"server": "5s"}), apply.ApplyOptions(max_old_workers=5)
     edge.old_workers = 4
     before = files(target)
-    assert "4 old workers still serve" in apply.apply(wanted, target, check_mode=True, policy=policy).warnings[0]
+    assert "4 old workers still serve" in apply.apply(wanted, target, options._replace(check_mode=True)).warnings[0]
     edge.old_workers = 5
     with pytest.raises(ConfigurationError, match=r"5 old workers still serve, the oldest for 4 h, with 3 connections"):
-        apply.apply(wanted, target, policy=policy)
+        apply.apply(wanted, target, options)
     assert (files(target), edge.reloads) == (before, 0)
-    allowed = apply.apply(wanted, target, policy=policy._replace(drain_time=0.1))
+    allowed = apply.apply(wanted, target, options._replace(drain_time=0.1))
     assert (allowed.action, edge.reloads) == ("reload", 1)
 
 
@@ -477,16 +479,19 @@ def test_what_was_done_in_part_is_told_where_the_rest_is_refused(target, edge):
     edge.old_workers = 5
     edge.refuse_commands = ("add server",)
     with pytest.raises(ConfigurationError) as error:
-        apply.apply(configuration(N1, N2, N3), target, policy=apply.Policy(workers=5))
-    assert error.value.problems[0].startswith("done in part at run time; the rest needs a reload")
+        apply.apply(configuration(N1, N2, N3), target, options=apply.ApplyOptions(max_old_workers=5))
+    assert error.value.problems[0].startswith("done in part without a reload; the rest needs one")
     assert "5 old workers still serve" in error.value.problems[1]
     assert edge.reloads == 0
 
 
 def test_the_worker_that_serves_is_never_emptied(target, edge):
     edge.old_workers = 0
-    wanted, policy = configuration(N1, N2, timeout={"server": "5s"}), apply.Policy(drain_time=0.1, workers=0)
-    outcome = apply.apply(wanted, target, policy=policy)
+    wanted, options = (
+        configuration(N1, N2, timeout={"server": "5s"}),
+        apply.ApplyOptions(drain_time=0.1, max_old_workers=0),
+    )
+    outcome = apply.apply(wanted, target, options)
     assert (outcome.action, outcome.warnings) == ("reload", [])
     assert not any("show sess" in question for question in edge.asked)
 
@@ -505,7 +510,7 @@ def test_the_socket_of_another_haproxy_is_left_alone(target, edge):
     with pytest.raises(ConfigurationError, match=r"runs /etc/other\.cfg, not .*haproxy\.cfg"):
         apply.apply(configuration(N1), target)
     assert (files(target), edge.reloads) == (before, 0)
-    assert apply.apply(configuration(N1), target, restart=True).action == "start"
+    assert apply.apply(configuration(N1), target, apply.ApplyOptions(restart=True)).action == "start"
 
 
 def test_a_worker_that_hangs_changes_nothing(target, edge, monkeypatch):

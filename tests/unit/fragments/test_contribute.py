@@ -6,9 +6,9 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.mode
     ConfigurationError,
 )
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply, disk
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy.apply import ApplyOptions
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import contribute as contributors
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import store
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments.contribute import ApplyOptions
 
 OWNER, SHOP, BLOG = (store.Fragment(name, [], {}) for name in (store.OWNER, "shop", "blog"))
 
@@ -23,14 +23,14 @@ def contribute(tmp_path, monkeypatch):
             raise ConfigurationError(run.mistake)
         return Configuration()
 
-    def applied(configuration, target, check_mode, restart, records, warnings_fatal, policy):
-        run.applied.append((target, check_mode, restart, warnings_fatal, policy))
-        if not check_mode:
-            disk.write_records(records, check_mode)
+    def applied(configuration, target, options, records):
+        run.applied.append((target, options))
+        if not options.check_mode:
+            disk.write_records(records, options.check_mode)
         return apply.Outcome("reload", ["because"], "", "", [], True)
 
-    def run(part, absent=False, **manner):
-        return contributors.contribute(str(tmp_path / "haproxy.cfg"), part, absent, assemble, ApplyOptions(**manner))
+    def run(part, absent=False, **options):
+        return contributors.contribute(str(tmp_path / "haproxy.cfg"), part, absent, assemble, ApplyOptions(**options))
 
     monkeypatch.setattr(apply, "apply", applied)
     run.assembled, run.applied, run.mistake = [], [], ""
@@ -70,14 +70,14 @@ def test_what_was_never_there_goes_without_haproxy(contribute):
     assert contribute.applied == []
 
 
-def test_check_mode_records_nothing_and_the_manner_is_passed_on(contribute):
-    policy = apply.Policy(5.0, 3)
-    contribute(OWNER, check_mode=True, restart=True, warnings_fatal=True, policy=policy)
-    assert contribute.applied[0][1:] == (True, True, True, policy)
+def test_check_mode_records_nothing_and_the_options_are_passed_on(contribute):
+    options = ApplyOptions(check_mode=True, restart=True, warnings_fatal=True, drain_time=5.0, max_old_workers=3)
+    contribute(OWNER, **options._asdict())
+    assert contribute.applied[0][1] == options
     assert contribute.kept() == []
 
 
 def test_only_the_owner_has_settings(contribute):
-    with pytest.raises(ConfigurationError, match="stats_bind: the edge's own, which fragment 'edge' sets"):
+    with pytest.raises(ConfigurationError, match="stats_bind: only fragment 'edge' may set"):
         contribute(SHOP._replace(settings={"stats_bind": ""}))
     assert (contribute.assembled, contribute.kept()) == ([], [])

@@ -81,7 +81,7 @@ def test_what_is_refused_leaves_the_fragment_that_was(run, tmp_path):
 
 def test_the_settings_of_the_edge_are_its_owners(run):
     run(sections=OWN)
-    assert "stats_bind: the edge's own" in run(fragment="shop", sections=SHOP, stats_bind=":1")["msg"]
+    assert "stats_bind: only fragment 'edge' may set" in run(fragment="shop", sections=SHOP, stats_bind=":1")["msg"]
     assert run(fragment="shop", sections=SHOP)["checked"]  # by the owner's binary
 
 
