@@ -27,7 +27,7 @@ import pytest
 import testinfra
 
 PROJECT = Path(__file__).parents[1]
-CLIENTS = PROJECT / "molecule/clients"
+CLIENTS = PROJECT / "molecule/resources/clients"
 T = TypeVar("T")
 
 # Asks one of HAProxy's sockets a question: there is no socat on a host that the role set up.
@@ -52,7 +52,7 @@ def wait_until(what: str, condition: Callable[[], T], seconds: float = 30) -> T:
 
 
 class Held:
-    """Clients that molecule/clients/hold.js keeps connected: the events that befell them, in order."""
+    """Clients that molecule/resources/clients/hold.js keeps connected: the events that befell them, in order."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -135,7 +135,7 @@ class Edge:
             connection.close()
 
     def command(self, script: str, *arguments: str) -> list[str]:
-        """How to run a script of molecule/clients at this edge."""
+        """How to run a script of molecule/resources/clients at this edge."""
         url = f"https://{self.address}:{self.port}"
         interpreter = "node" if script.endswith(".js") else sys.executable
         return [interpreter, str(CLIENTS / script), "--url", url, "--host", self.name, "--ca", str(self.ca), *arguments]
@@ -164,7 +164,7 @@ class Edge:
         return bool(state) and state.split()[1] == "0"
 
     def client(self, script: str, *arguments: str) -> dict[str, Any]:
-        """What a script of molecule/clients answers with --json, whatever its exit status."""
+        """What a script of molecule/resources/clients answers with --json, whatever its exit status."""
         command = self.command(script, "--json", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.stdout, done.stderr
@@ -254,28 +254,22 @@ def second_edge(edge: Edge) -> Iterator[Callable[[Callable[[str], str]], Edge]]:
 
 
 @pytest.fixture(scope="module")
-def nodes(edge: Edge, request: pytest.FixtureRequest) -> dict[str, Any]:
+def nodes(edge: Edge) -> dict[str, Any]:
     """Name → host of the application's nodes."""
-    inventory = request.config.getoption("--ansible-inventory")
-    return {
-        name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory)
-        for name in edge.variables["groups"]["chat_nodes"]
-    }
+    return {name: testinfra.get_host(f"ansible://{name}") for name in edge.variables["groups"]["chat_nodes"]}
 
 
 @pytest.fixture(scope="session")
-def play(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+def play(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """Run one of the collection's playbooks with changed variables: the finished process, its output in one line."""
 
     def run(variables: dict[str, Any], *arguments: str, playbook: str = "site") -> subprocess.CompletedProcess[str]:
         changed = tmp_path_factory.mktemp("play") / "variables.json"
         changed.write_text(json.dumps(variables))
-        inventory = request.config.getoption("--ansible-inventory")
         done = subprocess.run(
-            ["ansible-playbook", "-i", inventory, f"playbooks/{playbook}.yml", "-e", f"@{changed}", *arguments],
+            ["ansible-playbook", f"playbooks/{playbook}.yml", "-e", f"@{changed}", *arguments],
             env={
                 **os.environ,
-                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
                 "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             },
             cwd=PROJECT,

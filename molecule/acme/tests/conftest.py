@@ -18,7 +18,7 @@ def obtain():
 
     def run(*arguments, playbook="acme"):
         more = [word for one in arguments for word in ([one] if one.startswith("--") else ["--extra-vars", one])]
-        command = ["ansible-playbook", "--inventory", "inventory", f"../../playbooks/{playbook}.yml", *more]
+        command = ["ansible-playbook", f"../../playbooks/{playbook}.yml", *more]
         return subprocess.run(command, cwd=SCENARIO, capture_output=True, text=True, check=False)
 
     return run

@@ -17,13 +17,9 @@ AUTHORITY = "https://10.213.11.30"
 
 
 @pytest.fixture
-def edges(edge, request):
+def edges(edge):
     """Every edge of the scenario."""
-    inventory = request.config.getoption("--ansible-inventory")
-    return [
-        testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory)
-        for name in edge.variables["groups"]["edges"]
-    ]
+    return [testinfra.get_host(f"ansible://{name}") for name in edge.variables["groups"]["edges"]]
 
 
 def served(edges):

@@ -8,7 +8,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engineio import PATH, awaited, probe, wire
+from resources.engineio import PATH, awaited, probe, wire
 
 testinfra_hosts = ["ansible://edges"]
 

@@ -10,7 +10,7 @@ import re
 import socket
 
 import pytest
-from engineio import probe, wire
+from resources.engineio import probe, wire
 
 testinfra_hosts = ["ansible://edges"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engineio import WAYS, awaited, probe, wire
+from resources.engineio import WAYS, awaited, probe, wire
 
 testinfra_hosts = ["ansible://edges"]
 
