@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import fcntl
+import functools
 import http.client
 import io
 import json
@@ -24,16 +25,29 @@ PROJECT = Path(__file__).parents[2]
 CLIENTS = Path(__file__).parent / "clients"
 T = TypeVar("T")
 
-# Asks one of HAProxy's sockets a question: there is no socat on a host that the role set up.
-ASK = """
-import socket, sys
-with socket.socket(socket.AF_UNIX) as s:
-    s.settimeout(60)
-    s.connect(sys.argv[1])
-    s.sendall(sys.argv[2].encode() + b"\\n")
-    s.shutdown(socket.SHUT_WR)
-    print(s.makefile().read())
+# Passes questions on to HAProxy's sockets, one a line: there is no socat on a host that the role set up.
+OPERATOR = """
+import json, socket, sys
+for line in sys.stdin:
+    path, question = json.loads(line)
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(60)
+            s.connect(path)
+            s.sendall(question.encode() + b"\\n")
+            s.shutdown(socket.SHUT_WR)
+            said = {"answer": s.makefile().read()}
+    except OSError as error:
+        said = {"error": f"{path}: {error}"}
+    print(json.dumps(said), flush=True)
 """
+
+
+@functools.cache
+def operator(container: str) -> subprocess.Popen[str]:
+    """Start OPERATOR in a container, once: to start it for every question takes longer than the answer."""
+    command = ["docker", "exec", "--interactive", container, "python3", "-c", OPERATOR]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def wait_until(what: str, condition: Callable[[], T], seconds: float = 30) -> T:
@@ -175,7 +189,12 @@ class Edge:
 
     def ask(self, command: str, socket_name: str = "admin") -> str:
         """Ask the worker's Runtime API, or with "master" the master's."""
-        return self.host.check_output("python3 -c %s %s/%s.sock %s", ASK, self.sockets, socket_name, command)
+        process = operator(self.host.backend.host)
+        process.stdin.write(json.dumps([f"{self.sockets}/{socket_name}.sock", command]) + "\n")
+        process.stdin.flush()
+        said = json.loads(process.stdout.readline())
+        assert "answer" in said, said["error"]
+        return said["answer"].rstrip("\n")
 
     def statistics(self) -> dict[tuple[str, str], dict[str, str]]:
         """(proxy, server) → the fields of `show stat`."""
