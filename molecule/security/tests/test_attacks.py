@@ -23,10 +23,10 @@ PATIENCE = 5
 ATTACKER = "0.25" if "AUDIT" in os.environ else "2"
 
 
-@pytest.fixture
-def attack(edge, hold):
+@pytest.fixture(scope="module")
+def attack(edge):
     """Start attacks side by side; the result of each, and how much the honest clients' p99 grew meanwhile."""
-    honest = hold(HONEST, "websocket")
+    honest = edge.hold(HONEST, "websocket")
     subprocess.run(["docker", "update", "--cpus", ATTACKER, "security-stranger"], capture_output=True, check=True)
 
     def rounds(more):
@@ -39,8 +39,9 @@ def attack(edge, hold):
             time.sleep(0.1)
         return times
 
+    rounds(lambda: False)  # these warm everything up
+
     def start(**attacks):
-        rounds(lambda: False)  # these warm everything up
         quiet = rounds(lambda: False)
         running = {
             name: subprocess.Popen(
@@ -59,7 +60,8 @@ def attack(edge, hold):
             "p99": round(ratio, 2),
         }
 
-    return start
+    yield start
+    honest.stop()
 
 
 def test_who_is_slow_is_not_waited_for(edge, attack, row):

@@ -18,7 +18,7 @@ testinfra_hosts = ["ansible://edges"]
 FOLDER = "/etc/haproxy/certificates"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def certificate(edge):
     """Run the module; its result."""
 
@@ -101,17 +101,17 @@ def test_a_renewed_authority_in_between_is_served_at_once(edge, hold, certificat
     """HAProxy tells of a chain only how long it is, and whose: both of these are the same to it."""
     leaf, key, one, two = intermediates
     honest, worker = hold(50, "websocket"), edge.worker()
-    for between in (one, two, one):
+    for between in (one, two):
         wanted = {"name": "chat", "certificate": leaf, "chain": between, "key": key}
         assert certificate(wanted)["swapped"] == [f"{FOLDER}/chat.pem"]
         assert chain(edge) == [ssl.PEM_cert_to_DER_cert(one) for one in (leaf, between)]
         again = certificate(wanted)
         assert (again["changed"], again["swapped"]) == (False, [])
     # The file alone, as a run leaves it that was killed: the plan of the configuration sees it too.
-    edge.host.check_output("printf %%s %s > %s/chat.pem", leaf + two + key, FOLDER)
+    edge.host.check_output("printf %%s %s > %s/chat.pem", leaf + one + key, FOLDER)
     done = play({}, "--limit", name(edge), "--tags", "haproxy_config")
     assert f"certificate {FOLDER}/chat.pem is replaced" in done.stdout, done.stdout
-    assert chain(edge)[1:] == [ssl.PEM_cert_to_DER_cert(two)]
+    assert chain(edge)[1:] == [ssl.PEM_cert_to_DER_cert(one)]
     assert "changed=0" in play({}, "--limit", name(edge), "--tags", "haproxy_config").stdout
     assert edge.worker() == worker
     assert honest.of("disconnect", "reconnect") == []

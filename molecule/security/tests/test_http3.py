@@ -39,6 +39,20 @@ def ask(edge, told):
     return get
 
 
+def test_limits_count(edge, ask, told, wait_until):
+    def counted():
+        return edge.ask("show table limits:connections") + edge.ask("show table limits:requests")
+
+    # What is still in use can't be cleared; after the tests below that would be connections that they broke.
+    wait_until("those of before have gone", lambda: not re.search(r"conn_cur=[1-9]", counted()), 90)
+    for table in ("connections", "requests"):
+        edge.ask(f"clear table limits:{table}")
+    assert ask(times=7) == ["200"] * 7
+    assert re.search(r"conn_rate\(10000\)=1\b", counted()), counted()
+    assert re.search(r"http_req_rate\(10000\)=7\b", counted()), counted()
+    told("counted with those by TCP")
+
+
 def test_a_host_of_no_service(ask, told):
     assert ask() == ["200"]
     assert ask("other.test") == ["421"]
@@ -57,17 +71,3 @@ def test_characters_that_none_may_have(ask, told):
     assert set(found.values()) <= {"400", "reset", "closed"}, found
     assert ask(fields=[("x", "a\tb")]) == ["200"]
     told("400, or the connection is closed")
-
-
-def test_limits_count(edge, ask, told, wait_until):
-    def counted():
-        return edge.ask("show table limits:connections") + edge.ask("show table limits:requests")
-
-    # What is still in use can't be cleared.
-    wait_until("those of before have gone", lambda: not re.search(r"conn_cur=[1-9]", counted()), 90)
-    for table in ("connections", "requests"):
-        edge.ask(f"clear table limits:{table}")
-    assert ask(times=7) == ["200"] * 7
-    assert re.search(r"conn_rate\(10000\)=1\b", counted()), counted()
-    assert re.search(r"http_req_rate\(10000\)=7\b", counted()), counted()
-    told("counted with those by TCP")

@@ -17,6 +17,9 @@ UPGRADE = (
     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
 
+# The edge closes after the answer, so that nobody has to wait whether more comes.
+LAST = "Connection: close\r\n"
+
 
 def status(answer: bytes) -> str:
     """The status of the first answer, or `closed`."""
@@ -32,7 +35,7 @@ def served(edge) -> int:
 @pytest.mark.parametrize("name", ["other.test", "chat.test.other.test", "10.213.10.12", "localhost", "chat.test."])
 def test_a_host_of_no_service_is_misdirected(edge, row, say, name):
     before = served(edge)
-    answer = say(f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+    answer = say(f"GET / HTTP/1.1\r\nHost: {name}\r\n{LAST}\r\n".encode())
     assert (status(answer), served(edge)) == ("421", before)
     # Plain HTTP serves no pages at all: it sends whoever asks to the name that was asked for.
     plain = edge.get("/", secure=False, Host=name)
@@ -108,7 +111,7 @@ def recorded(edge):
 
 def next_one(say, recorded):
     """Whoever comes next, on the connection that the edge keeps to the node, gets the answer to the own request."""
-    answer = say(b"GET /next HTTP/1.1\r\nHost: recorder.test\r\n\r\n", name="recorder.test")
+    answer = say(f"GET /next HTTP/1.1\r\nHost: recorder.test\r\n{LAST}\r\n".encode(), name="recorder.test")
     assert answer.endswith(b"\r\n\r\nGET /next\n"), answer
     assert recorded() == [("GET /next", "")]
 
@@ -194,7 +197,7 @@ def test_http2_can_not_announce_a_body_that_never_comes(edge, row, recorded, say
 )
 def test_a_path_in_disguise_is_refused(edge, row, say, path):
     before = served(edge)
-    assert status(say(f"GET {path} HTTP/1.1\r\nHost: chat.test\r\n\r\n".encode())) == "400"
+    assert status(say(f"GET {path} HTTP/1.1\r\nHost: chat.test\r\n{LAST}\r\n".encode())) == "400"
     assert served(edge) == before
     what = "dot segments, encoded letters, backslashes, control characters, fragments"
     row(f"Paths in disguise: {what}", "400", "a rule on a path can't be gone around")
@@ -202,7 +205,7 @@ def test_a_path_in_disguise_is_refused(edge, row, say, path):
 
 @pytest.mark.parametrize("path", "/a%20b /a%2Fb /caf%C3%A9 /~me /%7Eme /a..b /.well-known/x /a?b=../c%2e".split())
 def test_an_honest_path_is_not(say, path):
-    assert status(say(f"GET {path} HTTP/1.1\r\nHost: chat.test\r\n\r\n".encode())) in ("200", "404")
+    assert status(say(f"GET {path} HTTP/1.1\r\nHost: chat.test\r\n{LAST}\r\n".encode())) in ("200", "404")
 
 
 @pytest.mark.parametrize("value", ["grüße ☕".encode(), "grüße".encode("latin1"), b"a\tb", bytes(range(0x20, 0x7F))])
