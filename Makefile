@@ -6,9 +6,9 @@
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
 
-SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/images)
-NODE_PACKAGES = molecule/apps/chat molecule/apps/browser $(addprefix molecule/apps/generations/,0.9 1 2 3 4 echo) \
-	molecule/clients molecule/clients/generations
+SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/resources/images)
+NODE_PACKAGES = $(addprefix molecule/resources/,apps/chat apps/browser $(addprefix apps/generations/,0.9 1 2 3 4 echo) \
+	clients clients/generations)
 WORKFLOWS = $(wildcard .github/workflows/*.yml docs/examples/*/.github/workflows/*.yml)
 SCENARIO ?= default
 
