@@ -125,9 +125,8 @@ from ..module_utils._haproxy.binary import check
 from ..module_utils._haproxy.binary.version import binary_version
 from ..module_utils._haproxy.config.model import ConfigurationError
 from ..module_utils._haproxy.fragments import store
+from ..module_utils._haproxy.paths import BINARIES
 from ..module_utils._haproxy.report import explain, page
-
-BINARIES = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
 
 
 def owners(path: str) -> dict[str, str]:

@@ -236,7 +236,7 @@ live:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._haproxy.build.recipe import BuildError
-from ..module_utils._haproxy.host import CONFIGURATION, MASTER
+from ..module_utils._haproxy.paths import CONFIGURATION, MASTER_SOCKET
 from ..module_utils._haproxy.report.host import gather_host
 
 
@@ -263,7 +263,7 @@ def main() -> None:
             },
             "binary": {"type": "path"},
             "live": {"type": "bool", "default": False},
-            "master_socket": {"type": "path", "default": MASTER},
+            "master_socket": {"type": "path", "default": MASTER_SOCKET},
             "path": {"type": "path", "default": CONFIGURATION},
         },
         mutually_exclusive=[("build", "binary")],

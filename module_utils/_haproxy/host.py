@@ -14,8 +14,6 @@ from pathlib import Path
 SERVICE = "haproxy"
 USER = "haproxy"
 UNIT = Path("/etc/systemd/system/haproxy.service")
-CONFIGURATION = "/etc/haproxy/haproxy.cfg"
-MASTER = "/run/haproxy/master.sock"
 
 # Linux' own default of fs.nr_open. Where a container engine or systemd allows a thousand times more, HAProxy would
 # reserve memory for each descriptor it may ever open.

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from .. import paths
 from ..config.model import ConfigurationError
 
 # The fragment of the edge's owner; only it holds the edge's settings.
@@ -26,13 +27,13 @@ SETTINGS: dict[str, Any] = {
     "limits": {},
     "trusted_proxies": {},
     "peers": {},
-    "ticket_keys": "/etc/haproxy/ticket-keys",
-    "certificates": "/etc/haproxy/certificates",
-    "binary": "/usr/sbin/haproxy",
+    "ticket_keys": paths.TICKET_KEYS,
+    "certificates": paths.CERTIFICATES,
+    "binary": paths.PACKAGE_BINARY,
     "link": "",
     "version": "",
-    "master_socket": "/run/haproxy/master.sock",
-    "runtime_socket": "/run/haproxy/admin.sock",
+    "master_socket": paths.MASTER_SOCKET,
+    "runtime_socket": paths.RUNTIME_SOCKET,
     "state_directory": "/var/lib/haproxy",
     "group": "haproxy",
     "file_descriptors": 20000,

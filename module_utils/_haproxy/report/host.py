@@ -10,8 +10,6 @@ from typing import Any
 from ..binary.version import describe_binary, parse_library, parse_version
 from ..build.recipe import host_recipe, host_tls_library
 from ..host import (
-    CONFIGURATION,
-    MASTER,
     SERVICE,
     UNIT,
     USER,
@@ -21,13 +19,14 @@ from ..host import (
     read_distribution,
     service_state,
 )
+from ..paths import CONFIGURATION, MASTER_SOCKET
 
 
 def gather_host(
     build: dict[str, Any] | None = None,
     binary: str | None = None,
     live: bool = False,
-    master: str = MASTER,
+    master: str = MASTER_SOCKET,
     path: str = CONFIGURATION,
 ) -> dict[str, Any]:
     """Return everything `haproxy_info` tells, as documented there.

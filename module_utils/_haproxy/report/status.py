@@ -13,13 +13,12 @@ from ..certificates import acme_client
 from ..config import data
 from ..config.model import ConfigurationError
 from ..fragments import store
+from ..paths import BINARIES
 from ..runtime.certificates import show_certificate, show_certificates
 from ..runtime.cli import RuntimeFailure, Worker, failed_reloads, processes, tell, workers
 from ..runtime.servers import STATS_BACKENDS, STATS_SERVERS, read_stats
 from ..services.peers import SECTION
 from .annotations import TRANSPORTS, service_of
-
-BINARIES = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
 
 # `show stat` of these kinds: backends and servers (management guide, 9.3 "show stat").
 _BACKENDS, _SERVERS = "1", "2"

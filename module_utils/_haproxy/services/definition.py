@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..config.data import endpoint
 from ..config.model import ConfigurationError, suggest
 from ..config.words import one_line, quote, split
+from ..errors import Problems
 from . import request_filter
 from .peers import PORT, SECTION, Peers
 from .socketio import AFFINITIES, PATH, TRANSPORTS, Names
@@ -175,7 +176,9 @@ def _read_service(
         problems.append(f"{yaml_path}.client_ca: the name of a CA in haproxy_certificates is expected")
     elif client_ca and not item.get("hosts"):
         problems.append(f"{yaml_path}.client_ca: name the hosts of the service too: TLS asks clients by host")
-    origins = request_filter.read_origins(item.get("origins"), f"{yaml_path}.origins", problems)
+    origin_problems = Problems()
+    origins = request_filter.read_origins(item.get("origins"), f"{yaml_path}.origins", origin_problems)
+    problems += origin_problems.texts
     health = item.get("health", "/")
     if health is not False and not (isinstance(health, str) and health.startswith("/") and health.isprintable()):
         problems.append(
