@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a page looks, and what its script does: which lines are `on`, and nothing else."""
+"""Hold the style of a page and its script, which only highlights lines (class `on`)."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ SCRIPT = """
     return made;
   }
 
-  // The stations of a way are drawn, their lines highlighted; a stop is the first line of each.
+  // Draw the hops of a request's path and highlight their lines; a stop is the first line of each.
   function draw(way) {
     list.replaceChildren(...way.steps.map(([what, title, details, lines]) => {
       const station = document.createElement("li");
@@ -289,7 +289,7 @@ SCRIPT = """
     at = at < 0 ? (by > 0 ? 0 : stops.length - 1) : (at + by + stops.length) % stops.length;
     const scroll = () => stops[at].scrollIntoView({ block: "start", behavior });
     scroll();
-    // In a long file the sections on the way get their true height only when they come into view.
+    // In a long file the sections in between get their true height only when they come into view.
     if (behavior === "instant") requestAnimationFrame(() => requestAnimationFrame(scroll));
   }
 
