@@ -172,11 +172,11 @@ def _split_sections(lines: list[str]) -> list[Part]:
     return parts if parts[0].lines or len(parts) == 1 else parts[1:]
 
 
-def _find_note(words: list[str], told: set[str]) -> str:
+def _find_note(words: list[str], shown: set[str]) -> str:
     """Return the note on a directive, the first time that it applies in the file."""
     text = " ".join(words)
     found = max((start for start in NOTES if f"{text} ".startswith(f"{start} ")), key=len, default="")
-    if not found or found in told:
+    if not found or found in shown:
         return ""
-    told.add(found)
+    shown.add(found)
     return NOTES[found]

@@ -69,9 +69,9 @@ def _page(explanation: Explanation, title: str, about: list[str], refused: bool)
     )
     yield f'<ol class="way" id="way" hidden></ol>\n{_paths(explanation.paths)}'
     goals = explanation.goals if explanation.ours else None
-    told: set[str] = set()
+    shown: set[str] = set()
     for part in explanation.parts:
-        yield from _part(part, goals, told)
+        yield from _part(part, goals, shown)
     yield "</main>\n</div>\n"
     yield (
         f"<footer>Made by realtime.edge. Links lead to the manual of HAProxy {explanation.manual} at docs.haproxy.org; "
@@ -196,7 +196,7 @@ def _paths(paths: list[RequestPath]) -> str:
     return f'<script type="application/json" id="ways">{data}</script>\n'
 
 
-def _part(part: Part, goals: Goals | None, told: set[str]) -> Iterator[str]:
+def _part(part: Part, goals: Goals | None, shown: set[str]) -> Iterator[str]:
     lines = part.lines
     attributes = ' aria-label="Head of the file"'
     if part.kind:
@@ -206,7 +206,7 @@ def _part(part: Part, goals: Goals | None, told: set[str]) -> Iterator[str]:
         yield f"{_line(lines[0], 'h2')}\n"
         lines = lines[1:]
     for block in _blocks(lines):
-        yield from _block(block, goals, told)
+        yield from _block(block, goals, shown)
     yield "</section>\n"
 
 
@@ -222,16 +222,16 @@ def _blocks(lines: list[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def _block(block: list[Line], goals: Goals | None, told: set[str]) -> Iterator[str]:
+def _block(block: list[Line], goals: Goals | None, shown: set[str]) -> Iterator[str]:
     goal = block[0].purpose
-    note = "".join(_note(block, goal, goals, told)) if goals is not None else ""
+    note = "".join(_note(block, goal, goals, shown)) if goals is not None else ""
     classes = "block" + (" noted" if note else "") + (" bare" if goals is None else "")
     classes += " chunk" if len(block) >= _CHUNK else ""
     data = f' data-goal="{escape(goal)}"' if goal else ""
     yield f'<div class="{classes}"{data}><pre>{"".join(_line(line) for line in block)}</pre>{note}</div>\n'
 
 
-def _note(block: list[Line], goal: str, goals: Goals, told: set[str]) -> Iterator[str]:
+def _note(block: list[Line], goal: str, goals: Goals, shown: set[str]) -> Iterator[str]:
     """Yield the notes beside a block: its goal, explained at its first block, and notes on single lines."""
     notes = [line for line in block if line.note]
     owner = block[0].owner
@@ -240,8 +240,8 @@ def _note(block: list[Line], goal: str, goals: Goals, told: set[str]) -> Iterato
     yield '<div class="note">'
     if goal:
         name, text = goals[goal]
-        first = goal not in told
-        told.add(goal)
+        first = goal not in shown
+        shown.add(goal)
         yield f"<h3>{escape(name)}</h3>" if first else f'<h3><a href="#goal={escape(goal)}">{escape(name)}</a></h3>'
         if first and text:
             yield f"<p>{escape(text)}</p>"

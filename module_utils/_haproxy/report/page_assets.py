@@ -241,17 +241,17 @@ SCRIPT = """
   }
 
   // Draw the hops of a request's path and highlight their lines; a stop is the first line of each.
-  function draw(way) {
-    list.replaceChildren(...way.steps.map(([what, title, details, lines]) => {
-      const station = document.createElement("li");
-      station.append(
+  function draw(path) {
+    list.replaceChildren(...path.steps.map(([what, title, details, lines]) => {
+      const hop = document.createElement("li");
+      hop.append(
         element("b", what),
         lines.length ? element("a", title, "#L" + lines[0]) : element("span", title),
         ...details.map((detail) => element("span", detail)),
       );
       on.push(...lines.map((line) => document.getElementById("L" + line)));
       stops.push(...lines.slice(0, 1).map((line) => document.getElementById("L" + line)));
-      return station;
+      return hop;
     }));
   }
 
@@ -266,17 +266,17 @@ SCRIPT = """
     input.checked = true;
     const [kind] = value.split(":", 1);
     const what = value.slice(kind.length + 1);
-    const told = kind === "path" ? ways[input.dataset.way] : input.dataset;
-    if (kind === "path") draw(told);
+    const chosen = kind === "path" ? ways[input.dataset.way] : input.dataset;
+    if (kind === "path") draw(chosen);
     else if (kind !== "all") stops = on = [...document.querySelectorAll(`[data-${kind}="${CSS.escape(what)}"]`)];
     on.forEach((element) => element.classList.add("on"));
     root.classList.toggle("focus", kind !== "all");
     bar.hidden = kind === "all";
     list.hidden = kind !== "path";
-    name.textContent = told.title;
-    count.textContent = told.count;
-    text.textContent = told.text || "";
-    text.hidden = !told.text;
+    name.textContent = chosen.title;
+    count.textContent = chosen.count;
+    text.textContent = chosen.text || "";
+    text.hidden = !chosen.text;
     const address = kind === "all" ? location.pathname + location.search : "#" + kind + "=" + encodeURIComponent(what);
     history.replaceState(null, "", address);
     root.style.scrollPaddingTop = bar.offsetHeight + 16 + "px";
