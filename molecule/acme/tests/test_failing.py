@@ -84,7 +84,7 @@ def obtain_all(obtain):
             ":14009/dir",
             {
                 "controller": "it does not answer: .*Connection refused",
-                "haproxy": ".* code 503 .* where nobody answers",
+                "haproxy": ".* code 503 .* if the CA does not answer",
             },
             id="down",
         ),
