@@ -38,9 +38,9 @@ def pack(recipe: Recipe, prefix: Path, archive: Path) -> None:
 
 
 def unpack(recipe: Recipe, archive: Path, prefix: Path) -> None:
-    """Unpack the build in `archive` into its folder below `prefix`, once its binary ran here.
+    """Unpack the build in `archive` into its folder below `prefix`, after its binary has run here.
 
-    Raises BuildError when it is the archive of another build, or cannot be read.
+    Raises BuildError if it is the archive of another build, or cannot be read.
     """
     with tempfile.TemporaryDirectory(dir=prefix, prefix=".work-") as folder:
         extract(archive, Path(folder))

@@ -66,7 +66,7 @@ def other(folder):
             ":14009/dir",
             {
                 "controller": "it does not answer: .*Connection refused",
-                "haproxy": ".* code 503 .* where nobody answers",
+                "haproxy": ".* code 503 .* if the CA does not answer",
             },
             id="down",
         ),

@@ -48,7 +48,7 @@ def test_a_wrong_tarball_is_refused_and_leaves_nothing(host, version):
     ("variables", "said"),
     [
         ({"haproxy_openssl": {"version": "3.5.0"}}, "haproxy_openssl.version: 3.5.0 is not among the releases"),
-        ({"haproxy_build_options": {"SSL_INC": "/usr"}}, "haproxy_build_options.SSL_INC: it names one TLS library"),
+        ({"haproxy_build_options": {"SSL_INC": "/usr"}}, "haproxy_build_options.SSL_INC names one TLS library"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_done(play, variables, said):

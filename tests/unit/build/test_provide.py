@@ -555,12 +555,16 @@ def test_what_crashes_with_the_openssl_of_the_build_is_refused_whatever_the_syst
     ("openssl", "options", "said"),
     [
         ({"version": "3.5.1"}, {}, r"haproxy_openssl\.version: 3\.5\.1 is not among .*haproxy_openssl\.checksum"),
-        ({"version": "3.5.1", "checksum": "abc"}, {}, r"haproxy_openssl\.checksum: 'abc' is no SHA-256"),
-        ({"checksum": CHECKSUM}, {}, r"haproxy_openssl: a checksum without the version"),
-        ({"version": "3.5"}, {}, r"haproxy_openssl\.version: '3\.5' is no version"),
-        ({"version": "1.0.2u", "checksum": CHECKSUM}, {}, r"haproxy_openssl\.version: '1\.0\.2u' is no version"),
-        ({}, {"SSL_INC": "/a", "SSL_LIB": "/b"}, r"haproxy_build_options\.SSL_INC: .* haproxy_openssl another"),
-        ({}, {"USE_OPENSSL_AWSLC": True}, r"haproxy_build_options\.USE_OPENSSL_AWSLC: .* haproxy_openssl another"),
+        ({"version": "3.5.1", "checksum": "abc"}, {}, r"haproxy_openssl\.checksum: 'abc' is not a SHA-256"),
+        ({"checksum": CHECKSUM}, {}, r"haproxy_openssl: the checksum has no version"),
+        ({"version": "3.5"}, {}, r"haproxy_openssl\.version: '3\.5' is not a supported version"),
+        (
+            {"version": "1.0.2u", "checksum": CHECKSUM},
+            {},
+            r"haproxy_openssl\.version: '1\.0\.2u' is not a supported version",
+        ),
+        ({}, {"SSL_INC": "/a", "SSL_LIB": "/b"}, r"haproxy_build_options\.SSL_INC names .* haproxy_openssl another"),
+        ({}, {"USE_OPENSSL_AWSLC": True}, r"haproxy_build_options\.USE_OPENSSL_AWSLC names .* haproxy_openssl another"),
     ],
 )
 def test_an_openssl_that_cannot_be_is_refused_before_anything_is_done(openssl, options, said):

@@ -192,30 +192,30 @@ def path(key, text=OURS):
 def test_the_way_of_a_websocket_goes_from_its_bind_to_its_servers():
     way = path("chat_websocket", text_of(assembled((3, 0), [DESCRIBED[0]])))
     assert (way.group, way.label) == ("chat", "WebSocket")
-    assert [step.kind for step in way.steps] == ["listen", "condition", "backend", "servers"]
-    assert way.steps[0].details[0] == ":443 · TLS · h2, http/1.1"
-    assert "chat_websocket: hdr(upgrade) -i websocket" in way.steps[1].details
-    assert way.steps[3].details == ("10.0.0.1_3000 10.0.0.1:3000", "10.0.0.2_3000 10.0.0.2:3000")
+    assert [step.kind for step in way.hops] == ["listen", "condition", "backend", "servers"]
+    assert way.hops[0].details[0] == ":443 · TLS · h2, http/1.1"
+    assert "chat_websocket: hdr(upgrade) -i websocket" in way.hops[1].details
+    assert way.hops[3].details == ("10.0.0.1_3000 10.0.0.1:3000", "10.0.0.2_3000 10.0.0.2:3000")
     lines = OURS.split("\n")
-    assert all(lines[number - 1] for step in path("chat_websocket").steps for number in step.lines)
+    assert all(lines[number - 1] for step in path("chat_websocket").hops for number in step.lines)
 
 
 def test_behind_the_entrance_for_flash_the_way_begins_at_the_entrance():
     way = path("old_flashsocket")
-    assert [step.kind for step in way.steps] == ["entrance", "listen", "condition", "backend", "servers"]
-    assert way.steps[0].title == "frontend flash"
-    assert path("old_flashsocket_legacy").steps[0].kind == "entrance"
+    assert [step.kind for step in way.hops] == ["tcp", "listen", "condition", "backend", "servers"]
+    assert way.hops[0].title == "frontend flash"
+    assert path("old_flashsocket_legacy").hops[0].kind == "tcp"
     # What only leads from the entrance to a frontend is no way of its own.
     assert not [way.key for way in explain.explain(OURS).paths if way.key.startswith("flash:http")]
 
 
 def test_a_redirect_is_a_way_that_ends_with_an_answer():
-    assert path("http").steps[-1].kind == "answer"
+    assert path("http").hops[-1].kind == "answer"
 
 
 def test_a_listen_section_is_a_way_by_itself():
     way = path("db", "listen db\n    bind :5432\n    server a 10.0.0.1:5432\n")
-    assert [step.kind for step in way.steps] == ["listen", "backend", "servers"]
+    assert [step.kind for step in way.hops] == ["listen", "backend", "servers"]
 
 
 def test_what_looks_like_html_is_shown_and_never_run():

@@ -117,7 +117,7 @@ def test_other_edges_are_told_with_whether_they_are_heard(running):
         ("edge2", "10.0.0.12:8406", True),
         ("edge3", "10.0.0.13:8406", False),
     ]
-    assert "edge3 (10.0.0.13:8406): DOES NOT GET the same tables" in facts["table"]
+    assert "edge3 (10.0.0.13:8406): DOES NOT SHARE these tables" in facts["table"]
 
 
 def test_certificates_that_end_first_come_first_and_open_changes_are_left_alone(running):
