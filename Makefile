@@ -46,7 +46,7 @@ changelog: tools ## Take the fragments of changelogs/fragments into CHANGELOG.rs
 	antsibull-changelog release --update-existing
 
 lint: tools ## Static checks of everything
-	ruff check . tools/release tools/matrix tools/audit tools/manual tools/reference tools/docs
+	ruff check . tools/release tools/matrix tools/audit tools/manual tools/reference tools/docs tools/versions
 	mypy
 	yamllint --strict .
 	shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
