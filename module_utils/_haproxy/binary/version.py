@@ -8,7 +8,9 @@ import subprocess
 
 
 def describe_binary(binary: str) -> str:
-    """What `haproxy -vv` says: version, options, TLS library; empty where the binary can't be run."""
+    """What `haproxy -vv` says: version, options, TLS library; empty where there is no binary, or it can't be run."""
+    if not binary:
+        return ""
     try:
         said = subprocess.run(
             [binary, "-vv"], capture_output=True, text=True, errors="replace", timeout=10, check=False
