@@ -35,7 +35,9 @@ def read_ability(binary: str) -> Ability:
 
 
 def describe_binary(binary: str) -> str:
-    """Return the output of `haproxy -vv` (version, options, TLS library), empty if the binary does not run."""
+    """Return the output of `haproxy -vv` (version, options, TLS library); empty if it does not run or is missing."""
+    if not binary:
+        return ""
     try:
         done = _run(binary)
     except (OSError, subprocess.TimeoutExpired):
