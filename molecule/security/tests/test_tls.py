@@ -131,41 +131,61 @@ def test_each_client_gets_the_key_that_it_knows(edge, row, kind, algorithms):
     row("Dual certificates", "ECDSA for who knows it, RSA for the rest", "an ECDSA handshake costs half")
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_sessions_resume_across_a_reload_and_a_rotation_of_the_keys(edge, row, wait_until, version):
-    def only(context):
-        context.minimum_version = context.maximum_version = version
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
-    # A session belongs to its context.
-    context = ssl.create_default_context(cafile=str(KEYS / "authorities.crt"))
-    only(context)
 
-    def talk(session=None):
+@pytest.fixture(scope="module")
+def resumed(edge, wait_until):
+    """Whether a session was resumed, of each version of TLS, while the edge reloaded and rotated its keys."""
+    contexts, sessions = {}, {}  # a session belongs to its context
+    for version in VERSIONS:
+        contexts[version] = ssl.create_default_context(cafile=str(KEYS / "authorities.crt"))
+        contexts[version].minimum_version = contexts[version].maximum_version = version
+
+    def talk(version):
         plain = socket.create_connection((edge.address, 443), 10)
-        with context.wrap_socket(plain, server_hostname="chat.test", session=session) as connection:
+        session = sessions.get(version)
+        with contexts[version].wrap_socket(plain, server_hostname="chat.test", session=session) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: chat.test\r\n\r\n")
             connection.recv(100)
-            return connection.session_reused, connection.session
+            sessions.setdefault(version, connection.session)
+            return connection.session_reused
 
     def rotate():
         options = "ticket_keys=/etc/haproxy/ticket-keys ticket_rotation=0"
-        return edge.host.ansible("realtime.edge.haproxy_certificate", options, check=False)
+        done = edge.host.ansible("realtime.edge.haproxy_certificate", options, check=False)
+        assert (done["ticket_keys"], done.get("warnings", [])) == ("rotated", [])
 
-    _first, session = talk()
-    assert talk(session)[0]
+    found = {version: {"the first": talk(version), "the next": talk(version)} for version in VERSIONS}
+
+    def look(when):
+        for version in VERSIONS:
+            found[version][when] = talk(version)
+
     worker = edge.worker()
     assert "Success=0" not in edge.ask("reload", "master")
     wait_until("the new worker serves", lambda: edge.worker() != worker)
-    assert talk(session)[0], "after a reload"
-    done = rotate()
-    assert (done["ticket_keys"], done.get("warnings", [])) == ("rotated", [])
-    assert talk(session)[0], "after a rotation"
+    look("after a reload")
+    rotate()
+    look("after a rotation")
     live = edge.ask("show tls-keys /etc/haproxy/ticket-keys")
     for key in edge.host.file("/etc/haproxy/ticket-keys").content_string.split():
         assert key in live
     rotate()
     rotate()
-    assert not talk(session)[0], "the key is gone after three rotations"
+    look("after three rotations")
+    return found
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_sessions_resume_across_a_reload_and_a_rotation_of_the_keys(resumed, row, version):
+    assert resumed[version] == {
+        "the first": False,
+        "the next": True,
+        "after a reload": True,
+        "after a rotation": True,
+        "after three rotations": False,
+    }
     result = "resume across a reload; an old key ends after two more rotations"
     row("Session tickets", result, "keys in a file, rotated at run time")
 
