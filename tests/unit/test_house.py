@@ -13,7 +13,7 @@ HOUSE = ROOT / "module_utils/_haproxy"
 
 # The ground floor first; a package imports from the floors below its own. The probe stands apart.
 FLOORS = (
-    {"errors", "atomic_file", "host"},
+    {"errors", "atomic_file", "host", "paths"},
     {"config"},
     {"services", "binary", "runtime"},
     {"certificates", "build"},
