@@ -535,6 +535,14 @@ gathered:
   type: list
   elements: dict
   returned: O(state=gathered)
+probes:
+  description:
+    - How to probe each of O(services) on the edge itself. C(url), C(address), C(http_address), C(path) and
+      C(transports) are options of M(realtime.edge.socketio_probe); C(name) is the service, and C(skip) the reason why
+      it cannot be probed, empty where it can.
+  type: list
+  elements: dict
+  returned: state is present, absent or rendered
 problems:
   description: What has to be mended, each with its place in the YAML.
   type: list
@@ -542,23 +550,11 @@ problems:
   returned: failure
 """
 
-import dataclasses
-import os
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._haproxy.binary import version
-from ..module_utils._haproxy.config import diff, redact
-from ..module_utils._haproxy.config.data import to_data
-from ..module_utils._haproxy.config.model import Configuration, ConfigurationError
-from ..module_utils._haproxy.config.syntax import parse, render
-from ..module_utils._haproxy.deploy import apply, disk, marker
-from ..module_utils._haproxy.fragments import contribute as contributors
-from ..module_utils._haproxy.fragments import store
-from ..module_utils._haproxy.fragments.assemble import assemble
-from ..module_utils._haproxy.services import acme, definition, limits, peers, request_filter, tls
-from ..module_utils._haproxy.services.edge import Edge
+from ..module_utils._haproxy.config.model import ConfigurationError
+from ..module_utils._haproxy.fragments.arguments import OPTIONS
+from ..module_utils._haproxy.fragments.manage import Request, manage
 
 
 class Module(AnsibleModule):
@@ -567,211 +563,18 @@ class Module(AnsibleModule):
     def _log_invocation(self) -> None:
         """Write nothing to the host's log."""
 
-    def assemble(self, contributions: list[store.Fragment], settings: dict[str, Any]) -> Configuration:
-        """The configuration; from here on, no secret of it leaves the module, whatever is said of it."""
-        groups = next((part.groups for part in contributions if part.name == store.OWNER), {})
-        wanted = edge(settings, self.params["path"], groups)
-        configuration = assemble(wanted, contributions, settings["base_settings"])
-        self.no_log_values.update(redact.all_secrets(configuration))
-        return dataclasses.replace(configuration, comments=settings["comments"])
-
-
-def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> Edge:
-    """What all services share; `groups` are those that the owner names."""
-    binds, trusted = settings["binds"], settings["trusted_proxies"].get("addresses", ())
-    account_key = os.path.join(os.path.dirname(path), acme.ACCOUNT_KEY)
-    client = acme.read_client(settings["acme"], account_key)
-    thumbprint = settings["acme_thumbprint"] or (acme.account_thumbprint(account_key) if client.directory else "")
-    return Edge(
-        http=tuple(binds["http"]),
-        https=tuple(binds["https"]),
-        quic=tuple(binds["quic"]),
-        policy=tuple(binds["policy"]),
-        stats_bind=settings["stats_bind"],
-        certificates=settings["certificates"],
-        lua=os.path.join(os.path.dirname(path), "edge.lua"),
-        metrics=os.path.join(os.path.dirname(path), "metrics.lua"),
-        master_socket=settings["master_socket"],
-        runtime_socket=settings["runtime_socket"],
-        version=version.target_version(settings["binary"], settings["version"]),
-        descriptors=settings["file_descriptors"],
-        tls=tls.Settings(**settings["tls"]),
-        library=version.tls_library(settings["binary"]),
-        ticket_keys=settings["ticket_keys"],
-        acme=thumbprint,
-        client=client if thumbprint else acme.Client(),
-        peers=definition.read_peers(settings["peers"], groups, settings["certificates"]),
-        limits=limits.Limits(**{**settings["limits"], "exempt": tuple(settings["limits"].get("exempt", ()))}),
-        proxies=request_filter.TrustedProxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
-        client_cas=os.path.join(os.path.dirname(path), "client-ca"),
-        certificate_list=os.path.join(os.path.dirname(path), "certificates.list"),
-    )
-
-
-def contribute(module: Module) -> dict[str, Any]:
-    """Make this fragment a part of the edge, or take it out."""
-    parameters = module.params
-    options = contributors.ApplyOptions(
-        module.check_mode,
-        parameters["restart"],
-        parameters["warnings_fatal"],
-        apply.Policy(parameters["drain_time"], parameters["max_old_workers"]),
-    )
-    own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
-    part = fragment(parameters, own)
-    absent = parameters["state"] == "absent"
-    done = contributors.contribute(parameters["path"], part, absent, module.assemble, options)
-    result = {"path": parameters["path"], "fragments": done.fragments, "reasons": done.reasons}
-    outcome = done.outcome
-    if outcome is None:
-        return {**result, "changed": bool(done.reasons), "action": "unchanged", "checked": False}
-    for warning in outcome.warnings:
-        module.warn(warning)
-    if acme.is_introduced(outcome.before, outcome.after):
-        module.warn(acme.EXPERIMENTAL)
-    if module._diff:
-        result["diff"] = diff.compare(outcome.before, outcome.after, parameters["path"], marker.MARKER)
-    return {
-        **result,
-        "changed": bool(outcome.reasons),
-        "action": outcome.action,
-        "commands": [{"what": s.what, "commands": list(s.commands), "sessions": s.sessions} for s in outcome.steps],
-        "connections": outcome.connections,
-        "draining": list(outcome.draining),
-        "workers": [
-            {"pid": w.pid, "uptime": w.uptime, "version": w.version, "connections": w.sessions} for w in outcome.workers
-        ],
-        "checked": outcome.checked,
-        "haproxy_warnings": outcome.warnings,
-    }
-
-
-def fragment(parameters: dict[str, Any], settings: dict[str, Any]) -> store.Fragment:
-    """What is asked for here."""
-    return store.Fragment(
-        parameters["fragment"], parameters["services"], parameters["sections"], parameters["groups"], settings
-    )
-
-
-def rendered(module: Module) -> dict[str, Any]:
-    """The text, without a host."""
-    parameters = module.params
-    settings = {key: default if parameters[key] is None else parameters[key] for key, default in store.SETTINGS.items()}
-    if settings["version"]:
-        settings["binary"] = ""  # one that happens to be here is not the one to write for
-    if settings["acme"]:
-        settings["acme_thumbprint"] = acme.UNKNOWN
-    part = fragment(parameters, settings)
-    return {"changed": False, "rendered": diff.mask_text(render(module.assemble([part], settings)))}
-
-
-def parsed(module: Module) -> dict[str, Any]:
-    """A text as data."""
-    return {"changed": False, "parsed": to_data(parse(module.params["running_config"]))}
-
-
-def gathered(module: Module) -> dict[str, Any]:
-    """The file on this host as data."""
-    try:
-        text = marker.without_marker(disk.read_text(module.params["path"]))
-        return {"changed": False, "gathered": to_data(parse(text))}
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{module.params['path']}: {problem}" for problem in error.problems) from None
-
-
-STATES = {"present": contribute, "absent": contribute, "rendered": rendered, "parsed": parsed, "gathered": gathered}
-
-
-def plain(defaults: Any) -> dict[str, dict[str, Any]]:
-    """An option for each field of a tuple that has all defaults."""
-    return {name: {"type": type(value).__name__, "default": value} for name, value in defaults._asdict().items()}
-
 
 def main() -> None:
     """Run the module."""
-    address = {"type": "list", "elements": "str"}
     module = Module(
-        argument_spec={
-            "fragment": {"type": "str", "default": store.OWNER},
-            "state": {"type": "str", "choices": list(STATES), "default": "present"},
-            "running_config": {"type": "str"},
-            "warnings_fatal": {"type": "bool", "default": False},
-            "sections": {"type": "raw", "default": {}},
-            "services": {"type": "list", "elements": "raw", "default": []},
-            "groups": {"type": "dict", "default": {}},
-            "binds": {
-                "type": "dict",
-                "options": {
-                    "http": {"default": [":80"], **address},
-                    "https": {"default": [":443"], **address},
-                    "quic": {"default": [], **address},
-                    "policy": {"default": [":843", ":10843"], **address},
-                },
-            },
-            "stats_bind": {"type": "str"},
-            "base_settings": {"type": "bool"},
-            "comments": {"type": "bool"},
-            "tls": {"type": "dict", "options": plain(tls.Settings())},
-            "acme_thumbprint": {"type": "str"},
-            "acme": {
-                "type": "dict",
-                "options": {
-                    "directory": {"type": "str", "default": ""},
-                    "contact": {"default": [], **address},
-                    "terms_agreed": {"type": "bool", "default": False},
-                    "validate_certs": {"type": "bool", "default": True},
-                    "orders": {
-                        "type": "list",
-                        "elements": "dict",
-                        "default": [],
-                        "options": {"name": {"type": "str", "required": True}, "hosts": {"required": True, **address}},
-                    },
-                },
-            },
-            "limits": {
-                "type": "dict",
-                "options": {**plain(limits.Limits()), "exempt": {"default": [], **address}},
-            },
-            "trusted_proxies": {
-                "type": "dict",
-                "options": {
-                    "addresses": {"default": [], **address},
-                    "protocol": {"type": "str", "choices": list(request_filter.PROTOCOLS), "default": "proxy_protocol"},
-                },
-            },
-            "peers": {
-                "type": "dict",
-                "options": {
-                    "name": {"type": "str"},
-                    "group": {"type": "str"},
-                    "port": {"type": "int", "default": peers.PORT},
-                    "certificate": {"type": "str"},
-                },
-            },
-            "ticket_keys": {"type": "path"},
-            "certificates": {"type": "path"},
-            "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
-            "binary": {"type": "path"},
-            "link": {"type": "path"},
-            "version": {"type": "str"},
-            "master_socket": {"type": "path"},
-            "runtime_socket": {"type": "path"},
-            "state_directory": {"type": "path"},
-            "group": {"type": "str"},
-            "file_descriptors": {"type": "int"},
-            "restart": {"type": "bool", "default": False},
-            "drain_time": {"type": "int"},
-            "max_old_workers": {"type": "int", "default": 20},
-        },
-        required_if=[("state", "parsed", ["running_config"])],
-        supports_check_mode=True,
+        argument_spec=OPTIONS, required_if=[("state", "parsed", ["running_config"])], supports_check_mode=True
     )
     try:
-        result = STATES[module.params["state"]](module)
+        result = manage(Request(module.params, module.check_mode, module._diff, module.no_log_values.update))
     except ConfigurationError as error:
-        asked = (module.params[option] for option in ("sections", "services", "running_config"))
-        module.no_log_values.update(secret for data in asked for secret in redact.secrets_in_data(data))
         module.fail_json(msg="\n".join(error.problems), problems=error.problems)
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
     module.exit_json(**result)
 
 

@@ -237,44 +237,28 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._haproxy.build.recipe import BuildError
 from ..module_utils._haproxy.host import CONFIGURATION, MASTER
-from ..module_utils._haproxy.report.host import gather_host
+from ..module_utils._haproxy.report.host import BUILD_OPTIONS, gather_host
+from ..module_utils._haproxy.report.status import read_live
+
+OPTIONS = {
+    **BUILD_OPTIONS,
+    "live": {"type": "bool", "default": False},
+    "master_socket": {"type": "path", "default": MASTER},
+    "path": {"type": "path", "default": CONFIGURATION},
+}
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "build": {
-                "type": "dict",
-                "options": {
-                    "version": {"type": "str", "required": True},
-                    "checksum": {"type": "str", "required": True},
-                    "options": {"type": "dict", "default": {}},
-                    "openssl": {
-                        "type": "dict",
-                        "default": {},
-                        "options": {
-                            "version": {"type": "str", "default": ""},
-                            "checksum": {"type": "str", "default": ""},
-                        },
-                    },
-                    "prefix": {"type": "path", "default": "/opt/haproxy"},
-                },
-            },
-            "binary": {"type": "path"},
-            "live": {"type": "bool", "default": False},
-            "master_socket": {"type": "path", "default": MASTER},
-            "path": {"type": "path", "default": CONFIGURATION},
-        },
-        mutually_exclusive=[("build", "binary")],
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=OPTIONS, mutually_exclusive=[("build", "binary")], supports_check_mode=True)
     wanted = module.params
     try:
-        facts = gather_host(wanted["build"], wanted["binary"], wanted["live"], wanted["master_socket"], wanted["path"])
-        module.exit_json(changed=False, **facts)
+        facts = gather_host(wanted["build"], wanted["binary"])
     except BuildError as error:
         module.fail_json(msg=str(error))
+    if wanted["live"]:
+        facts["live"] = read_live(wanted["master_socket"], wanted["path"])
+    module.exit_json(changed=False, **facts)
 
 
 if __name__ == "__main__":
