@@ -19,60 +19,63 @@ description:
   - What HAProxy's own ACME client has renewed in the running process is brought to its file before a reload loses it.
 options:
   certificates:
-    description: The certificates, each with its key.
+    description:
+      - The certificates, each with its key. A value is PEM text, such as a vaulted variable, or the path of a file on
+        the controller.
+      - A path is searched for beside the playbook or role, like that of any file, then in the folder that Ansible was
+        started in. The file may be vaulted.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: Name of the file, without C(.pem).
+        description: Name of the file on the host, without C(.pem).
         type: str
         required: true
       pem:
-        description: Certificate, chain and key in one PEM text. Not together with the three options below.
+        description: Certificate, chain and key in one. Excludes C(certificate), C(key) and C(chain).
         type: str
       certificate:
-        description: The certificate as PEM text. Its chain can follow it.
+        description: The certificate. Its chain can follow it.
         type: str
       key:
-        description: The private key as PEM text, not encrypted with a passphrase.
+        description: The private key, without a passphrase.
         type: str
       chain:
-        description: The intermediate certificates as PEM text, the issuer of the certificate first.
+        description: The intermediate certificates, the issuer of the certificate first.
         type: str
       ca:
         description:
-          - The certificates of one or more CAs as PEM text, alone. Services with C(client_ca) ask clients for a
-            certificate of theirs. The file is in C(client-ca) beside O(directory).
-          - The running process gets it from M(realtime.edge.haproxy_config).
+          - The certificates of one or more CAs, alone. Services with C(client_ca) require a client certificate of them.
         type: str
       state:
-        description: V(absent) takes the certificate away, from the disk and from the running process.
+        description: V(absent) removes the certificate, from the disk and from the running process.
         type: str
         choices: [present, absent]
         default: present
       hosts:
         description:
-          - Host names and addresses the certificate is meant for. The module warns where it does not cover them.
-          - A stand-in is made for these, or for O(certificates[].name) if there are none.
+          - Host names and addresses that the certificate must cover; it is a warning where it does not.
+          - A self-signed placeholder is made for these, or for C(name) if there are none.
         type: list
         elements: str
         default: []
-  services:
-    description:
-      - Services as in the variable C(haproxy_services) of the role, for what they say of hosts and certificates.
-      - Their certificates are asked for just as if they were in O(certificates), for their hosts.
-    type: list
-    elements: raw
-    default: []
   groups:
-    description:
-      - Members of inventory groups that O(services) name, as M(realtime.edge.haproxy_config) takes them.
-      - With them, O(services) are examined as a whole first, and no certificate is made for one that will be refused.
+    description: Members of the inventory groups that O(services) name. Read from the inventory by default.
     type: dict
+  compared:
+    description:
+      - What M(realtime.edge.haproxy_compare) returned as C(certificates). If it is not null, nothing is to change, and it
+        is the result, without a connection to the host.
+    type: dict
+  acme_folder:
+    description:
+      - Folder on the controller with the certificates that ACME has obtained, C(NAME.crt) and C(NAME.key), for what
+        O(services) need and O(certificates) does not have.
+    type: str
   self_signed:
     description:
-      - Whether a certificate without any value gets a self-signed stand-in, where there is no file yet.
+      - Whether a certificate that is nowhere yet gets a self-signed placeholder, so that a first run works.
       - Needs the command C(openssl) on the host when one is made. It is valid for a year, and made only once.
     type: bool
     default: true
@@ -102,6 +105,8 @@ options:
     description: The master CLI of the HAProxy that serves.
     type: path
     default: /run/haproxy/master.sock
+extends_documentation_fragment:
+  - realtime.edge.services
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.

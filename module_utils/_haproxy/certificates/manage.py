@@ -33,6 +33,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "services": definition.ARGUMENT,
     "groups": {"type": "dict"},
+    "compared": {"type": "dict"},
+    "acme_folder": {"type": "str"},
     "self_signed": {"type": "bool", "default": True},
     "directory": {"type": "path", "default": "/etc/haproxy/certificates"},
     "group": {"type": "str", "default": "haproxy"},

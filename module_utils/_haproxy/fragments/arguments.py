@@ -30,6 +30,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "sections": {"type": "raw", "default": {}},
     "services": definition.ARGUMENT,
     "groups": {"type": "dict", "default": {}},
+    "compared": {"type": "dict"},
     "binds": {
         "type": "dict",
         "options": {

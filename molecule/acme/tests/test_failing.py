@@ -120,7 +120,7 @@ def test_names_that_the_authority_gives_nothing_for(edges, obtain_all):
         # It cannot reach the one, and its policy forbids the other.
         assert re.search(r"- gone \(gone.test\): .*no such host", done.stdout), done.stdout
         assert re.search(r"- bad \(forbidden.test\): .*forbidden by policy", done.stdout), done.stdout
-        assert done.stdout.count("It serves a self-signed stand-in") >= 2
+        assert done.stdout.count("It serves a self-signed placeholder") >= 2
         assert "- chat" not in done.stdout
     assert served(edges) == before
 

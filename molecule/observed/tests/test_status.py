@@ -87,7 +87,7 @@ def test_the_playbook_shows_it_and_fails_for_a_certificate_that_ends(play):
     assert done.returncode == 0, done.stdout
     for words in ("HAProxy 3.0.11", "WebSocket", "observed-app1", "days left"):
         assert words in done.stdout
-    late = play({"haproxy_days_left": 100000}, playbook="status")
+    late = play({"status_days_left": 100000}, playbook="status")
     assert late.returncode != 0
     assert "/etc/haproxy/certificates/chat.pem ends on" in late.stdout
 
