@@ -65,8 +65,8 @@ options:
     type: dict
   compared:
     description:
-      - What M(realtime.edge.haproxy_compare) returned as C(certificates). If it is not null, nothing is to change, and it
-        is the result, without a connection to the host.
+      - What M(realtime.edge.haproxy_compare) returned as C(certificates). If it is not null, nothing is to change, and
+        it is the result, without a connection to the host.
     type: dict
   acme_folder:
     description:

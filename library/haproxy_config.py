@@ -82,8 +82,8 @@ options:
     default: {}
   compared:
     description:
-      - What M(realtime.edge.haproxy_compare) returned as C(configuration). If it is not null, nothing is to change, and it
-        is the result, without a connection to the host.
+      - What M(realtime.edge.haproxy_compare) returned as C(configuration). If it is not null, nothing is to change,
+        and it is the result, without a connection to the host.
     type: dict
   binds:
     description: Bind addresses of the two frontends of the services, and of what belongs to them.

@@ -103,7 +103,7 @@ def test_an_authority_that_does_not_answer(edges, obtain_all, with_options, tmp_
         assert done.returncode != 0
         assert f"The authority {AUTHORITY}{directory} gave no certificate" in done.stdout
         assert re.search(rf"- chat \(chat.test\): {said[client]}", done.stdout), done.stdout
-        assert "It serves the certificate of before, valid for" in done.stdout
+        assert "It serves the previous certificate, valid for" in done.stdout
         # Another one that ends soon is told by each run.
         assert "the certificate shop expires on" in done.stdout + done.stderr
     assert served(edges) == before
