@@ -10,9 +10,9 @@ testinfra_hosts = ["ansible://edges"]
 
 
 def facts(edge):
-    said = edge.host.ansible("realtime.edge.haproxy_info", "live=true", check=False)
-    assert "live" in said, said
-    return said["live"]
+    said = edge.host.ansible("realtime.edge.haproxy_status", check=False)
+    assert "answers" in said, said
+    return said
 
 
 def websocket(found):
@@ -93,5 +93,6 @@ def test_the_playbook_shows_it_and_fails_for_a_certificate_that_ends(play):
 
 
 def test_where_nothing_runs_that_is_told(edge):
-    said = edge.host.ansible("realtime.edge.haproxy_info", "live=true master_socket=/none/master.sock", check=False)
-    assert said["live"] == {"answers": False, "problem": "/none/master.sock does not answer: No such file or directory"}
+    said = edge.host.ansible("realtime.edge.haproxy_status", "master_socket=/none/master.sock", check=False)
+    assert said["answers"] is False
+    assert said["problem"] == "/none/master.sock does not answer: No such file or directory"
