@@ -85,7 +85,7 @@ def test_an_authority_that_does_not_answer(edges, obtain_all, with_options, tmp_
         assert done.returncode != 0
         assert f"The authority {AUTHORITY}{directory} gave no certificate" in done.stdout
         assert re.search(rf"- chat \(chat.test\): {said[client]}", done.stdout), done.stdout
-        assert "It serves the certificate of before, valid for" in done.stdout
+        assert "It serves the previous certificate, valid for" in done.stdout
         # Another one that ends soon is told by each run.
         assert "the certificate shop expires on" in done.stdout + done.stderr
     assert served(edges) == before
@@ -102,7 +102,7 @@ def test_names_that_the_authority_gives_nothing_for(edges, obtain_all):
         # It cannot reach the one, and its policy forbids the other.
         assert re.search(r"- gone \(gone.test\): .*no such host", done.stdout), done.stdout
         assert re.search(r"- bad \(forbidden.test\): .*forbidden by policy", done.stdout), done.stdout
-        assert done.stdout.count("It serves a self-signed stand-in") >= 2
+        assert done.stdout.count("It serves a self-signed placeholder") >= 2
         assert "- chat" not in done.stdout
     assert served(edges) == before
 

@@ -35,7 +35,7 @@ def explain(edge, browser, tmp_path, text, *options):
 def page(play, tmp_path_factory):
     """The page of the deployed file, as the playbook writes it."""
     folder = tmp_path_factory.mktemp("explained")
-    done = play({"haproxy_explained": str(folder)}, playbook="explain")
+    done = play({"explain_folder": str(folder)}, playbook="explain")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "observability-edge.html"
 

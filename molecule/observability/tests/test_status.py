@@ -10,9 +10,9 @@ testinfra_hosts = ["ansible://edges"]
 
 
 def facts(edge):
-    said = edge.host.ansible("realtime.edge.haproxy_info", "live=true", check=False)
-    assert "live" in said, said
-    return said["live"]
+    said = edge.host.ansible("realtime.edge.haproxy_status", check=False)
+    assert "answers" in said, said
+    return said
 
 
 def websocket(found):
@@ -87,11 +87,12 @@ def test_the_playbook_shows_it_and_fails_for_a_certificate_that_ends(play):
     assert done.returncode == 0, done.stdout
     for words in ("HAProxy 3.0.11", "WebSocket", "observability-app1", "days left"):
         assert words in done.stdout
-    late = play({"haproxy_days_left": 100000}, playbook="status")
+    late = play({"status_days_left": 100000}, playbook="status")
     assert late.returncode != 0
     assert "/etc/haproxy/certificates/chat.pem ends on" in late.stdout
 
 
 def test_where_nothing_runs_that_is_told(edge):
-    said = edge.host.ansible("realtime.edge.haproxy_info", "live=true master_socket=/none/master.sock", check=False)
-    assert said["live"] == {"answers": False, "problem": "/none/master.sock does not answer: No such file or directory"}
+    said = edge.host.ansible("realtime.edge.haproxy_status", "master_socket=/none/master.sock", check=False)
+    assert said["answers"] is False
+    assert said["problem"] == "/none/master.sock does not answer: No such file or directory"

@@ -35,8 +35,8 @@ def offer(edge):
 
 @pytest.fixture(scope="module")
 def running(edge):
-    """The TLS library of the worker that serves, as `haproxy_info` tells it."""
-    return lambda: edge.host.ansible("realtime.edge.haproxy_info", "live=true", check=False)["live"]["tls_library"]
+    """The TLS library of the worker that serves, as `haproxy_status` tells it."""
+    return lambda: edge.host.ansible("realtime.edge.haproxy_status", check=False)["tls_library"]
 
 
 @pytest.fixture(scope="module")

@@ -42,8 +42,8 @@ def everywhere(edge, anywhere, wait_until):
 
 
 def heard(host):
-    """The other edges as haproxy_info tells of them: name → whether this one exchanges its tables with it."""
-    live = host.ansible("realtime.edge.haproxy_info", "live=true", check=False)["live"]
+    """The other edges as haproxy_status tells of them: name → whether this one exchanges its tables with it."""
+    live = host.ansible("realtime.edge.haproxy_status", check=False)
     return {peer["name"]: peer["up"] for peer in live.get("peers", ())}
 
 

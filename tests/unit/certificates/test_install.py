@@ -22,6 +22,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificate
     CertificateError,
     parse_certificate,
 )
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.definition import read_services
 from ansible_collections.realtime.edge.plugins.modules import haproxy_certificate
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="keys are made with the command openssl")
@@ -78,7 +79,8 @@ def run(tmp_path):
     directory = tmp_path / "haproxy" / "certificates"
 
     def run(*wanted, services=(), self_signed=True, check_mode=False):
-        return install(list(wanted), list(services), directory, GROUP, self_signed, check_mode)
+        described = read_services([{"servers": ["10.0.0.1:80"], **service} for service in services], {})
+        return install(list(wanted), described, directory, GROUP, self_signed, check_mode)
 
     run.directory = directory
     return run
@@ -210,7 +212,7 @@ def test_a_service_without_a_certificate_gets_a_stand_in_for_its_hosts(run):
     result = run(
         services=[
             {"name": "chat", "hosts": ["chat.example", "192.0.2.7"]},
-            {"name": "b", "certificate": "chat", "hosts": "b.example"},
+            {"name": "b", "certificate": "chat", "hosts": ["b.example"]},
         ]
     )
     (found,) = result["certificates"]
@@ -218,11 +220,15 @@ def test_a_service_without_a_certificate_gets_a_stand_in_for_its_hosts(run):
     assert found["names"] == ["chat.example", "192.0.2.7", "b.example"]
     assert found["stand_in"] is True
     assert found["days_left"] in (364, 365)
-    assert any("stand-in" in warning for warning in result["warnings"])
+    assert any("self-signed placeholder" in warning for warning in result["warnings"])
     assert "BEGIN PRIVATE KEY" in (run.directory / "chat.pem").read_text()
 
 
-FLASH = {"name": "game", "hosts": ["game.example"], "socketio": {"flash": {"legacy_tls": "movie"}}}
+FLASH = {
+    "name": "game",
+    "hosts": ["game.example"],
+    "socketio": {"transports": ["polling", "flashsocket"], "flash": {"legacy_tls": "movie"}},
+}
 
 
 def test_the_stand_in_for_flash_movies_has_an_rsa_key(run):
@@ -241,7 +247,8 @@ def test_the_stand_in_for_flash_movies_has_an_rsa_key(run):
 
 def test_a_certificate_for_flash_movies_with_another_key_is_refused(run, made):
     said = complaint(run, {"name": "movie", "pem": made.chat.pem}, services=[FLASH])
-    assert "haproxy_services[0].socketio.flash.legacy_tls: Flash movies know RSA keys only" in said
+    assert said.startswith("haproxy_certificates[0]: ")
+    assert "haproxy_services[0].socketio.flash.legacy_tls needs an RSA key" in said
     assert not (run.directory / "movie.pem").exists()
 
 
@@ -267,8 +274,8 @@ def test_a_real_certificate_replaces_the_stand_in_and_stays(run, made):
 
 def test_no_stand_in_without_permission(run):
     said = complaint(run, {"name": "a"}, services=[{"name": "chat", "certificate": "b"}], self_signed=False)
-    assert "haproxy_certificates[0]: no certificate a is on this host" in said
-    assert "haproxy_services[0].certificate: no certificate b" in said
+    assert "haproxy_certificates[0]: neither this host nor haproxy_certificates has a certificate a," in said
+    assert "haproxy_services[0].certificate: neither this host nor haproxy_certificates has a certificate b," in said
     assert "haproxy_self_signed is false" in said
 
 
@@ -280,7 +287,7 @@ def test_a_stand_in_without_openssl_is_a_clear_error_and_real_ones_need_none(run
 
 @pytest.mark.parametrize("host", ["a b", "a.example,DNS:evil.example", "a\nb = c", "$ENV::PATH"])
 def test_what_is_no_host_gets_no_stand_in(run, host):
-    assert "is no host name or address" in complaint(run, services=[{"name": "chat", "hosts": [host]}])
+    assert "is no host name or address" in complaint(run, {"name": "chat", "hosts": [host]})
 
 
 # --- Mistakes --------------------------------------------------------------------------------------------
@@ -355,7 +362,6 @@ def test_values_in_the_wrong_place(run, made):
 @pytest.mark.parametrize("name", ["", "../passwd", "a/b", ".hidden", "a b", "a\n", "a" * 201, "-"])
 def test_names_that_could_leave_the_folder_or_break_a_line(run, made, name):
     assert "haproxy_certificates[0].name" in complaint(run, {"name": name, "pem": made.chat.pem})
-    assert "haproxy_services[0].certificate" in complaint(run, services=[{"name": "s", "certificate": name or "/"}])
 
 
 def test_a_duplicate_name(run, made):
@@ -376,11 +382,6 @@ def test_an_unusable_file_is_left_and_named(run, made):
 
 def test_one_mistake_keeps_everything_from_being_written(run, made):
     complaint(run, {"name": "good", "pem": made.chat.pem}, {"name": "bad", "pem": "bad"})
-
-
-def test_what_is_no_service_is_left_to_those_who_read_services(run):
-    result = run(services=["nonsense", None, {"name": "chat"}])
-    assert [found["name"] for found in result["certificates"]] == ["chat"]
 
 
 # --- Warnings --------------------------------------------------------------------------------------------
@@ -477,7 +478,7 @@ def test_a_certificate_that_would_answer_for_a_service_with_client_certificates_
 
 
 def test_an_authority_has_a_folder_of_its_own_and_no_key(run, made):
-    asking = [{"name": "chat", "client_ca": "staff"}]
+    asking = [{"name": "chat", "hosts": ["chat.example"], "client_ca": "staff"}]
     result = run({"name": "staff", "ca": made.other.certificate}, services=asking)
     folder = run.directory.parent / "client-ca"
     assert result["certificates"][0]["path"] == str(folder / "staff.pem")
@@ -485,15 +486,16 @@ def test_an_authority_has_a_folder_of_its_own_and_no_key(run, made):
     assert not run({"name": "staff", "ca": made.other.certificate}, services=asking)["changed"]
     with pytest.raises(CertificateError, match=r"haproxy_certificates\[0\].ca holds a private key"):
         run({"name": "staff", "ca": made.other.pem})
-    with pytest.raises(CertificateError, match="ca has no certificate of a server beside it"):
+    with pytest.raises(CertificateError, match="ca is no certificate of a server, so leave out key"):
         run({"name": "staff", "ca": made.other.certificate, "key": made.other.key})
 
 
 def test_an_authority_that_is_nowhere_is_told_and_gets_no_stand_in(run, made):
-    with pytest.raises(CertificateError, match=r"haproxy_services\[0\].client_ca: no CA staff is on this host"):
-        run(services=[{"name": "chat", "client_ca": "staff"}])
+    asking = [{"name": "chat", "hosts": ["chat.example"], "client_ca": "staff"}]
+    with pytest.raises(CertificateError, match=r"haproxy_services\[0\].client_ca: neither .* has a CA staff"):
+        run(services=asking)
     with pytest.raises(CertificateError, match="holds no CA"):
-        run({"name": "staff", "pem": made.other.pem}, services=[{"name": "chat", "client_ca": "staff"}])
+        run({"name": "staff", "pem": made.other.pem}, services=asking)
 
 
 def test_a_certificate_goes_unless_a_service_needs_it(run, made):
@@ -504,7 +506,7 @@ def test_a_certificate_goes_unless_a_service_needs_it(run, made):
     assert (gone["changed"], gone["removed"]) == (True, [str(run.directory / "news.pem")])
     assert not (run.directory / "news.pem").exists()
     assert not run({"name": "news", "state": "absent"})["changed"]
-    with pytest.raises(CertificateError, match=r"haproxy_certificates\[0\] is to be absent, and this service needs it"):
+    with pytest.raises(CertificateError, match=r"haproxy_certificates\[0\] is to be absent, but this service needs it"):
         run({"name": "news", "state": "absent"}, services=[{"name": "news"}])
 
 
@@ -614,7 +616,7 @@ def test_no_certificate_is_made_for_a_service_that_is_refused(tmp_path, wrong):
 
 def test_a_name_that_is_almost_that_of_a_certificate_is_told(run, made):
     wanted, services = {"name": "chat", "pem": made.chat.pem}, [{"name": "chta"}, {"name": "shop"}]
-    warnings = [line for line in run(wanted, services=services)["warnings"] if "stand-in" in line]
+    warnings = [line for line in run(wanted, services=services)["warnings"] if "placeholder" in line]
     assert [line.partition("; did you")[2] for line in warnings] == [" mean 'chat'?", ""]
     with pytest.raises(CertificateError, match=r"services\[0\]\.name: .* is false; did you mean 'chat'\?\n.*is false$"):
         run(wanted, services=[{"name": "caht"}, {"name": "game"}], self_signed=False)

@@ -93,7 +93,7 @@ def test_an_edge_that_is_alone_listens_to_itself_only():
     ("changed", "place"),
     [
         ({"group": "edgs"}, r"haproxy_peers.group: the inventory has no group 'edgs'; did you mean 'edges'"),
-        ({"group": None}, r"haproxy_peers.group: the group of the inventory"),
+        ({"group": None}, r"haproxy_peers.group: the inventory group"),
         ({"name": "edge3"}, r"haproxy_peers.group: this edge, 'edge3', is not in 'edges'"),
         ({"port": 70000}, r"haproxy_peers.port: a port from 1 to 65535"),
         ({"certificate": None}, r"haproxy_peers.certificate: the name of an entry"),
@@ -188,7 +188,7 @@ def test_an_address_that_is_not_quics_is_told():
 def test_two_services_cannot_have_the_same_part_of_flash(setting):
     second = {**flash(**setting), "name": "game", "hosts": ["game.example.com"]}
     with pytest.raises(
-        ConfigurationError, match=r"haproxy_services\[1\]\.socketio\.flash\..*haproxy_services\[0\] has it"
+        ConfigurationError, match=r"haproxy_services\[1\]\.socketio\.flash\..*haproxy_services\[0\] already does"
     ):
         definition.check_conflicts(definition.read_services([flash(**setting), second], GROUPS))
 
