@@ -569,7 +569,7 @@ class Module(AnsibleModule):
 
     def assemble(self, contributions: list[store.Fragment], settings: dict[str, Any]) -> Configuration:
         """The configuration; from here on, no secret of it leaves the module, whatever is said of it."""
-        groups = next((part.groups for part in contributions if part.name == store.OWNER), {})
+        groups: dict[str, Any] = next((part.groups for part in contributions if part.name == store.OWNER), {})
         wanted = edge(settings, self.params["path"], groups)
         configuration = assemble(wanted, contributions, settings["base_settings"])
         self.no_log_values.update(redact.all_secrets(configuration))

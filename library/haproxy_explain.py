@@ -189,9 +189,9 @@ def main() -> None:
     if result["changed"] and not module.check_mode:
         if not os.path.isdir(os.path.dirname(dest) or "."):
             module.fail_json(msg=f"dest: there is no folder {os.path.dirname(dest)}")
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=module.tmpdir, delete=False) as file:
-            file.write(html)
-        module.atomic_move(file.name, dest)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=module.tmpdir, delete=False) as new:
+            new.write(html)
+        module.atomic_move(new.name, dest)
     module.exit_json(**result, dest=dest)
 
 
