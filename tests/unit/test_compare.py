@@ -42,7 +42,7 @@ def unchanged(monkeypatch):
 
     def manage(request):
         requests.append(request)
-        return {"changed": False, "action": "unchanged", "reasons": [], "draining": [], "warnings": ["soon"]}
+        return {"changed": False, "action": "unchanged", "reasons": [], "draining": [], "warnings": ["it is for this test alone"]}
 
     monkeypatch.setattr(fragments, "manage", manage)
     return requests
@@ -55,7 +55,7 @@ def test_what_is_as_wanted_is_returned_and_nothing_is_written(edge, unchanged, t
     found, printed = edge()
     assert found["certificates"]["certificates"] == []
     assert found["configuration"]["action"] == "unchanged"
-    assert '"soon"' in printed
+    assert '"it is for this test alone"' in printed
     assert unchanged[0].check_mode is True
     # What only the host knows is what the configuration is compared with.
     assert unchanged[0].parameters["binary"] == HOST["binary"]
