@@ -124,7 +124,7 @@ table:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._haproxy.host import CONFIGURATION, MASTER
+from ..module_utils._haproxy.paths import CONFIGURATION, MASTER_SOCKET
 from ..module_utils._haproxy.report.status import read_live
 
 
@@ -132,7 +132,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "master_socket": {"type": "path", "default": MASTER},
+            "master_socket": {"type": "path", "default": MASTER_SOCKET},
             "path": {"type": "path", "default": CONFIGURATION},
         },
         supports_check_mode=True,

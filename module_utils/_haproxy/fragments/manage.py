@@ -17,7 +17,7 @@ from ..services.probes import list_probes
 from . import store
 from .arguments import read_edge
 from .assemble import assemble
-from .contribute import ApplyOptions, Contribution, contribute
+from .contribute import Contribution, contribute
 
 
 class Request(NamedTuple):
@@ -50,11 +50,9 @@ def _contribute(request: Request) -> dict[str, Any]:
         settings.update(effective)
         return _assemble(request, parts, effective)
 
-    options = ApplyOptions(
-        request.check_mode,
-        parameters["restart"],
-        parameters["warnings_fatal"],
-        apply.Policy(parameters["drain_time"], parameters["max_old_workers"]),
+    options = apply.ApplyOptions(
+        check_mode=request.check_mode,
+        **{name: parameters[name] for name in ("restart", "warnings_fatal", "drain_time", "max_old_workers")},
     )
     done = contribute(parameters["path"], _fragment(parameters, own), absent, assemble_all, options)
     return {

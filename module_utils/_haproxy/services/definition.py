@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..config.data import endpoint
 from ..config.model import ConfigurationError, suggest
-from ..config.syntax import one_line, quote, split
+from ..config.words import one_line, quote, split
 from ..errors import Problems
 from . import request_filter
 from .peers import PORT, SECTION, Peers
@@ -300,10 +300,7 @@ def _read_certificate_name(value: Any, expected: str, at: _At) -> str:
 
 
 def _read_origins(value: Any, at: _At) -> tuple[str, ...]:
-    problems: list[str] = []
-    origins = request_filter.read_origins(value, at.yaml_path, problems)
-    at.problems.extend(problems)
-    return origins
+    return request_filter.read_origins(value, at.yaml_path, at.problems)
 
 
 def _read_health(value: Any, at: _At) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import testinfra
@@ -17,13 +16,9 @@ AUTHORITY = "https://10.213.11.30"
 
 
 @pytest.fixture
-def edges(edge, request):
+def edges(edge):
     """Every edge of the scenario."""
-    inventory = request.config.getoption("--ansible-inventory")
-    return [
-        testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory)
-        for name in edge.variables["groups"]["edges"]
-    ]
+    return [testinfra.get_host(f"ansible://{name}") for name in edge.variables["groups"]["edges"]]
 
 
 def served(edges):
@@ -64,19 +59,6 @@ def other(folder):
     )
 
 
-@pytest.fixture
-def obtain_all(obtain):
-    """What the playbook says by each client."""
-
-    def run(*arguments):
-        with ThreadPoolExecutor() as pool:
-            limits = {"controller": "--limit=acme-edge12:acme-edge13", "haproxy": "--limit=acme-edge34"}
-            running = {client: pool.submit(obtain, *arguments, limit) for client, limit in limits.items()}
-        return {client: done.result() for client, done in running.items()}
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("directory", "said"),
     [
@@ -84,7 +66,7 @@ def obtain_all(obtain):
             ":14009/dir",
             {
                 "controller": "it does not answer: .*Connection refused",
-                "haproxy": ".* code 503 .* where nobody answers",
+                "haproxy": ".* code 503 .* if the CA does not answer",
             },
             id="down",
         ),

@@ -15,16 +15,14 @@ INSTALLED = PROJECT / ".cache/collection/installed"
 
 
 @pytest.fixture
-def play(request, tmp_path):
+def play(tmp_path):
     """Run one of the playbooks by its full name in `tmp_path`: how it ended, and what it said in one line."""
-    inventory = Path(request.config.getoption("--ansible-inventory")).resolve()
 
     def run(name, *arguments):
         done = subprocess.run(
-            ["ansible-playbook", "-i", inventory, f"realtime.edge.{name}", *arguments],
+            ["ansible-playbook", f"realtime.edge.{name}", *arguments],
             env={
                 **os.environ,
-                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
                 "ANSIBLE_COLLECTIONS_PATH": str(INSTALLED),
                 "PWD": str(tmp_path),
             },

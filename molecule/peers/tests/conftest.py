@@ -10,11 +10,10 @@ import testinfra
 
 
 @pytest.fixture(scope="module")
-def others(edge, request):
+def others(edge):
     """The other edges: name → host."""
-    inventory = request.config.getoption("--ansible-inventory")
     names = set(edge.variables["groups"]["edges"]) - {edge.variables["inventory_hostname"]}
-    return {name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory) for name in names}
+    return {name: testinfra.get_host(f"ansible://{name}") for name in names}
 
 
 @pytest.fixture
