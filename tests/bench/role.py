@@ -24,7 +24,7 @@ from typing import Any
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-SHARED = PROJECT / "molecule" / "shared"
+RESOURCES = PROJECT / "molecule" / "resources"
 ROUNDS = 5
 SETTINGS: dict[str, Any] = {
     "haproxy_install_method": "package",
@@ -75,10 +75,10 @@ def machines(folder: Path, count: int) -> Iterator[Path]:
     inventory = folder / "hosts.yml"
     inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}), encoding="utf-8")
     try:
-        run("ansible-playbook", "-i", str(inventory), str(SHARED / "create.yml"))
+        run("ansible-playbook", "-i", str(inventory), str(RESOURCES / "create.yml"))
         yield inventory
     finally:
-        run("ansible-playbook", "-i", str(inventory), str(SHARED / "destroy.yml"))
+        run("ansible-playbook", "-i", str(inventory), str(RESOURCES / "destroy.yml"))
 
 
 def measure(inventory: Path, plays: dict[str, Path]) -> dict[str, float]:
