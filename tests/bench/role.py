@@ -24,6 +24,7 @@ from typing import Any
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
+COLLECTION = PROJECT / ".collections/ansible_collections/realtime/edge"
 RESOURCES = PROJECT / "molecule" / "resources"
 ROUNDS = 5
 SETTINGS: dict[str, Any] = {
@@ -105,7 +106,7 @@ def payload(module: str) -> int:
 
     built = module_common.modify_module(
         module_name=f"ansible_collections.realtime.edge.plugins.modules.{module}",
-        module_path=str(PROJECT / f"library/{module}.py"),
+        module_path=str(COLLECTION / f"plugins/modules/{module}.py"),  # its place says what it imports
         module_args={},
         templar=Templar(DataLoader(), variables={}),
         task_vars={"ansible_python_interpreter": "/usr/bin/python3"},
