@@ -205,6 +205,11 @@ _SUCCESS = (
 )
 
 
+def escape(word: str) -> str:
+    """Return the word as one argument of a command."""
+    return re.sub(r"([\\;\s#\"'])", r"\\\1", word)
+
+
 def run_command(master: str, pid: int, text: str) -> None:
     """Run one command on one worker. Raise `RuntimeFailure` with HAProxy's text if it refuses."""
     pattern = next((success for begin, success in _SUCCESS if begin.match(text)), r"\A\Z")

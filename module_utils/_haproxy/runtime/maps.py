@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .cli import RuntimeFailure, expect_answer, run_command, tell
+from .cli import RuntimeFailure, escape, expect_answer, run_command, tell
 
 # Bytes that fit into one line or payload, with room for the command (tune.bufsize is 16384).
 PAYLOAD_LIMIT = 14000
@@ -33,7 +33,7 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
     piece: list[str] = []
     for number, entry in enumerate(entries):
         # Only maps accept a payload; each entry of an ACL is a command.
-        piece.append(entry if kind == "map" else f"add acl {version} {_escape(entry)}")
+        piece.append(entry if kind == "map" else f"add acl {version} {escape(entry)}")
         if number + 1 == len(entries) or sum(map(len, piece)) + len(entries[number + 1]) > PAYLOAD_LIMIT / 2:
             if kind == "map":
                 expect_answer(tell(master, pid, f"add map {version}", "\n".join(piece)), f"add map {version}", r"\A\Z")
@@ -41,7 +41,3 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
                 expect_answer(tell(master, pid, f"; @!{pid} ".join(piece)), piece[0], r"\A\s*\Z")
             piece = []
     run_command(master, pid, f"commit {kind} {version}")
-
-
-def _escape(word: str) -> str:
-    return re.sub(r"([\\;\s#\"'])", r"\\\1", word)
