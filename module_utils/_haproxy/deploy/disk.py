@@ -111,8 +111,8 @@ def explain_os_errors(what: str) -> Iterator[None]:
 def read_text(path: str) -> str:
     """Return the file's text, empty if there is no file. Raise `ConfigurationError` if it cannot be read."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
+        # No other line ends than HAProxy's: a carriage return stays.
+        return atomic_file.read_regular_file(path).decode(errors="surrogateescape")
     except FileNotFoundError:
         return ""
     except OSError as error:

@@ -129,7 +129,7 @@ def _carry_out_step(master: str, pid: int, step: Step, found: Files) -> None:
             cli.run_command(master, pid, text)
     elif step.kind == "patterns":
         kind, path = step.subject
-        maps.replace_patterns(master, pid, kind, path, step.payload.splitlines())
+        maps.replace_patterns(master, pid, kind, path, step.payload.split("\n") if step.payload else ())
     elif step.kind == "certificate":
         what, path, crt_list = step.subject
         if what == "add":
