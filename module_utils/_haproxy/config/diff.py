@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from .model import Configuration, ConfigurationError, Directive, Section
-from .redact import mask
+from .redact import mask, mask_comment
 from .syntax import INDENT, parse
 
 # Cut a rendered text before each section: the lines of a section are indented.
@@ -93,9 +93,8 @@ def _lines(section: Section | None) -> tuple[list[str], list[str]]:
     for directive in section.directives:
         if directive.purpose != purpose:
             purpose = directive.purpose
-            comment = f"{INDENT}# {purpose}".rstrip(" #")
-            shown.append(comment)
-            raw.append(comment)
+            shown.append(f"{INDENT}# {mask_comment(purpose)}".rstrip(" #"))
+            raw.append(f"{INDENT}# {purpose}".rstrip(" #"))
         shown.append(INDENT + mask(directive))
         raw.append(INDENT + directive.text)
     return shown, raw
