@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .. import atomic_file
+from .. import atomic_file, paths
 from ..config.model import ConfigurationError
 
 
@@ -22,7 +22,7 @@ class Target(NamedTuple):
     `path`: the file. `binary`: the HAProxy that has to run it; `link`: the symlink that the service starts, empty where
     the service starts the binary itself. `master`: the master CLI. `state`: folder of the last known good file.
     `group`: numeric group that may read the files, -1 to leave it. `descriptors`: how many file descriptors the service
-    may have, 0 if unknown.
+    may have, 0 if unknown. `certificates`: their folder.
     """
 
     path: str
@@ -32,6 +32,7 @@ class Target(NamedTuple):
     state: str
     group: int
     descriptors: int = 0
+    certificates: str = paths.CERTIFICATES
 
     @property
     def good(self) -> str:
@@ -63,6 +64,7 @@ def read_target(settings: dict[str, Any], path: str) -> Target:
         state=settings["state_directory"],
         group=group,
         descriptors=settings["file_descriptors"],
+        certificates=settings["certificates"],
     )
 
 
