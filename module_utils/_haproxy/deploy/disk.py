@@ -8,6 +8,7 @@ import fcntl
 import grp
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -142,8 +143,12 @@ def write_file(path: str, text: str, group: int | None) -> None:
 
 
 def switch_link(destination: str, link: str) -> None:
-    """Let the symlink lead to `destination`, atomically."""
-    temporary = f"{link}.{os.getpid()}"
+    """Let the symlink lead to `destination`, atomically. The name of the temporary one cannot be foreseen."""
+    temporary = f"{link}.{secrets.token_hex(8)}"
     with explain_os_errors(link):
         os.symlink(destination, temporary)
-        os.replace(temporary, link)
+        try:
+            os.replace(temporary, link)
+        except OSError:
+            os.unlink(temporary)
+            raise
