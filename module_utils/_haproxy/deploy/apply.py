@@ -18,6 +18,7 @@ from ..runtime import certificates, cli, files, servers
 from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
 from ..runtime.servers import Name, Server
+from ..services import acme
 from .disk import Target, put_file, read_text, switch_link, symlink_differs, write_file, write_records
 from .draining import find_removed, keep_servers
 from .marker import MARKER, Marked, Marker, binary_identity, find_marker, mark, short_hash, without_marker
@@ -474,7 +475,8 @@ def _write_and_reload(change: _Change, marked: Marked) -> None:
     present = find_marker(change.before)
     try:
         if running:
-            acme_client.keep_renewed(target.master, target.group)
+            ordered = acme.ordered_paths(change.before, target.certificates)
+            acme_client.keep_renewed(target.master, target.group, ordered)
         if change.before and not (present and present.text == short_hash(without_marker(change.before), 8)):
             write_file(target.by_hand, change.before, target.group)
         for path, (content, group) in contents.items():

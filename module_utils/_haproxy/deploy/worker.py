@@ -101,7 +101,7 @@ def read_worker_state(master: str, found: Files) -> Observed:
         if found.certificates or found.folders:
             loaded = {path: read_certificate(master, pid, path) for path in list_certificates(master, pid)}
             certificates = {path: certificate for path, certificate in loaded.items() if certificate}
-            ahead = frozenset(acme_client.certificates_ahead(master, worker))
+            ahead = frozenset(acme_client.certificates_ahead(master, worker, certificates))
         return Observed(
             servers.read_servers(master),
             certificates,
