@@ -36,6 +36,12 @@ def service_state(name: str, unit: Path) -> dict[str, bool]:
     }
 
 
+def main_process(name: str) -> int:
+    """Return the process that systemd started for a service, 0 if there is none."""
+    shown = _output("systemctl", "show", name, "--property=MainPID").strip().partition("=")[2]
+    return int(shown) if shown.isdigit() else 0
+
+
 def checksum(path: Path) -> str:
     """Return the SHA-1 of a file, as Ansible compares files; empty if there is none."""
     try:

@@ -19,7 +19,8 @@ from ..runtime.files import Files
 from .disk import Target, put_file, read_text, switch_link, symlink_differs, write_file, write_records
 from .marker import MARKER, Marked, Marker, binary_identity, find_marker, mark, short_hash, without_marker
 from .plan import Step, make_plan, shorten
-from .preflight import TAKE_OVER_HINT, impossible_binds, impossible_connections, run_haproxy_check
+from .preflight import impossible_binds, impossible_connections, run_haproxy_check
+from .takeover import Foreign, check_take_over, find_foreign
 from .worker import carry_out, dead_socket_reason, read_worker_state, read_workers
 
 # The most seconds from the master's answer to a reload to the first answer of the new worker.
@@ -33,7 +34,8 @@ class Outcome(NamedTuple):
     record has changed, which then is a reason too. `before` and `after` are the texts of the file. `warnings` are
     HAProxy's and ours. `checked` is false if there was no binary to check with. `steps` are the changes without a
     reload; `connections` those of the serving worker, which keeps them after a reload; `draining` the servers that
-    drain until their last session ends.
+    drain until their last session ends. `replaced` is the HAProxy of the service that is not ours: the caller restarts
+    the service.
     """
 
     action: str
@@ -46,14 +48,15 @@ class Outcome(NamedTuple):
     connections: int = 0
     draining: tuple[str, ...] = ()
     workers: tuple[Worker, ...] = ()
+    replaced: Foreign | None = None
 
 
 class ApplyOptions(NamedTuple):
     """Say how a change is made, and at what cost.
 
-    With `restart` another HAProxy may hold the ports: the caller restarts it afterwards. With `warnings_fatal` a
-    warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are shut down, None for
-    never. `max_old_workers`: how many old workers a reload may leave.
+    With `restart` the caller may restart an HAProxy that cannot be reloaded, which ends its connections. With
+    `warnings_fatal` a warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are
+    shut down, None for never. `max_old_workers`: how many old workers a reload may leave.
     """
 
     check_mode: bool = False
@@ -92,6 +95,7 @@ class _Change(NamedTuple):
     steps: tuple[Step, ...]
     draft: Marked
     marked: Marked
+    replaced: Foreign | None = None
 
     @property
     def running(self) -> bool:
@@ -135,11 +139,16 @@ def apply(
     """
     before = read_text(target.path)
     workers = read_workers(target, options.restart)
-    if not find_marker(before) and not symlink_differs(target) and says_the_same(before, configuration):
+    foreign = None if workers else find_foreign(target)
+    if not (foreign or find_marker(before) or symlink_differs(target)) and says_the_same(before, configuration):
         # A file written by hand that says the same stays as it is.
-        return Outcome("unchanged", write_records(records, options.check_mode), before, before, [], True)
-    dead_socket = "" if workers else dead_socket_reason(target, options.restart)
-    change = _make_change(before, configuration, target, options, records, workers, dead_socket)
+        reasons = write_records(records, options.check_mode)
+        return Outcome("unchanged", reasons, before, before, [], True, workers=workers)
+    restart_reason = check_take_over(foreign, options.restart) if foreign else ""
+    if not workers and not foreign and (dead_socket := dead_socket_reason(target, options.restart)):
+        restart_reason = f"{dead_socket}: it is restarted"
+    change = _make_change(before, configuration, target, options, records, workers, restart_reason)
+    change = change._replace(replaced=foreign)
     if change.is_nothing:
         return _finish_unchanged(change)
     warnings = _run_preflight(change)
@@ -160,7 +169,7 @@ def _make_change(
     options: ApplyOptions,
     records: tuple[tuple[str, str], ...],
     workers: tuple[Worker, ...],
-    dead_socket: str,
+    restart_reason: str,
 ) -> _Change:
     """Work out what has to be done, and why nothing less suffices."""
     found, own = files.find_files(wanted), dict(wanted.files)
@@ -168,7 +177,7 @@ def _make_change(
     loaded = Marker("", binary_identity(target.binary), files.digest_files(others, own), "")
     draft, present, running = mark(wanted, loaded), find_marker(before), bool(workers)
     reasons = _reload_reasons(before, loaded, running, target, others)
-    reasons += [f"{dead_socket}: it is restarted"] if dead_socket else []
+    reasons += [restart_reason] if restart_reason else []
     reasons += [f"{path} is missing or has been changed" for path, content in own.items() if read_text(path) != content]
     steps: tuple[Step, ...] = ()
     if running:
@@ -200,9 +209,9 @@ def _run_preflight(change: _Change) -> list[str]:
     if excess := impossible_connections(change.wanted, target.descriptors):
         raise ConfigurationError(excess)
     held = _parse_or_empty(change.before if change.running else "")
-    impossible = [] if options.restart and not change.running else impossible_binds(change.wanted, held)
-    if impossible:
-        raise ConfigurationError(impossible if change.running else [*impossible, TAKE_OVER_HINT])
+    ending = change.replaced.family if change.replaced else frozenset[int]()
+    if impossible := impossible_binds(change.wanted, held, ending):
+        raise ConfigurationError(impossible)
     return warnings
 
 
@@ -221,6 +230,7 @@ def _predict_outcome(change: _Change, warnings: list[str]) -> Outcome:
         _is_installed(change.target),
         connections=sum(worker.sessions for worker in change.workers[:1]),
         workers=change.workers,
+        replaced=change.replaced,
     )
     if change.action != "runtime":
         return outcome
@@ -268,7 +278,9 @@ def _finish_unchanged(change: _Change) -> Outcome:
                 write_file(target.good, change.before, target.group)
     reasons = write_records(change.records, check_mode)
     still_draining = tuple("/".join(name) for name in draining)
-    return Outcome("unchanged", reasons, change.before, change.before, [], True, draining=still_draining)
+    return Outcome(
+        "unchanged", reasons, change.before, change.before, [], True, draining=still_draining, workers=change.workers
+    )
 
 
 def _write_and_run_steps(change: _Change) -> tuple[str, ...]:
