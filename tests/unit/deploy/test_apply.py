@@ -360,8 +360,10 @@ def test_an_address_of_ours_becomes_another_one_on_the_same_port():
         theirs, _port = listening("127.0.0.2", port)
         with theirs:
             (problem,) = preflight.impossible_binds(wanted, serving)
-    assert (
-        problem == f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address)"
+    name = preflight.process_name(os.getpid())
+    assert problem == (
+        f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address): {name} "
+        f"(process {os.getpid()})"
     )
 
 
