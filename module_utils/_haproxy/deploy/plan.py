@@ -127,17 +127,31 @@ class _Proxy(NamedTuple):
 def make_plan(present: Configuration, wanted: Configuration, files: Files, observed: Observed) -> Plan:
     """Plan the change from the file that the worker has loaded, and its state since, to the wanted configuration."""
     before, after = _read_proxies(present), _read_proxies(wanted)
-    reasons = list(_differences(_compare_sections(present, before), _compare_sections(wanted, after)))
+    gone = {key for key, proxy in before.items() if key not in after and _can_be_left(key, proxy)}
+    kept = Configuration(tuple(section for section in present.sections if section.key not in gone))
+    reasons = list(_differences(_compare_sections(kept, before), _compare_sections(wanted, after)))
     steps: list[Step] = []
     for key, proxy in after.items():
         if key in before:
             _plan_servers(key[1], before[key], proxy, observed, reasons, steps)
+    known = {key[1] for key in (*before, *after) if key not in gone}
+    for (backend, name), there in observed.servers.items():
+        if backend not in known:
+            steps.append(_remove_server(backend, name, there, known=("backend", backend) in gone))
     steps += _plan_certificates(files, observed)
     steps += _plan_patterns(files, observed)
     _plan_cas(files, observed, reasons, steps)
     if reasons:
         return Plan(tuple(shorten(reasons)), tuple(step for step in steps if step.kind == "tickets"))
     return Plan((), tuple(steps))
+
+
+def _can_be_left(key: tuple[str, str], proxy: _Proxy) -> bool:
+    """Return whether a backend that is gone can stay in the worker until its next load, without servers.
+
+    Nothing leads there any more: the wanted configuration is valid without it.
+    """
+    return key[0] == "backend" and not proxy.fixed and not proxy.lines
 
 
 def shorten(reasons: Iterable[str]) -> list[str]:
@@ -178,10 +192,16 @@ def _compare_sections(
 
 def _compare_lines(name: str, before: tuple[Directive, ...], after: tuple[Directive, ...]) -> Iterator[str]:
     """Yield which directives of a section differ; never their values, which may be secrets."""
-    old, new = [line.text for line in before], [line.text for line in after]
+    new = [line.text for line in after]
+    # A table that is gone stays in the worker until its next load, unused.
+    old = [
+        line.text for line in before if not (name.startswith("peers ") and line.keyword == "table") or line.text in new
+    ]
     changed = [line for line in after if line.text not in set(old)]
     subjects = {_subject(line) for line in changed}
-    gone = [line for line in before if line.text not in set(new) and _subject(line) not in subjects]
+    gone = [
+        line for line in before if line.text in old and line.text not in set(new) and _subject(line) not in subjects
+    ]
     reasons = [
         f"{name}: {_subject(line)} is new or changed" + (f" ({line.yaml_path})" if line.yaml_path else "")
         for line in changed
