@@ -130,7 +130,7 @@ class FakeEdge:
                             [os.path.join(word, n) for n in sorted(os.listdir(word))] if os.path.isdir(word) else [word]
                         )
                         self.certificates.update((name, fingerprint(read(name))) for name in names)
-                for path in re.findall(r"map\((/[^,)]+)", line.text):
+                for path in re.findall(r"map\w*\((/[^,)]+)", line.text):
                     lines = [line for line in read(path).splitlines() if not line.startswith("#")]
                     self.patterns[path] = [" ".join(line.split(None, 1)) for line in lines]
 

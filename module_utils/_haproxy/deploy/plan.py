@@ -419,6 +419,14 @@ def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
             yield Step(f"certificate {path} is removed", commands, 0, "certificate", ("remove", path, folder))
 
 
+def _entries(some: tuple[str, ...], others: tuple[str, ...], word: str) -> str:
+    """Return how many entries are only in the first, and the first few of them: `1 more (www.example.com/)`."""
+    known = set(others)
+    names = [entry.split(" ", 1)[0] for entry in dict.fromkeys(some) if entry not in known]
+    few = ", ".join([*names[:3], *(["..."] if names[3:] else [])])
+    return f"{len(names)} {word} ({few})" if names else f"0 {word}"
+
+
 def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
     """Yield the steps that replace the entries of maps and ACL files."""
     for path, found in files.patterns.items():
@@ -431,7 +439,7 @@ def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
             f"commit {found.kind} @VERSION {path}",
         )
         yield Step(
-            f"{found.kind} {path} gets its {len(found.entries)} entries in one transaction",
+            f"{found.kind} {path}: {_entries(found.entries, there, 'more')}, {_entries(there, found.entries, 'less')}",
             commands,
             0,
             "patterns",
