@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
 from .. import paths
+from ..config.descriptors import Held, process_descriptors
 from ..config.model import Configuration, ConfigurationError, Line
 from ..config.words import quote, split
 from ..errors import Problems
@@ -20,8 +22,9 @@ from .tls import Settings
 # The first word of a bind address, such as `:443`, `quic4@:443`, `[::1]:8404`, `:8000-8010`.
 _ADDRESS = re.compile(r"[A-Za-z0-9_.@:*\[\]-]*:([0-9]{1,5}(-[0-9]{1,5})?)\Z")
 
-# HAProxy needs two descriptors a connection, and some for listeners, checks, pipes and logs.
+# Descriptors kept for all but connections: at least so many, and more in steps of this size.
 _SPARE_DESCRIPTORS = 200
+_STEP = 1000
 
 _MOST_CONNECTIONS = 50000
 
@@ -42,7 +45,8 @@ class Edge(NamedTuple):
     settings of HAProxy's own ACME client. `peers`: the other edges. `version`: of the HAProxy to run. `descriptors`:
     how many file descriptors it may open. `metrics`: path of the script that reads from `master_socket`. `maxconn`:
     the process's limit of connections as a contributor sets it, 0 to derive it from the descriptors. `lists`: folder
-    of the map of routes and of lists, which change without a reload.
+    of the map of routes and of lists, which change without a reload. `held`: the descriptors of checks and listeners;
+    `threads`: of the process.
     """
 
     http: tuple[str, ...]
@@ -69,6 +73,8 @@ class Edge(NamedTuple):
     client_cas: str = paths.CLIENT_CAS
     certificate_list: str = paths.CERTIFICATE_LIST
     lists: str = paths.LISTS
+    held: Held = Held()
+    threads: int = 1
 
     @property
     def routes(self) -> str:
@@ -104,8 +110,14 @@ def stated_maxconn(contributions: list[Configuration]) -> int:
 
 
 def allowed_connections(edge: Edge) -> int:
-    """Return the limit of connections: the explicit one, else as many as the descriptors allow."""
-    return edge.maxconn or max(1, min(_MOST_CONNECTIONS, (edge.descriptors - _SPARE_DESCRIPTORS) // 2))
+    """Return the limit of connections: the explicit one, else as many as the descriptors allow.
+
+    The reserve grows in steps, so that a server more does not change the limit, which needs a reload.
+    """
+    own = sum(edge.held) + process_descriptors(edge.threads)
+    steps = max(0, math.ceil((own - _SPARE_DESCRIPTORS) / _STEP))
+    reserve = _SPARE_DESCRIPTORS + steps * _STEP
+    return edge.maxconn or max(1, min(_MOST_CONNECTIONS, (edge.descriptors - reserve) // 2))
 
 
 def check_bind_address(address: str, yaml_path: str, problems: Problems) -> None:
