@@ -206,7 +206,7 @@ def test_connections_and_checked_servers_fit_into_the_descriptors_together(serve
     (limit,) = (line for line in lines(configuration, "global", "") if line.startswith("maxconn "))
     held = descriptors.held_descriptors([configuration])
     assert held.checks == 3 * servers
-    used = 2 * int(limit.split()[1]) + sum(held) + descriptors.process_descriptors(4)
+    used = 2 * int(limit.split()[1]) + sum(held) + descriptors.process_descriptors(EDGE.threads)
     assert 18000 < used <= EDGE.descriptors
     # One more of a few changes no limit, which would take a reload.
     more = assembled(("edge", [{**CHAT, "socketio": {}, "servers": [*named, "10.1.0.1:3000"]}], {}))
