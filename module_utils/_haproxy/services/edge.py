@@ -26,6 +26,9 @@ _ADDRESS = re.compile(r"[A-Za-z0-9_.@:*\[\]-]*:([0-9]{1,5}(-[0-9]{1,5})?)\Z")
 _SPARE_DESCRIPTORS = 200
 _STEP = 1000
 
+# The Runtime API and the stats.
+_OWN_LISTENERS = 2
+
 _MOST_CONNECTIONS = 50000
 
 # The YAML path of lines that no key of the YAML asked for.
@@ -114,7 +117,7 @@ def allowed_connections(edge: Edge) -> int:
 
     The reserve grows in steps, so that a server more does not change the limit, which needs a reload.
     """
-    own = sum(edge.held) + process_descriptors(edge.threads)
+    own = sum(edge.held) + process_descriptors(edge.threads) + _OWN_LISTENERS
     steps = max(0, math.ceil((own - _SPARE_DESCRIPTORS) / _STEP))
     reserve = _SPARE_DESCRIPTORS + steps * _STEP
     return edge.maxconn or max(1, min(_MOST_CONNECTIONS, (edge.descriptors - reserve) // 2))
