@@ -97,7 +97,8 @@ def _lines(section: Section | None) -> tuple[list[str], list[str]]:
         if directive.purpose != purpose:
             purpose = directive.purpose
             raw += [line and INDENT + line for line in comment_lines(purpose)]
-            shown += [line and INDENT + line for line in map(mask_comment, comment_lines(purpose))]
+            masked = "\n".join(map(mask_comment, purpose.split("\n")))
+            shown += [line and INDENT + line for line in comment_lines(masked)]
         shown.append(INDENT + mask(directive))
         raw.append(INDENT + directive.text)
     return shown, raw

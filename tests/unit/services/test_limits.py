@@ -117,7 +117,7 @@ def test_the_handshake_has_a_limit_where_haproxy_has_one(version, has):
 )
 def test_a_limit_that_is_none_is_told(wrong, problem):
     with pytest.raises(ConfigurationError) as caught:
-        base.base_settings(edge()._replace(limits=limits.Limits(**wrong)))
+        base.validate_edge(edge()._replace(limits=limits.Limits(**wrong)))
     assert caught.value.problems[0].startswith(problem)
 
 
@@ -158,7 +158,7 @@ def test_proxies_that_speak_http():
 
 def test_a_proxy_is_an_address():
     with pytest.raises(ConfigurationError, match=r"haproxy_trusted_proxies.addresses\[0\]"):
-        base.base_settings(edge()._replace(proxies=request_filter.TrustedProxies(("lb1",))))
+        base.validate_edge(edge()._replace(proxies=request_filter.TrustedProxies(("lb1",))))
 
 
 def test_challenges_of_acme_are_answered_before_the_redirect():
