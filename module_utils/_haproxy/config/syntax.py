@@ -10,6 +10,9 @@ from .words import describe_fault, is_plain, split_until_fault
 
 INDENT = "    "
 
+# The purpose of the line of a server that was removed and still has sessions. It is always shown: the line is nobody's.
+DRAINING = "draining"
+
 # Words that begin a section, all versions (configuration manual, chapters 3, 4 and 12).
 SECTIONS = frozenset(
     (
@@ -34,7 +37,7 @@ def numbered_lines(configuration: Configuration) -> Iterator[tuple[str, Section 
         indent = INDENT if section.kind else ""
         purpose = ""
         for directive in section.directives:
-            if directive.purpose != purpose and configuration.comments:
+            if directive.purpose != purpose and (configuration.comments or directive.purpose == DRAINING):
                 purpose = directive.purpose
                 yield f"{indent}# {purpose}".rstrip(" #"), None, None
             yield indent + directive.text, section, directive

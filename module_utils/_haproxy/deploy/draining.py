@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..config.model import Configuration, Directive
+from ..config.syntax import DRAINING
 from ..runtime.servers import Name, Server
-from .proxies import DRAINING, Proxy, parse_server, read_proxies, split_name
+from .proxies import Proxy, parse_server, read_proxies, split_name
 
 # What comes last on a server's line counts (configuration manual, 5.2).
 _NO_NEW_CLIENTS = ("weight", "0")

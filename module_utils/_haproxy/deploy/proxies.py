@@ -11,9 +11,6 @@ from typing import NamedTuple
 from ..config.model import Configuration, Directive, Section
 from ..config.words import unquote
 
-# The purpose of a line that keeps a removed server, with weight 0, for the sessions it still has.
-DRAINING = "draining"
-
 # The sections with servers that can be changed.
 _WITH_SERVERS = ("backend", "listen")
 
