@@ -57,6 +57,7 @@ lint: tools ## Static checks of everything
 	python tools/reference --check
 
 unit: tools ## Unit tests
+	@tools/binaries
 	pytest
 
 molecule: tools ## One scenario: make molecule SCENARIO=default

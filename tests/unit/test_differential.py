@@ -47,7 +47,10 @@ class Generator:
     def server(self, name):
         options = [self.some(OPTIONS, 0.35).format(name=name, number=name[1:]) for _ in range(3)]
         quoted = f'"{name}"' if self.random.random() < 0.05 else name
-        return " ".join(filter(None, [quoted, self.nodes[name].address, *options]))
+        address = self.nodes[name].address
+        if self.random.random() < 0.05:  # one that only a reload can change
+            address = address.replace("127.0.0.1", "localhost")
+        return " ".join(filter(None, [quoted, address, *options]))
 
     def backend(self):
         names = self.random.sample(NODES, self.random.randint(1, 5))
@@ -58,6 +61,8 @@ class Generator:
             "option": self.some(("allbackups",), 0.2),
             "cookie": self.some(("NODE insert indirect nocache",), 0.3),
             "from": self.some(("base", "upper"), 0.4),
+            "use-server": self.some(("n1 if { path /u }", "n2 if { path /u }"), 0.1),
+            "kind": self.some(("listen",), 0.2) or "backend",
             "servers": [self.server(name) for name in names],
         }
 
@@ -99,7 +104,9 @@ class Generator:
             elif where == "order":
                 self.random.shuffle(lines)
             elif where == "backend":
-                key = self.random.choice(("balance", "hash-type", "default-server", "option", "cookie", "from"))
+                key = self.random.choice(
+                    ("balance", "hash-type", "default-server", "option", "cookie", "from", "use-server")
+                )
                 backend[key] = self.backend()[key]
             elif where == "level":
                 self.state[self.random.choice(("upper", "base", "last"))] = self.some(LEVELS)
@@ -137,10 +144,13 @@ class Generator:
         ]
         for name in ("one", "two"):
             backend = state[name]
-            lines = [f"backend {name}" + (f" from {backend['from']}" if backend["from"] else "")]
+            lines = [f"{backend['kind']} {name}" + (f" from {backend['from']}" if backend["from"] else "")]
             for key in ("balance", "hash-type", "option", "cookie", "default-server"):
                 lines += [f"    {key} {backend[key]}"] if backend[key] else []
             lines += [f"    server {line}" for line in backend["servers"]]
+            named = backend["use-server"].split(" ")[0]
+            if any(line.split()[0].strip('"') == named for line in backend["servers"]):
+                lines.append(f"    use-server {backend['use-server']}")
             sections.append("\n".join(lines) + "\n")
         return "\n".join(sections)
 
