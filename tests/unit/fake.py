@@ -70,7 +70,7 @@ class FakeEdge:
                 connection, _ = self.socket.accept()
             except OSError:
                 return
-            stream = connection.makefile("rw")
+            stream = connection.makefile("rw", encoding="utf-8", errors="surrogateescape", newline="")
             question = stream.read()
             if question.startswith(self.hang or "\0"):
                 self.held.append((connection, stream))
@@ -131,8 +131,7 @@ class FakeEdge:
                         )
                         self.certificates.update((name, fingerprint(read(name))) for name in names)
                 for path in re.findall(r"map\((/[^,)]+)", line.text):
-                    lines = [line for line in read(path).splitlines() if not line.startswith("#")]
-                    self.patterns[path] = [" ".join(line.split(None, 1)) for line in lines]
+                    self.patterns[path] = map_entries(read(path))
 
     def add(self, place, words, maintenance, loaded=False):
         host, _, port = words[0].rpartition(":")
@@ -150,7 +149,7 @@ class FakeEdge:
             "options": words[1:],
         }
 
-    def worker(self, command, payload):
+    def worker(self, command, payload):  # noqa: C901 # a branch for each command
         if command.startswith(self.refuse_commands or "\0"):
             return "Not allowed at this moment."
         if command.startswith(self.ignore_commands or "\0"):
@@ -280,15 +279,22 @@ class FakeEdge:
             self.versions[path] = []
             return "New version created: 1"
         if what == "add":
-            self.versions[path] += [line for line in payload.splitlines() if line]
+            self.versions[path] += [line for line in payload.split("\n") if line]
         if what == "commit":
             self.patterns[path] = self.versions.pop(path)
         return ""
 
 
 def read(path):
-    with open(path) as file:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         return file.read()
+
+
+def map_entries(text):
+    """As pat_ref_read_from_file_smp in HAProxy's pattern.c."""
+    lines = [re.split("[\r\0]", line)[0].lstrip(" \t") for line in text.split("\n") if line[:1] != "#"]
+    pairs = [re.fullmatch(r"([^ \t]*)[ \t]*(.*?)[ \t]*", line, re.DOTALL) for line in lines if line]
+    return [f"{pair[1]} {pair[2]}" for pair in pairs]
 
 
 def fingerprints(pem):

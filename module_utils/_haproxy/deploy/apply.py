@@ -6,7 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from ..binary import check
@@ -18,12 +19,14 @@ from ..runtime import certificates, cli, files, servers
 from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
 from ..runtime.servers import Name, Server
+from ..services import acme
 from .disk import Target, put_file, read_text, switch_link, symlink_differs, write_file, write_records
 from .draining import find_removed, keep_servers
 from .marker import MARKER, Marked, Marker, binary_identity, find_marker, mark, short_hash, without_marker
 from .plan import Step, make_plan, shorten
-from .preflight import TAKE_OVER_HINT, impossible_binds, impossible_connections, run_haproxy_check
+from .preflight import impossible_binds, impossible_connections, run_haproxy_check
 from .proxies import read_proxies
+from .takeover import Foreign, check_take_over, find_foreign
 from .worker import carry_out, dead_socket_reason, read_worker_state, read_workers
 
 # The most seconds from the master's answer to a reload to the first answer of the new worker.
@@ -41,7 +44,8 @@ class Outcome(NamedTuple):
     record has changed, which then is a reason too. `before` and `after` are the texts of the file. `warnings` are
     HAProxy's and ours. `checked` is false if there was no binary to check with. `steps` are the changes without a
     reload; `connections` those of the serving worker, which keeps them after a reload; `draining` the servers that
-    drain until their last session ends.
+    drain until their last session ends. `replaced` is the HAProxy of the service that is not ours: the caller restarts
+    the service.
     """
 
     action: str
@@ -54,14 +58,15 @@ class Outcome(NamedTuple):
     connections: int = 0
     draining: tuple[str, ...] = ()
     workers: tuple[Worker, ...] = ()
+    replaced: Foreign | None = None
 
 
 class ApplyOptions(NamedTuple):
     """Say how a change is made, and at what cost.
 
-    With `restart` another HAProxy may hold the ports: the caller restarts it afterwards. With `warnings_fatal` a
-    warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are shut down, None for
-    never. `max_old_workers`: how many old workers a reload may leave.
+    With `restart` the caller may restart an HAProxy that cannot be reloaded, which ends its connections. With
+    `warnings_fatal` a warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are
+    shut down, None for never. `max_old_workers`: how many old workers a reload may leave.
     """
 
     check_mode: bool = False
@@ -129,6 +134,7 @@ class _Change(NamedTuple):
     removals: _Removals
     draft: Marked
     marked: Marked
+    replaced: Foreign | None = None
 
     @property
     def running(self) -> bool:
@@ -173,23 +179,19 @@ def apply(
     """
     before = read_text(target.path)
     workers = read_workers(target, options.restart)
-    if not find_marker(before) and not symlink_differs(target) and says_the_same(before, configuration):
+    foreign = None if workers else find_foreign(target)
+    if not (foreign or find_marker(before) or symlink_differs(target)) and says_the_same(before, configuration):
         # A file written by hand that says the same stays as it is.
-        return Outcome("unchanged", write_records(records, options.check_mode), before, before, [], True)
-    dead_socket = "" if workers else dead_socket_reason(target, options.restart)
-    change = _make_change(before, configuration, target, options, records, workers, dead_socket)
+        reasons = write_records(records, options.check_mode)
+        return Outcome("unchanged", reasons, before, before, [], True, workers=workers)
+    restart_reason = check_take_over(foreign, options.restart) if foreign else ""
+    if not workers and not foreign and (dead_socket := dead_socket_reason(target, options.restart)):
+        restart_reason = f"{dead_socket}: it is restarted"
+    make = partial(_make_change, before, configuration, target, options, records, workers, restart_reason, foreign)
+    change = make()
     if change.is_nothing:
         return _finish_unchanged(change)
-    try:
-        warnings = _run_preflight(change)
-    except ConfigurationError:
-        if not change.removals.names:
-            raise
-        # Perhaps only for the lines of servers that leave: what they name may leave, too.
-        names = ", ".join(map("/".join, change.removals.names))
-        change = _make_change(before, configuration, target, options, records, workers, dead_socket, keep=False)
-        warnings = _run_preflight(change)
-        warnings.append(f"{names}: HAProxy refuses to keep them in the file; polling sessions on them may end")
+    change, warnings = _check_change(change, make)
     if change.action == "reload":
         warnings += _enforce_old_worker_limit(change)
     outcome = _predict_outcome(change, warnings)
@@ -200,6 +202,19 @@ def apply(
     return _apply_by_reload(change, outcome, change.draft)
 
 
+def _check_change(change: _Change, make: Callable[..., _Change]) -> tuple[_Change, list[str]]:
+    """Run the preflight. If HAProxy refuses the lines of servers that leave, return the change that drops them."""
+    try:
+        return change, _run_preflight(change)
+    except ConfigurationError:
+        if not change.removals.names:
+            raise
+    names = ", ".join(map("/".join, change.removals.names))
+    change = make(keep=False)
+    warnings = _run_preflight(change)
+    return change, [*warnings, f"{names}: HAProxy refuses to keep them in the file; polling sessions on them may end"]
+
+
 def _make_change(
     before: str,
     wanted: Configuration,
@@ -207,7 +222,8 @@ def _make_change(
     options: ApplyOptions,
     records: tuple[tuple[str, str], ...],
     workers: tuple[Worker, ...],
-    dead_socket: str,
+    restart_reason: str,
+    replaced: Foreign | None = None,
     keep: bool = True,
 ) -> _Change:
     """Work out what has to be done, and why nothing less suffices."""
@@ -216,7 +232,7 @@ def _make_change(
     loaded = Marker("", binary_identity(target.binary), files.digest_files(others, own), "")
     running, master = bool(workers), target.master if workers else ""
     reasons = _reload_reasons(before, loaded, running, target, others)
-    reasons += [f"{dead_socket}: it is restarted"] if dead_socket else []
+    reasons += [restart_reason] if restart_reason else []
     reasons += [f"{path} is missing or has been changed" for path, content in own.items() if read_text(path) != content]
     steps: tuple[Step, ...] = ()
     removals = _Removals(_parse_or_empty(without_marker(before)), wanted)
@@ -236,7 +252,9 @@ def _make_change(
     load = load_before.load if load_before and not reasons else _name_load(marked, before, master)
     marked = marked.of_load(load)
     draft = removals.draft(marked) if removals.leaving else marked
-    return _Change(before, wanted, found, target, options, records, workers, reasons, steps, removals, draft, marked)
+    return _Change(
+        before, wanted, found, target, options, records, workers, reasons, steps, removals, draft, marked, replaced
+    )
 
 
 def _sort_removals(
@@ -275,9 +293,9 @@ def _run_preflight(change: _Change) -> list[str]:
     if excess := impossible_connections(change.wanted, target.descriptors):
         raise ConfigurationError(excess)
     held = _parse_or_empty(change.before if change.running else "")
-    impossible = [] if options.restart and not change.running else impossible_binds(change.wanted, held)
-    if impossible:
-        raise ConfigurationError(impossible if change.running else [*impossible, TAKE_OVER_HINT])
+    ending = change.replaced.family if change.replaced else frozenset[int]()
+    if impossible := impossible_binds(change.wanted, held, ending):
+        raise ConfigurationError(impossible)
     return warnings
 
 
@@ -297,6 +315,7 @@ def _predict_outcome(change: _Change, warnings: list[str]) -> Outcome:
         connections=sum(worker.sessions for worker in change.workers[:1]),
         workers=change.workers,
         draining=change.draining,
+        replaced=change.replaced,
     )
     if change.action != "runtime":
         return outcome
@@ -366,7 +385,9 @@ def _finish_unchanged(change: _Change) -> Outcome:
             with contextlib.suppress(ConfigurationError):
                 write_file(target.good, change.before, target.group)
     reasons = write_records(change.records, check_mode)
-    return Outcome("unchanged", reasons, change.before, change.before, [], True, draining=draining)
+    return Outcome(
+        "unchanged", reasons, change.before, change.before, [], True, draining=draining, workers=change.workers
+    )
 
 
 def _write_and_run_steps(change: _Change) -> tuple[tuple[str, ...], str]:
@@ -479,7 +500,8 @@ def _write_and_reload(change: _Change, marked: Marked) -> None:
     try:
         if running:
             _keep_what_serves(change)
-            acme_client.keep_renewed(target.master, target.group)
+            ordered = acme.ordered_paths(change.before, target.certificates)
+            acme_client.keep_renewed(target.master, target.group, ordered)
         if change.before and not (present and present.text == short_hash(without_marker(change.before), 8)):
             write_file(target.by_hand, change.before, target.group)
         for path, (content, group) in contents.items():

@@ -17,7 +17,7 @@ def read_patterns(master: str, pid: int, kind: str, path: str) -> tuple[str, ...
     answer = tell(master, pid, f"show {kind} {path}")
     if answer.startswith(("Unknown", "Missing")):
         return None
-    return tuple(line.split(" ", 1)[1].strip() for line in answer.splitlines() if line.startswith("0x") and " " in line)
+    return tuple(line.partition(" ")[2] for line in answer.split("\n") if line.startswith("0x") and " " in line)
 
 
 def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Sequence[str]) -> None:
@@ -34,10 +34,14 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
     for number, entry in enumerate(entries):
         # Only maps accept a payload; each entry of an ACL is a command.
         piece.append(entry if kind == "map" else f"add acl {version} {escape(entry)}")
-        if number + 1 == len(entries) or sum(map(len, piece)) + len(entries[number + 1]) > PAYLOAD_LIMIT / 2:
+        if number + 1 == len(entries) or _size(*piece, entries[number + 1]) > PAYLOAD_LIMIT / 2:
             if kind == "map":
                 expect_answer(tell(master, pid, f"add map {version}", "\n".join(piece)), f"add map {version}", r"\A\Z")
             else:
                 expect_answer(tell(master, pid, f"; @!{pid} ".join(piece)), piece[0], r"\A\s*\Z")
             piece = []
     run_command(master, pid, f"commit {kind} {version}")
+
+
+def _size(*texts: str) -> int:
+    return sum(len(text.encode(errors="surrogateescape")) for text in texts)
