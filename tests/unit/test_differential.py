@@ -30,6 +30,7 @@ OPTIONS = (
     "maxconn 9", "cookie {name}", 'cookie "{name} x"', "id 77{number}", "no-check check", "check no-check", "slowstart 0",
     "on-marked-down shutdown-sessions", "error-limit 3", "inter 5s", "no-ssl", "pool-purge-delay 3s",
 )  # fmt: skip
+VALUES = ("weight 0", "weight 1", "weight 3", "maxconn 4", "maxconn 8", "disabled", "enabled")
 LEVELS = ("check", "no-check", "maxconn 7", "weight 3", "inter 2s", "check inter 3s", "backup", "no-backup", "disabled")
 
 
@@ -82,45 +83,49 @@ class Generator:
     def change(self):
         """Change one or two things."""
         for _ in range(self.random.randint(1, 2)):
-            where = self.random.choice(
-                "server value value add add remove remove order backend level map acl crt crt rest".split()
-            )
             backend = self.state[self.random.choice(("one", "two"))]
-            lines = backend["servers"]
-            taken = {line.split()[0].strip('"') for line in lines}
-            free = [name for name in NODES if name not in taken]
-            place = self.random.randrange(len(lines))
-            if where == "server":
-                lines[place] = self.server(lines[place].split()[0].strip('"'))
-            elif where == "value":
-                value = self.random.choice(
-                    ("weight 0", "weight 1", "weight 3", "maxconn 4", "maxconn 8", "disabled", "enabled")
-                )
-                lines[place] = f"{re.sub(' (weight [0-9]+|maxconn [48]|disabled|enabled)$', '', lines[place])} {value}"
-            elif where == "add" and free:
-                lines.insert(self.random.randint(0, len(lines)), self.server(self.random.choice(free)))
-            elif where == "remove" and len(lines) > 1:
-                lines.pop(self.random.randrange(len(lines)))
-            elif where == "order":
-                self.random.shuffle(lines)
-            elif where == "backend":
-                key = self.random.choice(
-                    ("balance", "hash-type", "default-server", "option", "cookie", "from", "use-server")
-                )
-                backend[key] = self.backend()[key]
-            elif where == "level":
-                self.state[self.random.choice(("upper", "base", "last"))] = self.some(LEVELS)
-            elif where == "map":
-                self.state["map"][self.random.choice(("/a", "/b", "/c d", "/e"))] = self.random.choice(("one", "two"))
-            elif where == "acl":
-                self.state["acl"] = self.random.sample(["/secret", "/x;y", "/q'r", '/s"t', "/b\\c", "/h#i"], 2)
+            if self.random.random() < 0.6:
+                self.change_servers(backend["servers"])
+            else:
+                self.change_others(backend)
 
-            elif where == "crt":
-                self.state["certificates"][self.random.choice(("a.pem", "b.pem", "c.pem"))] = self.random.randrange(4)
-                if self.random.random() < 0.4 and len(self.state["certificates"]) > 1:
-                    self.state["certificates"].pop(self.random.choice(list(self.state["certificates"])))
-            elif where == "rest":
-                self.state["queue"] = self.random.choice(("5s", "6s"))
+    def change_servers(self, lines):
+        where = self.random.choice("line value value add add remove remove order".split())
+        place = self.random.randrange(len(lines))
+        names = [line.split()[0].strip('"') for line in lines]
+        free = [name for name in NODES if name not in names]
+        if where == "line":
+            lines[place] = self.server(names[place])
+        elif where == "value":
+            kept = re.sub(" (weight [0-9]+|maxconn [48]|disabled|enabled)$", "", lines[place])
+            lines[place] = f"{kept} {self.random.choice(VALUES)}"
+        elif where == "add" and free:
+            lines.insert(self.random.randint(0, len(lines)), self.server(self.random.choice(free)))
+        elif where == "remove" and len(lines) > 1:
+            lines.pop(place)
+        elif where == "order":
+            self.random.shuffle(lines)
+
+    def change_others(self, backend):
+        where = self.random.choice("backend level map acl crt crt rest".split())
+        if where == "backend":
+            key = self.random.choice(
+                ("balance", "hash-type", "default-server", "option", "cookie", "from", "use-server")
+            )
+            backend[key] = self.backend()[key]
+        elif where == "level":
+            self.state[self.random.choice(("upper", "base", "last"))] = self.some(LEVELS)
+        elif where == "map":
+            self.state["map"][self.random.choice(("/a", "/b", "/c d", "/e"))] = self.random.choice(("one", "two"))
+        elif where == "acl":
+            self.state["acl"] = self.random.sample(["/secret", "/x;y", "/q'r", '/s"t', "/b\\c", "/h#i"], 2)
+        elif where == "rest":
+            self.state["queue"] = self.random.choice(("5s", "6s"))
+        else:
+            certificates = self.state["certificates"]
+            certificates[self.random.choice(("a.pem", "b.pem", "c.pem"))] = self.random.randrange(4)
+            if self.random.random() < 0.4 and len(certificates) > 1:
+                certificates.pop(self.random.choice(list(certificates)))
 
     def text(self):
         state = self.state

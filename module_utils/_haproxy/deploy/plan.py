@@ -358,7 +358,7 @@ def _compare_names(files: Files, steps: Iterable[Step]) -> Iterator[str]:
 def _read_names(pem: str) -> frozenset[tuple[str, bool]]:
     """Return the names of a certificate, each with its kind of key: HAProxy may have one certificate of each kind."""
     try:
-        block = next(content for kind, content in split_blocks(pem) if kind == "CERTIFICATE")
+        block = next((content for kind, content in split_blocks(pem) if kind == "CERTIFICATE"), b"")
         certificate = parse_certificate(block)
     except ValueError:
         return frozenset()

@@ -132,8 +132,8 @@ GOALS: dict[str, tuple[str, str]] = {
     ),
     "draining": (
         "Servers that leave",
-        "Removed from the configuration, and still with sessions: they get no new clients, and a run takes them out when "
-        "their last session has ended.",
+        "Removed from the configuration, and still with sessions: they get no new clients, and a run takes them out "
+        "when their last session has ended.",
     ),
 }
 
