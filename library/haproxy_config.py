@@ -496,7 +496,7 @@ connections:
   type: int
   returned: state is present or absent
 draining:
-  description: Removed servers that serve their last sessions.
+  description: Removed servers that serve their last sessions, in any worker. They stay in the file, with weight 0.
   type: list
   elements: str
   returned: state is present or absent

@@ -11,7 +11,7 @@ from ..config import diff, redact
 from ..config.data import to_data
 from ..config.model import Configuration, ConfigurationError
 from ..config.syntax import parse, render
-from ..deploy import apply, disk, marker
+from ..deploy import apply, disk, draining, marker
 from ..services import acme, definition
 from ..services.probes import list_probes
 from . import store
@@ -111,7 +111,7 @@ def _gathered(request: Request) -> dict[str, Any]:
     path = request.parameters["path"]
     try:
         text = marker.without_marker(disk.read_text(path))
-        return {"changed": False, "gathered": to_data(parse(text))}
+        return {"changed": False, "gathered": to_data(draining.without_draining(parse(text)))}
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {problem}" for problem in error.problems) from None
 
