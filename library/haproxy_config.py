@@ -532,14 +532,20 @@ rendered:
   type: str
   returned: O(state=rendered)
 parsed:
-  description: The text as data for O(sections).
+  description:
+    - The text as data for O(sections).
+    - An item is a section, or before the first one a condition (V(.if ...\)) or a comment. Sections are mappings where the order
+      of the keys is free, else lists.
   type: list
-  elements: dict
+  elements: raw
   returned: O(state=parsed)
 gathered:
-  description: The file as data for O(sections).
+  description:
+    - The file as data for O(sections).
+    - An item is a section, or before the first one a condition (V(.if ...\)) or a comment. Sections are mappings where the order
+      of the keys is free, else lists.
   type: list
-  elements: dict
+  elements: raw
   returned: O(state=gathered)
 probes:
   description:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..config import diff, redact
 from ..config.data import to_data
 from ..config.model import Configuration, ConfigurationError
-from ..config.syntax import parse, render
+from ..config.syntax import read, render
 from ..deploy import apply, disk, marker
 from ..services import acme, definition
 from ..services.probes import list_probes
@@ -101,16 +101,23 @@ def _rendered(request: Request) -> dict[str, Any]:
 
 
 def _parsed(request: Request) -> dict[str, Any]:
-    return {"changed": False, "parsed": to_data(parse(request.parameters["running_config"]))}
+    return _as_data(request.parameters["running_config"], "parsed")
 
 
 def _gathered(request: Request) -> dict[str, Any]:
     path = request.parameters["path"]
     try:
-        text = marker.without_marker(disk.read_text(path))
-        return {"changed": False, "gathered": to_data(parse(text))}
+        return _as_data(marker.without_marker(disk.read_text(path)), "gathered")
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {problem}" for problem in error.problems) from None
+
+
+def _as_data(text: str, name: str) -> dict[str, Any]:
+    """Return the text as data under this name, and a warning of the comments that the data do not have."""
+    configuration, lost = read(text)
+    lines = ", ".join(map(str, lost))
+    warnings = [f"{name} has no comment that stands above no directive: that of line {lines}"] if lost else []
+    return {"changed": False, name: to_data(configuration), "warnings": warnings}
 
 
 def _assemble(request: Request, parts: list[store.Fragment], settings: dict[str, Any]) -> Configuration:
