@@ -194,7 +194,7 @@ def _run_preflight(change: _Change) -> list[str]:
         if options.check_mode:
             return []
         raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
-    warnings = run_haproxy_check(change.marked, target.binary)
+    warnings = run_haproxy_check(change.marked, target)
     if warnings and options.warnings_fatal:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):

@@ -10,29 +10,29 @@ import os
 import re
 import socket
 import sys
-import tempfile
 
+from ..atomic_file import temporary_folder
 from ..binary import check
 from ..config.merge import bind_addresses
 from ..config.model import Configuration
 from ..config.words import quote
-from .disk import explain_os_errors, read_text, write_file
+from .disk import Target, explain_os_errors, read_text, write_file
 from .marker import Marked
 
 TAKE_OVER_HINT = "if that process is an HAProxy which the role is to take over, allow it: haproxy_allow_restart: true"
 
 
-def run_haproxy_check(marked: Marked, binary: str) -> list[str]:
+def run_haproxy_check(marked: Marked, target: Target) -> list[str]:
     """Return HAProxy's warnings about the text. Raise `ConfigurationError` if HAProxy refuses it."""
     wanted, text, _marker = marked
-    with explain_os_errors("a temporary file"), tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
+    with explain_os_errors("a temporary file"), temporary_folder(os.path.join(target.state, "check")) as folder:
         for number, (path, content) in enumerate(wanted.files):
             candidate = os.path.join(folder, str(number))
             write_file(candidate, content, -1)
             text = text.replace(quote(path), candidate)
         candidate = os.path.join(folder, "haproxy.cfg")
         write_file(candidate, text, -1)
-        return [str(warning) for warning in check.check(binary, candidate, wanted)]
+        return [str(warning) for warning in check.check(target.binary, candidate, wanted)]
 
 
 def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]:
