@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy import atomic_file
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build import recipe, source
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import data
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import contribute, store
@@ -80,3 +81,14 @@ def test_only_a_file_is_read(tmp_path):
     assert atomic_file.read_regular_file(str(link)) == b"text"
     with pytest.raises(OSError, match="it is a symbolic link"):
         atomic_file.read_regular_file(str(link), follow=False)
+
+
+def test_what_a_killed_download_leaves_is_removed_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "system"))
+    (tmp_path / "system").mkdir()
+    (tmp_path / "sources").mkdir()
+    kill("a folder", tmp_path / "system" / "haproxy-source")
+    kill("a folder", tmp_path / "sources" / "obtain")
+    with pytest.raises(source.NotObtained):
+        source.obtain(recipe.Source(recipe.HAPROXY, "3.0.11", "0" * 64), ["/nowhere"], tmp_path / "sources")
+    assert left(tmp_path / "system") == left(tmp_path / "sources") == []
