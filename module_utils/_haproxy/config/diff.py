@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from ..errors import printable
 from .model import Configuration, ConfigurationError, Directive, Section
 from .redact import mask, mask_comment
 from .syntax import INDENT, comment_lines, parse
@@ -46,8 +47,8 @@ def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, 
             {
                 "before_header": title,
                 "after_header": title,
-                "before": "".join(f"{line}\n" for line in masked_before),
-                "after": "".join(f"{line}\n" for line in shown),
+                "before": printable("".join(f"{line}\n" for line in masked_before)),
+                "after": printable("".join(f"{line}\n" for line in shown)),
             }
         )
     return differences

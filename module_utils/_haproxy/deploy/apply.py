@@ -289,7 +289,7 @@ def _run_preflight(change: _Change) -> list[str]:
         if options.check_mode:
             return []
         raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
-    warnings = run_haproxy_check(change.draft, target.binary)
+    warnings = run_haproxy_check(change.draft, target)
     if warnings and options.warnings_fatal:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):

@@ -8,29 +8,29 @@ import errno
 import ipaddress
 import os
 import socket
-import tempfile
 
+from ..atomic_file import temporary_folder
 from ..binary import check
 from ..config.descriptors import held_descriptors, process_descriptors
 from ..config.merge import bind_addresses
 from ..config.model import Configuration
 from ..config.words import quote
-from .disk import explain_os_errors, write_file
+from .disk import Target, explain_os_errors, write_file
 from .listeners import listening_on, process_name, processes_with
 from .marker import Marked
 
 
-def run_haproxy_check(marked: Marked, binary: str) -> list[str]:
+def run_haproxy_check(marked: Marked, target: Target) -> list[str]:
     """Return HAProxy's warnings about the text. Raise `ConfigurationError` if HAProxy refuses it."""
     wanted, text, _marker = marked
-    with explain_os_errors("a temporary file"), tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
+    with explain_os_errors("a temporary file"), temporary_folder(os.path.join(target.state, "check")) as folder:
         for number, (path, content) in enumerate(wanted.files):
             candidate = os.path.join(folder, str(number))
             write_file(candidate, content, -1)
             text = text.replace(quote(path), candidate)
         candidate = os.path.join(folder, "haproxy.cfg")
         write_file(candidate, text, -1)
-        return [str(warning) for warning in check.check(binary, candidate, wanted)]
+        return [str(warning) for warning in check.check(target.binary, candidate, wanted)]
 
 
 def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]:

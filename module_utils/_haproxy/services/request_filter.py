@@ -20,10 +20,18 @@ PROTOCOLS = ("proxy_protocol", "x_forwarded_for")
 # `https://chat.example.com`, `https://*.example.com`: as browsers write it (RFC 6454, section 6.2), so without a path.
 ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?\Z")
 
-# Headers that applications trust as a proxy's. All names that begin so are removed.
-_FORWARDED_HEADERS = tuple(
-    "x-forwarded forwarded x-real-ip x-client- x-original- x-rewrite- x-ssl- true-client-ip".split()
-)
+# Headers that applications trust as a proxy's, by the beginnings of their names. CGI and WSGI programs read `_` as `-`.
+_FORWARDED_HEADERS = (
+    "x-(forwarded|real-ip|client-|cluster-client|original-|rewrite-|ssl-|envoy-|remote-|azure-clientip|appengine-)"
+    "|forwarded|true-client-ip|cf-connecting-ip|fastly-client-ip|fly-client-ip|client-ip|remote-addr"
+    "|(wl-)?proxy-client-ip"
+).replace("-", "[-_]")
+
+# Trusted proxies that a request may come through.
+_MOST_PROXIES = 5
+
+# `chat.example.com:443`, `[2001:db8::1]:443` (RFC 3986, 3.2.2), or nothing.
+_HOST = r"^([a-z0-9._-]*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
 
 # Spellings that could bypass rules on paths: dot segments, letters, digits, dots and hyphens as %XX (no client encodes
 # those, RFC 3986 6.2.2.2), backslashes, and control characters.
@@ -62,16 +70,15 @@ def expect_proxy_protocol(proxies: TrustedProxies, path: str) -> list[Line]:
 
 
 def restore_client_address(proxies: TrustedProxies, path: str) -> list[Line]:
-    """Return the first rules for requests: take the client's address from the last trusted proxy's header."""
+    """Return the first rules for requests: the client is the last address in the header that is no trusted proxy's.
+
+    Each rule goes one proxy back; the next sees the address that it has set.
+    """
     if not proxies.addresses or proxies.protocol != "x_forwarded_for":
         return []
-    return [
-        (
-            "forwarding",
-            f"http-request set-src req.hdr_ip(x-forwarded-for,-1) if {{ src -f {quote(path)} }} "
-            "{ req.hdr_ip(x-forwarded-for,-1) -m found }",
-        )
-    ]
+    trusted = f"{{ src -f {quote(path)} }}"
+    hops = [f"req.hdr_ip(x-forwarded-for,-{hop})" for hop in range(1, _MOST_PROXIES + 1)]
+    return [("forwarding", f"http-request set-src {hop} if {trusted} {{ {hop} -m found }}") for hop in hops]
 
 
 def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[Line]:
@@ -92,11 +99,11 @@ def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[
 
 def strip_forwarded_headers() -> list[Line]:
     """Return rules that remove the client's forwarded headers and set them to known values."""
-    names = "|".join(_FORWARDED_HEADERS)
     # `Proxy`: CGI programs take it for their own proxy (CVE-2016-5385). Few requests have any of these: one look at all
     # names is cheaper than a search for each. What is removed then needs no replacing, only adding.
+    found = f"{{ req.hdr_names -m reg '(^|,)({_FORWARDED_HEADERS}|proxy(,|$))' }}"
     lines = [
-        f"http-request del-header '^({names}|proxy$)' -m reg if {{ req.hdr_names -m reg '(^|,)({names}|proxy(,|$))' }}",
+        f"http-request del-header '^({_FORWARDED_HEADERS}|proxy$)' -m reg if {found}",
         "http-request add-header X-Forwarded-For %[src]",
         "http-request add-header X-Forwarded-Proto https",
         "http-request add-header X-Forwarded-Host %[req.hdr(host)]",
@@ -110,7 +117,15 @@ def reject_ambiguous_urls() -> list[Line]:
     answer = "http-request deny deny_status 400 content-type text/plain string"
     characters = f"{{ req.hdrs -m reg '{_IN_HEADERS}' }} || {{ url -m reg '{_IN_URL}' }}"
     patterns = " ".join(f"'{pattern}'" for pattern in _AMBIGUOUS_PATH)
+    hosts = (
+        "{ req.hdr_cnt(host) gt 1 } || { req.fhdr_cnt(origin) gt 1 } || "
+        f"{{ req.fhdr(host) -m found }} !{{ req.fhdr(host) -m reg -i '{_HOST}' }}"
+    )
+    # A node would remove the headers that `Connection` names, also those that the edge sets (RFC 9110, 7.6.1).
+    named = f"{{ req.hdr(connection) -m reg -i '^({_FORWARDED_HEADERS})' }}"
     return [
+        ("hosts", f'{answer} "This request has no single plain host or origin." if {hosts}'),
+        ("forwarding", f'{answer} "Connection names a header of the edge." if {named}'),
         ("characters", f'{answer} "This request has a character that none may have." if {characters}'),
         ("paths", f'{answer} "This path is not in its plain form." if {{ path -m reg -i {patterns} }}'),
     ]

@@ -22,6 +22,12 @@ TRANSPORTS = ("flashsocket", "websocket", "polling")
 # How a client is kept on the node that holds its session.
 AFFINITIES = ("session", "cookie", "source", "none")
 
+# A browser asks (CORS) before a handshake of another site; the node answers without a session.
+_NO_PREFLIGHT = "!{ method OPTIONS }"
+
+# The answer to a handshake of 0.9: `ID:HEARTBEAT:CLOSE:TRANSPORTS`, for JSONP within `io.j[0]("...")`.
+_VERSION_09 = "^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):[0-9]*:[0-9]*:"
+
 # Session ids are 16 to 20 characters; longer ones are cut, so that a made-up id costs no memory.
 SESSION_ID_LENGTH = 64
 
@@ -53,7 +59,8 @@ def mark_handshake() -> Directive:
     """Return the rule of the backend for polling that marks the requests whose answer has the session id."""
     return Directive.of(
         "affinity",
-        "http-request set-var(txn.handshake) bool(true) if !{ var(txn.sid) -m found } !{ req.hdr(upgrade) -m found }",
+        "http-request set-var(txn.handshake) bool(true) if "
+        f"!{{ var(txn.sid) -m found }} !{{ req.hdr(upgrade) -m found }} {_NO_PREFLIGHT}",
     )
 
 
@@ -87,7 +94,8 @@ def unknown_session(names: Names) -> str:
 
 def opens_session(transport: str) -> str:
     """Return the condition, without `if`, for a request to the transport's backend that opens a session."""
-    return "!{ var(txn.sid) -m found }" + ("" if transport == "polling" else " { urlp(EIO) -m found }")
+    handshake = "" if transport == "polling" else " { urlp(EIO) -m found }"
+    return f"!{{ var(txn.sid) -m found }}{handshake} {_NO_PREFLIGHT}"
 
 
 def follow_session(names: Names) -> Directive:
@@ -119,19 +127,21 @@ def learn_session(names: Names) -> list[Directive]:
 
     `stick store-response` runs before `http-response` rules, so a TCP rule has to wait for the body. It sets the same
     variable that every other request has, for the log too.
+    An error (`{"code":1,...}`) has another status, or none of these forms.
     Bodies: `0{"sid":"ID",...}` (Engine.IO 3 and 4, JSONP with \\" around), `ID:60:60:transports` (0.9, with
     `io.j[0]("ID:...` for JSONP). Browsers with Socket.IO 1 get binary framing: a zero byte, the digits of the
     length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three.
     """
     handshake = "{ var(txn.handshake) -m bool }"
     engine = r"""res.body,bytes(3),'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
-    version_09 = r"""res.body,'regsub("^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):.*$","\2")' """.strip()
+    version_09 = rf"""res.body,'regsub("{_VERSION_09}.*$","\2")' """.strip()
     sid = "{ res.body,bytes(3) -m sub sid }"
+    form = f"{{ res.body -m reg '{_VERSION_09}' }}"
     # Thanks to the first condition, no other answer waits for its body.
-    arrived = f"if {handshake} {{ res.body,bytes(3) -m sub : }}"
+    arrived = f"if {handshake} {{ status 200 }} {{ res.body,bytes(3) -m sub : }}"
     return [
         Directive.of("affinity", "tcp-response inspect-delay 2s"),
         Directive.of("affinity", f"tcp-response content set-var(txn.sid) {engine} {arrived} {sid}"),
-        Directive.of("affinity", f"tcp-response content set-var(txn.sid) {version_09} {arrived} !{sid}"),
+        Directive.of("affinity", f"tcp-response content set-var(txn.sid) {version_09} {arrived} !{sid} {form}"),
         Directive.of("affinity", f"stick store-response var(txn.sid) table {names.table} if {handshake}"),
     ]
