@@ -29,6 +29,15 @@ SESSION_ID_LENGTH = 64
 POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
+# What opens a session must not look like a part of one. HAProxy's `urlp` also splits a query at `;` and `?` and takes an
+# empty value; Node splits it at `&`, decodes names, and opens a session for an empty id. So an id is what follows
+# `&sid=`, no name has encoded letters, and a request of Socket.IO 0.9 names neither transport nor id in its query: a
+# later node would take it for a handshake, whatever its path says.
+_SESSION_IN_QUERY = "query -m reg (^|&)sid=[^&]"
+_DISGUISED_NAME = "query -m reg -i (^|&)[^=&]*%(4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])"
+_OTHER_PROTOCOL = "query -m reg (^|&)(transport|sid)="
+
+
 class Names(NamedTuple):
     """Names in one service's rules: the service, the prefix of its conditions, its path, its affinity table."""
 
@@ -55,14 +64,18 @@ def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
         ("transports", f"acl {io} path_beg {names.path}"),
         ("transports", f"acl {handshake} urlp(EIO) -m found"),
         ("transports", f"acl {handshake} path_reg ^{pattern}/1/?$"),
-        ("transports", f"acl {names.acl('session')} urlp(sid) -m found"),
+        ("transports", f"acl {names.acl('session')} {_SESSION_IN_QUERY}"),
         ("transports", f"acl {names.acl('session')} path_reg ^{pattern}/1/[a-z-]+/."),
         ("websocket", f"acl {names.acl('websocket')} hdr(upgrade) -i websocket"),
     ]
     if flash:
         lines.append(("flashsocket", f"acl {names.acl('flashsocket')} {flashsocket_condition(names)}"))
+    this = f"if {names.condition}{io}"
+    lines += [
+        ("limits", f"http-request deny deny_status 400 {this} {{ {_DISGUISED_NAME} }}"),
+        ("limits", f"http-request deny deny_status 400 {this} {{ path_beg {root}/1/ }} {{ {_OTHER_PROTOCOL} }}"),
+    ]
     if session:
-        this = f"if {names.condition}{io}"
         lines += [
             ("affinity", f"http-request set-var(txn.sid) urlp(sid) {this} {{ urlp(sid) -m found }}"),
             (
@@ -116,8 +129,11 @@ def route_condition(names: Names, transport: str) -> str:
 
 
 def opens_session(names: Names) -> str:
-    """Return the condition, without `if`, for a request that opens a session, by any transport."""
-    return f"{names.condition}{names.acl('socketio')} {names.acl('handshake')} !{names.acl('session')}"
+    """Return the condition, without `if`, for a request that may open a session, by any transport.
+
+    All without a session's id count: a node may open one for a request that does not look like a handshake.
+    """
+    return f"{names.condition}{names.acl('socketio')} !{names.acl('session')}"
 
 
 def follow_session(names: Names) -> Directive:

@@ -242,3 +242,15 @@ def test_client_certificates_that_can_not_be(described, problem):
     with pytest.raises(ConfigurationError) as caught:
         built(*described)
     assert problem in caught.value.problems[0]
+
+
+def test_all_without_a_session_counts_as_a_new_one():
+    sections, _files = built(CHAT)
+    https = sections["frontend https"]
+    (count,) = rules(https, "sc-inc-gpc0")
+    assert count == "http-request sc-inc-gpc0(1) if chat_host chat_socketio !chat_session"
+    assert "acl chat_session query -m reg (^|&)sid=[^&]" in https
+    # What a node may read as another request than HAProxy does is refused before it is counted.
+    refusals = rules(https, "deny_status 400 if chat_host chat_socketio")
+    assert len(refusals) == 2
+    assert all(https.index(line) < https.index(count) for line in refusals)
