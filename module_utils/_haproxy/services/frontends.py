@@ -15,7 +15,7 @@ from ..errors import Problems
 from . import acme, limits, peers, request_filter, socketio, telemetry, tls
 from .backends import service_backend
 from .definition import Service, socketio_names
-from .edge import ROLE, Edge, bind_port, check_bind_address, connection_rules, frontend_binds
+from .edge import ROLE, Edge, bind_port, check_bind_address, connection_rules, frontend_binds, internal_bind
 from .flash import flash_sections
 from .peers import SECTION
 from .socketio import LUA, SESSION_ID_LENGTH, TRANSPORTS
@@ -113,7 +113,8 @@ def _affinity_section(sticky: list[Service], edge: Edge) -> list[Section]:
         ("affinity", f"table {service.name} type string len {SESSION_ID_LENGTH} size 100k expire 10m")
         for service in sticky
     ]
-    lines = [*peers.section(edge.peers), *tables, telemetry.miss_table()]
+    socket = f"{internal_bind(edge, 'peers')} mode 600" if edge.version >= peers.SOCKET_SINCE else ""
+    lines = [*peers.section(edge.peers, socket), *tables, telemetry.miss_table()]
     return [Section.of("peers", SECTION, lines, "haproxy_peers")]
 
 

@@ -29,8 +29,8 @@ SESSION_ID_LENGTH = 64
 POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
-# What opens a session must not look like a part of one. HAProxy's `urlp` also splits a query at `;` and `?` and takes an
-# empty value; Node splits it at `&`, decodes names, and opens a session for an empty id. So an id is what follows
+# What opens a session must not look like a part of one. HAProxy's `urlp` also splits a query at `;` and `?` and takes
+# an empty value; Node splits it at `&`, decodes names, and opens a session for an empty id. So an id is what follows
 # `&sid=`, no name has encoded letters, and a request of Socket.IO 0.9 names neither transport nor id in its query: a
 # later node would take it for a handshake, whatever its path says.
 _SESSION_IN_QUERY = "query -m reg (^|&)sid=[^&]"
