@@ -151,6 +151,22 @@ def install(
     }
 
 
+def foresee(
+    certificates: Sequence[Mapping[str, Any]], services: Sequence[Service], directory: Path, self_signed: bool
+) -> dict[str, str]:
+    """Return path → text of the files that `install` would write; an empty text for one that it would remove.
+
+    Raises CertificateError as `install` does. The texts hold keys.
+    """
+    installation = _Installation(read_requested(certificates, services), directory, None)
+    installation.collect(self_signed, check_mode=False)
+    return {
+        str(path): target.bundle.text if target and target.bundle else ""
+        for path, _present, target in installation.changes.items
+        if target is None or target.bundle
+    }
+
+
 def group_id(name: str, check_mode: bool) -> int | None:
     """Return the group's number; None in check mode where the installation would have made the group."""
     try:

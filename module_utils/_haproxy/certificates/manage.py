@@ -11,7 +11,7 @@ from typing import Any
 from ..runtime.cli import RuntimeFailure
 from ..services import acme, definition
 from . import acme_client, hotswap, tickets
-from .install import group_id, install
+from .install import foresee, group_id, install
 from .pem import CertificateError
 from .requested import FIELDS, is_path
 
@@ -75,6 +75,21 @@ def manage(parameters: Parameters, check_mode: bool) -> dict[str, Any]:
     _swap(parameters, check_mode, result)
     result["ticket_keys"] = _provide_ticket_keys(parameters, check_mode, result)
     return result
+
+
+def foresee_files(parameters: Parameters) -> dict[str, str]:
+    """Return path → text of the files that `manage` would write, for a check of the configuration that names them.
+
+    An empty text is for a file that it would remove. The texts hold keys. Raises CertificateError.
+    """
+    directory = Path(parameters["directory"])
+    services = definition.read_services(parameters["services"], parameters["groups"] or {})
+    found = foresee(parameters["certificates"], services, directory, parameters["self_signed"])
+    if (place := parameters["ticket_keys"]) and not os.path.exists(place):
+        found[place] = "".join(f"{key}\n" for key in tickets.make_keys())
+    if parameters["acme_account_key"]:
+        found[str(directory.parent / acme.ACCOUNT_KEY)] = parameters["acme_account_key"]
+    return found
 
 
 def _keep_renewed(parameters: Parameters, check_mode: bool) -> list[str]:
