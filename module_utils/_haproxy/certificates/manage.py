@@ -36,6 +36,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "compared": {"type": "dict"},
     "acme_folder": {"type": "str"},
     "self_signed": {"type": "bool", "default": True},
+    "accept_bad": {"type": "bool", "default": False},
     "directory": {"type": "path", "default": "/etc/haproxy/certificates"},
     "group": {"type": "str", "default": "haproxy"},
     "acme_account_key": {"type": "str", "no_log": True},
@@ -68,6 +69,7 @@ def manage(parameters: Parameters, check_mode: bool) -> dict[str, Any]:
         directory=Path(parameters["directory"]),
         group=parameters["group"],
         self_signed=parameters["self_signed"],
+        accept_bad=parameters["accept_bad"],
         check_mode=check_mode,
     )
     result["kept"] = sorted(kept)
@@ -84,7 +86,8 @@ def foresee_files(parameters: Parameters) -> dict[str, str]:
     """
     directory = Path(parameters["directory"])
     services = definition.read_services(parameters["services"], parameters["groups"] or {})
-    found = foresee(parameters["certificates"], services, directory, parameters["self_signed"])
+    settings = {name: parameters[name] for name in ("certificates", "self_signed", "accept_bad")}
+    found = foresee(services=services, directory=directory, **settings)
     if (place := parameters["ticket_keys"]) and not os.path.exists(place):
         found[place] = "".join(f"{key}\n" for key in tickets.make_keys())
     if parameters["acme_account_key"]:
