@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible_collections.realtime.edge.plugins.action import haproxy_certificate, haproxy_compare, haproxy_config
+from ansible_collections.realtime.edge.plugins.filter import acme_missing
 from ansible_collections.realtime.edge.plugins.filter.acme_orders import FilterModule
 from ansible_collections.realtime.edge.plugins.plugin_utils import preflight
 from ansible_collections.realtime.edge.plugins.plugin_utils.inventory import add_groups
@@ -244,3 +245,18 @@ def test_a_module_that_could_not_run_is_explained_by_a_shell():
     assert "/opt/python3.8" in asked[0]
     made._low_level_execute_command = lambda command: {"stdout": HOST.format("/usr/bin/python3 3.11", "")}
     assert made.run(task_vars=INVENTORY)["msg"] == "MODULE FAILURE"
+
+
+def test_what_acme_lacks_on_the_controller_is_told_at_once(monkeypatch):
+    find = acme_missing.FilterModule().filters()["acme_missing"]
+    assert find({"directory": "https://ca.example/directory"}) == []
+
+    def nothing(name):
+        if "." in name:
+            raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(acme_missing, "find_spec", nothing)
+    directory, collection, library = find({})
+    assert directory.startswith("haproxy_acme.directory: ")
+    assert collection.endswith("ansible-galaxy collection install community.crypto")
+    assert library.endswith("pip install cryptography")
