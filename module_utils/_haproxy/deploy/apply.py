@@ -66,7 +66,8 @@ class ApplyOptions(NamedTuple):
 
     With `restart` the caller may restart an HAProxy that cannot be reloaded, which ends its connections. With
     `warnings_fatal` a warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are
-    shut down, None for never. `max_old_workers`: how many old workers a reload may leave.
+    shut down, None for never. `max_old_workers`: how many old workers a reload may leave. `foreseen`: path → text of
+    files that are written before this is applied, for check mode.
     """
 
     check_mode: bool = False
@@ -74,6 +75,7 @@ class ApplyOptions(NamedTuple):
     warnings_fatal: bool = False
     drain_time: float | None = None
     max_old_workers: int = 20
+    foreseen: Mapping[str, str] | None = None
 
 
 def _name_load(draft: Marked, before: str, master: str) -> str:
@@ -285,11 +287,11 @@ def _sort_removals(
 def _run_preflight(change: _Change) -> list[str]:
     """Return HAProxy's warnings. Raise `ConfigurationError` if the change cannot work."""
     target, options = change.target, change.options
-    if not _is_installed(target):
-        if options.check_mode:
-            return []
+    warnings: list[str] = []
+    if _is_installed(target):
+        warnings = run_haproxy_check(change.draft, target, options.foreseen)
+    elif not options.check_mode:
         raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
-    warnings = run_haproxy_check(change.draft, target)
     if warnings and options.warnings_fatal:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):
