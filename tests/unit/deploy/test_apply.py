@@ -118,7 +118,9 @@ def test_a_file_that_belongs_to_the_configuration_comes_along(target, edge, tmp_
 
 def test_what_haproxys_acme_client_has_obtained_is_kept_before_a_reload(target, edge, monkeypatch):
     kept = []
-    monkeypatch.setattr(apply.acme_client, "keep_renewed", lambda master, _group: kept.append((master, edge.reloads)))
+    monkeypatch.setattr(
+        apply.acme_client, "keep_renewed", lambda master, _group, _ordered: kept.append((master, edge.reloads))
+    )
     apply.apply(ONE, target)
     assert not kept
     apply.apply(TWO, target, apply.ApplyOptions(check_mode=True))
@@ -358,8 +360,10 @@ def test_an_address_of_ours_becomes_another_one_on_the_same_port():
         theirs, _port = listening("127.0.0.2", port)
         with theirs:
             (problem,) = preflight.impossible_binds(wanted, serving)
-    assert (
-        problem == f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address)"
+    name = preflight.process_name(os.getpid())
+    assert problem == (
+        f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address): {name} "
+        f"(process {os.getpid()})"
     )
 
 
