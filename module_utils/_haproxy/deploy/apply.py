@@ -156,7 +156,8 @@ class _Change(NamedTuple):
     @property
     def is_nothing(self) -> bool:
         """Return whether there is nothing to change."""
-        return not self.reasons and not self.new_steps and self.marked.text == self.before
+        in_place = all(read_text(path) == content for path, content in self.wanted.files)
+        return not self.reasons and not self.new_steps and self.marked.text == self.before and in_place
 
 
 def apply(
@@ -223,7 +224,8 @@ def _make_change(
     keep: bool = True,
 ) -> _Change:
     """Work out what has to be done, and why nothing less suffices."""
-    found, own = files.find_files(wanted), dict(wanted.files)
+    found = files.find_files(wanted)
+    own = {path: content for path, content in wanted.files if path not in found.patterns}
     others = tuple(sorted({*found.reload_only, *own}))
     loaded = Marker("", binary_identity(target.binary), files.digest_files(others, own), "")
     running, master = bool(workers), target.master if workers else ""
