@@ -260,7 +260,7 @@ def _compare_order(backend: str, before: Proxy, after: Proxy, observed: Observed
         ids = {name: server.number for name, server in live.items()}
         for name in new:
             stated = after.ids[name] if "id" in after.servers[name].options else 0
-            ids.setdefault(name, stated or next(n for n in range(1, len(ids) + 2) if n not in ids.values()))
+            ids.setdefault(name, stated or min(set(range(1, len(ids) + 2)) - set(ids.values())))
         if other := [name for name in new if ids[name] != after.ids[name]]:
             yield f"{after.by_id}, and without a reload server {other[0]} would have another one than the file gives it"
 
