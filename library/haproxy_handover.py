@@ -23,7 +23,7 @@ options:
     required: true
   state:
     description:
-      - V(possible) changes nothing, and fails where this host could not keep the connections. It returns RV(self).
+      - V(possible) changes nothing, and fails where this host could not keep the connections. It returns RV(reach).
       - V(receive) passes packets of unknown connections on to O(via), from now on.
       - V(leave) gives the addresses away, and keeps the connections that are there.
       - V(away) keeps this edge from taking the addresses; V(leave) does so too.
@@ -48,7 +48,7 @@ options:
     elements: int
     default: [80, 443]
   via:
-    description: The edge that had the addresses, RV(self) of this module there.
+    description: The edge that had the addresses, RV(reach) of this module there.
     type: dict
     default: {}
   only_via:
@@ -96,7 +96,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-self:
+reach:
   description: How other edges reach this one.
   returned: O(state=possible)
   type: dict

@@ -3,6 +3,7 @@
 // Keep HTTP/2 connections open and ask through each of them, one JSON object a line:
 //
 //   {"event": "connect", "id": 7}    {"event": "disconnect", "id": 7, "cause": "…"}
+//   {"event": "failed", "id": 7, "cause": "…"}   a request that each connection makes every few seconds: idle ones are closed
 //
 // Lines on standard input: `ping` has every connection make a request and answers {"event": "ping", "answered": N,
 // "failed": N}; `stop`, like the end of the input, closes all of them and ends with {"event": "stop"}.
@@ -31,6 +32,7 @@ const clients = Array.from({ length: Number(values.clients) }, (_, id) => {
   session.on('close', () => stopped || tell('disconnect', { id, cause }));
   return session;
 });
+const EVERY = 5000;
 
 const ask = (session) => within(edge.timeout, 'an answer', (resolve, reject) => {
   const stream = session.request({ ':path': values.path });
@@ -39,6 +41,9 @@ const ask = (session) => within(edge.timeout, 'an answer', (resolve, reject) => 
   stream.on('end', () => (stream.status === 200 ? resolve() : reject(new Error(`status ${stream.status}`))));
   stream.resume().end();
 });
+
+setInterval(() => clients.forEach((session, id) => session.closed
+  || ask(session).catch((error) => stopped || tell('failed', { id, cause: error.message }))), EVERY).unref();
 
 async function ping() {
   const answers = await Promise.allSettled(clients.map(async (session) => ask(session)));

@@ -38,8 +38,8 @@ def move(given: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     }
     result: dict[str, Any] = {"changed": False}
     if state == "possible":
-        result["self"] = _describe(interface)
-        check_possible({**order, "via": result["self"]})
+        result["reach"] = _describe(interface)
+        check_possible({**order, "via": result["reach"]})
     elif check_mode:
         result["changed"] = True
     elif state == "receive":

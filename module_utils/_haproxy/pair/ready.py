@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--socket", default="/run/haproxy/admin.sock")
     parser.add_argument("--file", default="/run/realtime-edge/not-ready")
     parser.add_argument("--interval", type=float, default=0.2, help="seconds between two questions")
-    parser.add_argument("--timeout", type=float, default=0.5, help="seconds for an answer")
+    parser.add_argument("--timeout", type=float, default=1.0, help="seconds for an answer")
     parser.add_argument("--rise", type=int, default=5, help="answers in a row after a failure")
     given = parser.parse_args()
     watch(given.socket, given.file, given.interval, given.timeout, given.rise)

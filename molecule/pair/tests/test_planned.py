@@ -14,7 +14,7 @@ testinfra_hosts = ["ansible://pair-edge12"]
 HOME, OTHER = "pair-edge12", "pair-edge13"
 
 
-def test_every_address_is_at_home_and_nowhere_else(pair):
+def test_every_address_is_at_home_and_nowhere_else(pair, home):
     assert {name: pair.holders(name) for name in pair.shared} == {"web": [HOME], "second": [OTHER]}
 
 
