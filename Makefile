@@ -1,14 +1,15 @@
 # `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
 # but for a container engine and mmdebstrap, which come from apt-get where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help tools demo demo-down test matrix audit bench screenshots reference lint unit sanity molecule collection clean
+.PHONY: help tools demo demo-down test matrix audit bench screenshots reference docs changelog lint unit sanity molecule collection clean
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
 
-SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/images)
-NODE_PACKAGES = molecule/apps/chat molecule/apps/browser $(addprefix molecule/apps/generations/,0.9 1 2 3 4 echo) \
-	molecule/clients molecule/clients/generations
+SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/resources/images)
+NODE_PACKAGES = $(addprefix molecule/resources/,apps/chat apps/browser $(addprefix apps/generations/,0.9 1 2 3 4 echo) \
+	clients clients/generations)
+WORKFLOWS = $(wildcard .github/workflows/*.yml docs/examples/*/.github/workflows/*.yml)
 SCENARIO ?= default
 
 help: ## List the targets
@@ -38,12 +39,21 @@ screenshots: tools ## Pictures for the README, of the running demo
 reference: tools ## Write docs/reference.md from the descriptions of variables and options
 	@python tools/reference
 
+docs: tools ## The documentation site, in .cache/docs/site
+	@tools/docs
+
+changelog: tools ## Take the fragments of changelogs/fragments into CHANGELOG.rst, under the version in galaxy.yml
+	antsibull-changelog release --update-existing
+
 lint: tools ## Static checks of everything
-	ruff check . tools/release tools/matrix tools/audit tools/manual tools/reference
+	ruff check . tools/release tools/matrix tools/audit tools/manual tools/reference tools/docs tools/versions
 	mypy
 	yamllint --strict .
 	shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
 	ansible-lint -q
+	antsibull-changelog lint
+	check-jsonschema --quiet --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	zizmor --offline --pedantic --quiet $(WORKFLOWS)
 	python tools/reference --check
 
 unit: tools ## Unit tests
@@ -55,7 +65,9 @@ molecule: tools ## One scenario: make molecule SCENARIO=default
 sanity: tools ## ansible-test sanity on the artifact
 	@tools/collection sanity
 
-collection: sanity ## The artifact in .cache/collection, examined, and its role run from where it is installed
+collection: sanity ## The artifact in .cache/collection: ansible-test on the oldest and newest ansible-core, galaxy-importer, its role run
+	@tools/collection sanity 2.16 2.21
+	@tools/collection import
 	@tools/scenarios collection
 
 clean: ## Remove the tools, the images and everything else that was made

@@ -19,60 +19,63 @@ description:
   - What HAProxy's own ACME client has renewed in the running process is brought to its file before a reload loses it.
 options:
   certificates:
-    description: The certificates, each with its key.
+    description:
+      - The certificates, each with its key. A value is PEM text, such as a vaulted variable, or the path of a file on
+        the controller.
+      - A path is searched for beside the playbook or role, like that of any file, then in the folder that Ansible was
+        started in. The file may be vaulted.
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: Name of the file, without C(.pem).
+        description: Name of the file on the host, without C(.pem).
         type: str
         required: true
       pem:
-        description: Certificate, chain and key in one PEM text. Not together with the three options below.
+        description: Certificate, chain and key in one. Excludes C(certificate), C(key) and C(chain).
         type: str
       certificate:
-        description: The certificate as PEM text. Its chain can follow it.
+        description: The certificate. Its chain can follow it.
         type: str
       key:
-        description: The private key as PEM text, not encrypted with a passphrase.
+        description: The private key, without a passphrase.
         type: str
       chain:
-        description: The intermediate certificates as PEM text, the issuer of the certificate first.
+        description: The intermediate certificates, the issuer of the certificate first.
         type: str
       ca:
         description:
-          - The certificates of one or more CAs as PEM text, alone. Services with C(client_ca) ask clients for a
-            certificate of theirs. The file is in C(client-ca) beside O(directory).
-          - The running process gets it from M(realtime.edge.haproxy_config).
+          - The certificates of one or more CAs, alone. Services with C(client_ca) require a client certificate of them.
         type: str
       state:
-        description: V(absent) takes the certificate away, from the disk and from the running process.
+        description: V(absent) removes the certificate, from the disk and from the running process.
         type: str
         choices: [present, absent]
         default: present
       hosts:
         description:
-          - Host names and addresses the certificate is meant for. The module warns where it does not cover them.
-          - A stand-in is made for these, or for O(certificates[].name) if there are none.
+          - Host names and addresses that the certificate must cover; it is a warning where it does not.
+          - A self-signed placeholder is made for these, or for C(name) if there are none.
         type: list
         elements: str
         default: []
-  services:
-    description:
-      - Services as in the variable C(haproxy_services) of the role, for what they say of hosts and certificates.
-      - Their certificates are asked for just as if they were in O(certificates), for their hosts.
-    type: list
-    elements: raw
-    default: []
   groups:
-    description:
-      - Members of inventory groups that O(services) name, as M(realtime.edge.haproxy_config) takes them.
-      - With them, O(services) are examined as a whole first, and no certificate is made for one that will be refused.
+    description: Members of the inventory groups that O(services) name. Read from the inventory by default.
     type: dict
+  compared:
+    description:
+      - What M(realtime.edge.haproxy_compare) returned as C(certificates). If it is not null, nothing is to change, and
+        it is the result, without a connection to the host.
+    type: dict
+  acme_folder:
+    description:
+      - Folder on the controller with the certificates that ACME has obtained, C(NAME.crt) and C(NAME.key), for what
+        O(services) need and O(certificates) does not have.
+    type: str
   self_signed:
     description:
-      - Whether a certificate without any value gets a self-signed stand-in, where there is no file yet.
+      - Whether a certificate that is nowhere yet gets a self-signed placeholder, so that a first run works.
       - Needs the command C(openssl) on the host when one is made. It is valid for a year, and made only once.
     type: bool
     default: true
@@ -102,6 +105,8 @@ options:
     description: The master CLI of the HAProxy that serves.
     type: path
     default: /run/haproxy/master.sock
+extends_documentation_fragment:
+  - realtime.edge.services
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -191,20 +196,11 @@ ticket_keys:
   sample: rotated
 """
 
-import os
-from pathlib import Path
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._haproxy.certificates import acme_client, hotswap, tickets
-from ..module_utils._haproxy.certificates.install import group_id, install
-from ..module_utils._haproxy.certificates.pem import CertificateError
-from ..module_utils._haproxy.certificates.requested import FIELDS, is_path
+from ..module_utils._haproxy.certificates.manage import OPTIONS, manage, showable_values
 from ..module_utils._haproxy.config import redact
-from ..module_utils._haproxy.config.model import ConfigurationError
-from ..module_utils._haproxy.runtime.cli import RuntimeFailure
-from ..module_utils._haproxy.services import acme, definition
+from ..module_utils._haproxy.errors import EdgeError
 
 
 class Module(AnsibleModule):
@@ -216,123 +212,16 @@ class Module(AnsibleModule):
 
 def main() -> None:
     """Run the module."""
-    module = Module(
-        argument_spec={
-            "certificates": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "pem": {"type": "str", "no_log": True},
-                    "certificate": {"type": "str", "no_log": True},  # a key may have been put here by mistake
-                    "key": {"type": "str", "no_log": True},
-                    "chain": {"type": "str", "no_log": True},
-                    "ca": {"type": "str", "no_log": True},
-                    "hosts": {"type": "list", "elements": "str", "default": []},
-                    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-                },
-            },
-            "services": {"type": "list", "elements": "raw", "default": []},
-            "groups": {"type": "dict"},
-            "self_signed": {"type": "bool", "default": True},
-            "directory": {"type": "path", "default": "/etc/haproxy/certificates"},
-            "group": {"type": "str", "default": "haproxy"},
-            "acme_account_key": {"type": "str", "no_log": True},
-            "ticket_keys": {"type": "path", "no_log": False},
-            "ticket_rotation": {"type": "int", "default": 86400},
-            "master_socket": {"type": "path", "default": "/run/haproxy/master.sock"},
-        },
-        supports_check_mode=True,
-    )
-    parameters = module.params
-    # A path that the role found no file for is no secret, and the message must show it.
-    values = {entry[part] for entry in parameters["certificates"] for part in FIELDS if entry[part]}
-    module.no_log_values -= {value for value in values if is_path(value)}
+    module = Module(argument_spec=OPTIONS, supports_check_mode=True)
+    module.no_log_values -= showable_values(module.params)
     try:
-        if parameters["groups"] is not None:
-            definition.check_conflicts(definition.read_services(parameters["services"], parameters["groups"]))
-        kept = renewed(module)
-        result = install(
-            certificates=parameters["certificates"],
-            services=parameters["services"],
-            directory=Path(parameters["directory"]),
-            group=parameters["group"],
-            self_signed=parameters["self_signed"],
-            check_mode=module.check_mode,
-        )
-        result["kept"] = sorted(kept)
-        result["changed"] = account(module) or result["changed"] or bool(kept)
-        swap(module, result)
-        result["ticket_keys"] = ticket_keys(module, result)
-    except (CertificateError, ConfigurationError) as error:
-        module.no_log_values.update(redact.secrets_in_data(parameters["services"]))
+        result = manage(module.params, module.check_mode)
+    except EdgeError as error:
+        module.no_log_values.update(redact.secrets_in_data(module.params["services"]))
         module.fail_json(msg=f"No certificate was changed, because of mistakes:\n{error}")
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)
-
-
-def renewed(module: AnsibleModule) -> list[str]:
-    """Keep what HAProxy's own ACME client has renewed; what the caller gives is the caller's to renew."""
-    folder, group = module.params["directory"], group_id(module.params["group"], module.check_mode)
-    given = [
-        f"{folder}/{entry['name']}.pem"
-        for entry in module.params["certificates"]
-        if entry["state"] == "absent" or any(entry[part] for part in FIELDS)
-    ]
-    try:
-        return list(acme_client.keep_renewed(module.params["master_socket"], group, given, module.check_mode))
-    except RuntimeFailure as failure:
-        raise CertificateError(f"what HAProxy's ACME client has obtained cannot be kept: {failure}") from None
-    except OSError as error:
-        raise CertificateError(f"{error.filename2 or error.filename or folder}: {error.strerror}") from error
-
-
-def account(module: AnsibleModule) -> bool:
-    """See to the key of the ACME account, where it is given; returns whether it changed."""
-    if not (pem := module.params["acme_account_key"]):
-        return False
-    place = Path(module.params["directory"]).parent / acme.ACCOUNT_KEY
-    group = group_id(module.params["group"], module.check_mode)
-    return acme_client.keep_account(place, pem, group, module.check_mode)
-
-
-def swap(module: AnsibleModule, result: dict[str, Any]) -> None:
-    """Let the running HAProxy serve what is on disk, and add to `result` what that changed."""
-    folder = module.params["directory"]
-    paths = [
-        one["path"]
-        for one in result["certificates"]
-        # In check mode, what is to be kept is not on the disk yet.
-        if os.path.dirname(one["path"]) == folder.rstrip("/")
-        and not (module.check_mode and one["path"] in result["kept"])
-    ]
-    done = hotswap.swap_certificates(
-        module.params["master_socket"], paths, result.pop("removed"), folder, module.check_mode
-    )
-    for one in result["certificates"]:
-        one["served"] = one["path"] in done.served
-    result["swapped"] = done.changed
-    result["changed"] = result["changed"] or bool(done.changed)
-    result["warnings"] += done.warnings
-
-
-def ticket_keys(module: AnsibleModule, result: dict[str, Any]) -> str:
-    """See to the keys of session tickets, add what was done to `result`, and return it in a word."""
-    if not (place := module.params["ticket_keys"]):
-        return ""
-    group = group_id(module.params["group"], module.check_mode)
-    rotation, master = module.params["ticket_rotation"], module.params["master_socket"]
-    try:
-        outcome = tickets.provide_keys(Path(place), -1 if group is None else group, rotation, master, module.check_mode)
-    except OSError as error:
-        raise CertificateError(f"{error.filename2 or error.filename or place}: {error.strerror}") from error
-    result["warnings"] += outcome.warnings
-    if outcome.action:
-        result["changed"] = True
-        result["diff"].append({"header": place, "before": "", "after": f"ticket keys {outcome.action}\n"})
-    return outcome.action
 
 
 if __name__ == "__main__":

@@ -52,123 +52,117 @@ options:
     description: The text of an HAProxy configuration, for O(state=parsed).
     type: str
   warnings_fatal:
-    description: Whether a warning of HAProxy's about the new text refuses it.
+    description: Whether a warning of HAProxy about a new configuration is an error.
     type: bool
     default: false
   sections:
     description:
-      - Section kind, name, keyword, value, as in
-        C({"frontend":{"web":{"bind":":8080"}}}). The sections C(global) and C(defaults) have no name; a named
-        C(defaults) is written C("defaults NAME"), and C("NAME from DEFAULTS") is a name too.
-      - A scalar is one line, C(true) the bare keyword, C(false) its negation with C(no), C(null) nothing. A list is
-        one line each, in order. A mapping is one line a key. A mapping in one of those gives the options of one line,
-        C(name), C(address) and C(port) first.
+      - Anything else, under HAProxy's own keywords - section kind, name, keyword, value. It adds to the sections
+        that services make, and its single values replace the base settings.
+      - For example C({"frontend":{"web":{"bind":":8080"}}}). The sections C(global) and C(defaults) have no name;
+        a named C(defaults) is written C("defaults NAME"), and C("NAME from DEFAULTS") is a name too.
+      - A scalar is one line, C(true) the bare keyword, C(false) its negation with C(no), C(null) nothing. A list
+        is one line each, in order. A mapping is one line a key. A mapping in one of those gives the options of
+        one line, C(name), C(address) and C(port) first.
       - Where the order of different keywords matters, or for conditions (C(.if)), a section is a list - of such
-        mappings, of whole lines as in HAProxy's manual, and of comments (C("# ...")), which stand above what follows.
-      - Rules are written in the order in which HAProxy evaluates their kinds, whatever the order here; within a kind
-        their order is kept.
+        mappings, of whole lines as in HAProxy's manual, and of comments (C("# ...")), which stand above what
+        follows.
+      - Rules are written in the order in which HAProxy evaluates their kinds, whatever the order here; within a
+        kind their order is kept.
       - A list of mappings of sections serves where a kind is needed twice.
-      - A single value (a timeout, C(maxconn)) replaces the role's default; rules, binds and servers add up.
-      - Quotes, C(\\) and C("$VARIABLE") in a value are HAProxy's. A value is one line; an unquoted C(#) is refused.
+      - Quotes, C(\\) and C("$VARIABLE") in a value are HAProxy's. A value is one line; an unquoted C(#) is
+        refused.
     type: raw
     default: {}
-  services:
-    description:
-      - The Socket.IO applications behind this edge. Each becomes a backend for ordinary requests and one for each
-        transport.
-      - Keys of a service are C(name), C(hosts) (none means every host), C(certificate) (by default the name; a
-        list for an ECDSA and an RSA one), C(client_ca) (the name of a CA; clients need its certificate),
-        C(origins) (of the pages that may open sockets, such as V(https://chat.example.com)), C(servers),
-        C(health) (the path of the health check, V(/) by default, or C(false)), and C(socketio), with
-        C(path), C(transports), C(affinity) (V(session), V(cookie), V(source) or V(none)), C(servers) of its own, and
-        C(flash).
-      - C(flash) is for a service whose C(transports) have V(flashsocket). Its C(policy_servers), in the form of
-        C(servers), answer the Flash player's request for a policy; without them the edge does. Its C(legacy_tls), the
-        name of a certificate with an RSA key, takes the TLS 1.0 of Flash movies on a listener of their own.
-      - C(servers) is a list of C(address:port) or of mappings with C(name), C(address), C(port) and HAProxy's server
-        options, or C({"group":"NAME","port":3000}) for a group of O(groups).
-    type: list
-    elements: raw
-    default: []
   groups:
-    description: Members of inventory groups that O(services) name, each a mapping with C(name) and C(address).
+    description:
+      - Members of the inventory groups that O(services) and O(peers) name, each a mapping with C(name) and C(address).
+        Read from the inventory by default.
     type: dict
     default: {}
+  compared:
+    description:
+      - What M(realtime.edge.haproxy_compare) returned as C(configuration). If it is not null, nothing is to change,
+        and it is the result, without a connection to the host.
+    type: dict
   binds:
-    description: Addresses of the two frontends of the services, and of what belongs to them.
+    description: Bind addresses of the two frontends of the services, and of what belongs to them.
     type: dict
     suboptions:
       http:
         description: Where plain HTTP is redirected to HTTPS.
         type: list
         elements: str
-        default: [":80"]
+        default: [':80']
       https:
         description: Where TLS is terminated.
         type: list
         elements: str
-        default: [":443"]
+        default: [':443']
       quic:
         description:
-          - Where HTTP/3 is served beside, such as V(quic4@:443). Clients that came by TCP are told so (C(Alt-Svc)).
-          - The HAProxy in O(binary) must have been built with QUIC.
+          - Where HTTP/3 is served as well, such as V(quic4@:443). Clients that came by TCP learn of it
+            (C(Alt-Svc)). Needs an HAProxy that was built with QUIC.
         type: list
         elements: str
         default: []
       policy:
-        description: Where the Flash player asks for its policy; used with flash sockets only.
+        description: Where the Flash player asks for its policy. Used with flash sockets only.
         type: list
         elements: str
-        default: [":843", ":10843"]
+        default: [':843', ':10843']
   stats_bind:
-    description: Address of the statistics page and the Prometheus metrics, V(127.0.0.1:8404) by itself; empty for none.
+    description:
+      - Bind address of the statistics page and of the Prometheus metrics (C(/metrics)). Empty for none.
+      - Defaults to V(127.0.0.1:8404).
     type: str
   base_settings:
     description:
-      - Whether the edge's own settings (logging, limits, timeouts, TLS, statistics) lie under what contributors ask
-        for; V(true) by itself. Without them the file holds what contributors wrote, and the marker of this module.
+      - Whether to start from the role's base configuration (logging, limits, timeouts, TLS, stats). V(false) for
+        a configuration that is complete in itself, such as an adopted one.
+      - Defaults to V(true). Without it, the file holds what contributors wrote, and the marker of this module.
     type: bool
   comments:
     description:
-      - Whether the file says what each line is for; V(true) by itself. M(realtime.edge.haproxy_explain) reads these
-        comments, and has nothing to explain without them.
+      - Whether comments in the configuration file say what each line is for.
+      - Defaults to V(true). M(realtime.edge.haproxy_explain) reads these comments, and explains nothing without
+        them.
     type: bool
   tls:
-    description: What binds negotiate.
+    description: What TLS the edge offers. What is not named here has its default.
     type: dict
     suboptions:
       profile:
         description:
-          - Which of Mozilla's recommendations (version 5.7) binds follow, or V(custom) for V(intermediate) with
-            the four options below.
+          - Which of Mozilla's recommendations (version 5.7) the edge follows. V(custom) is V(intermediate) with
+            C(min_version), C(ciphers), C(ciphersuites) and C(curves) of your own.
         type: str
+        choices: [modern, intermediate, old, custom]
         default: intermediate
       min_version:
-        description: Oldest version of TLS, V(TLSv1.0) to V(TLSv1.3); with V(custom) only.
+        description: Minimum version of TLS. With V(custom) only.
         type: str
-        default: ""
+        choices: [TLSv1.0, TLSv1.1, TLSv1.2, TLSv1.3]
       ciphers:
-        description: Ciphers of TLS 1.2 and older, in OpenSSL's words; with V(custom) only.
+        description: Ciphers up to TLS 1.2, in OpenSSL's words. With V(custom) only.
         type: str
-        default: ""
       ciphersuites:
-        description: Cipher suites of TLS 1.3; with V(custom) only.
+        description: Cipher suites of TLS 1.3. With V(custom) only.
         type: str
-        default: ""
       curves:
-        description: Groups of the key exchange; with V(custom) only.
+        description: Groups of the key exchange. With V(custom) only.
         type: str
-        default: ""
       post_quantum:
-        description: Whether the hybrid key exchange X25519MLKEM768 is offered first, where the TLS library has it.
+        description:
+          - Whether the hybrid key exchange X25519MLKEM768 is offered first, where the TLS library has it.
         type: bool
         default: true
       hsts:
-        description: The value of C(Strict-Transport-Security); empty for none.
+        description: Value of C(Strict-Transport-Security). Empty for none.
         type: str
         default: max-age=63072000
       tickets:
-        description: Whether sessions resume by tickets, whose keys are in O(ticket_keys).
+        description: Whether sessions resume by tickets. Their keys survive a reload.
         type: bool
         default: true
   acme_thumbprint:
@@ -178,26 +172,31 @@ options:
     type: str
   acme:
     description:
-      - What HAProxy's own ACME client is to do, from HAProxy 3.2 on. It is experimental, by HAProxy's own word.
-      - Nothing comes of it as long as the key of the account, C(acme-account.key) beside O(path), is not there, which
-        M(realtime.edge.haproxy_certificate) brings. M(realtime.edge.haproxy_acme) orders and keeps the certificates.
+      - Certificates by ACME for the services whose certificates C(haproxy_certificates) does not have. Empty for
+        none.
+      - HAProxy's own client obtains them, from HAProxy 3.2 on. HAProxy calls it experimental.
+      - It needs the key of the account, C(acme-account.key) beside O(path), which
+        M(realtime.edge.haproxy_certificate) installs. M(realtime.edge.haproxy_acme) orders and keeps the
+        certificates.
     type: dict
     suboptions:
       directory:
-        description: The authority's address; needed.
+        description: Directory URL of the CA, such as V(https://acme-v02.api.letsencrypt.org/directory).
         type: str
-        default: ""
+        default: ''
       contact:
-        description: Addresses for the authority's messages; HAProxy's client tells the first.
+        description:
+          - Addresses for messages of the CA, such as V(mailto:ops@example.com). HAProxy's own client uses the
+            first.
         type: list
         elements: str
         default: []
       terms_agreed:
-        description: Whether you agree to the authority's terms of service; HAProxy's client does so for you.
+        description: Whether you agree to the terms of service of the CA.
         type: bool
         default: false
       validate_certs:
-        description: Whether the authority's own certificate is checked.
+        description: Whether the certificate of the CA's own server is checked.
         type: bool
         default: true
       orders:
@@ -217,13 +216,13 @@ options:
             required: true
   limits:
     description:
-      - What one client address may take (of IPv6, a /64), and what all may. Rates of an address are counted over 10
-        seconds. V(0) is no limit.
-      - A connection too many is refused, a request too many answered with 429 and C(Retry-After).
+      - What one client address (of IPv6, a /64) may use, and what all may. Rates of an address are counted over
+        10 seconds. V(0) is no limit. What is not named here has its default.
+      - Excess connections are refused; excess requests get 429 and C(Retry-After). See C(docs/hardening.md).
     type: dict
     suboptions:
       connections:
-        description: Connections of an address at a time.
+        description: Concurrent connections of an address.
         type: int
         default: 4000
       connection_rate:
@@ -239,36 +238,38 @@ options:
         type: int
         default: 2000
       total_handshake_rate:
-        description: TLS handshakes of all in a second; more wait.
+        description: TLS handshakes of all clients per second. Others wait.
         type: int
         default: 0
       total_connection_rate:
-        description: New connections of all in a second; more wait.
+        description: New connections of all clients per second. Others wait.
         type: int
         default: 0
       request_timeout:
-        description: Seconds for a TLS handshake (from HAProxy 3.0 on), and for a request with 16 kB of its body.
+        description:
+          - Seconds for a TLS handshake (HAProxy 3.0 and newer), and for a request with the first 16 kB of its
+            body.
         type: int
         default: 10
       url_length:
-        description: Longest URL in bytes; a longer one is answered with 414.
+        description: Maximum length of a URL in bytes. A longer one gets 414.
         type: int
         default: 8192
       server_requests:
-        description: Ordinary requests a server gets at a time; more wait for 30 seconds, then are answered with 503.
+        description: Concurrent ordinary requests of a server. Others wait for up to 30 seconds, then get 503.
         type: int
         default: 1000
       server_sockets:
-        description: Sockets and polls a server gets at a time, for each transport.
+        description: Concurrent sockets and polls of a server, for each transport.
         type: int
         default: 10000
       exempt:
-        description: Addresses and networks that the limits of an address are not for.
+        description: Addresses and networks that the limits of an address do not apply to.
         type: list
         elements: str
         default: []
   trusted_proxies:
-    description: Proxies before this edge that are believed whom they speak for.
+    description: Upstream proxies trusted to report the client's address. None by default.
     type: dict
     suboptions:
       addresses:
@@ -277,45 +278,49 @@ options:
         elements: str
         default: []
       protocol:
-        description: How they tell the client's address.
+        description: How they report the client's address.
         type: str
         choices: [proxy_protocol, x_forwarded_for]
         default: proxy_protocol
   peers:
     description:
-      - The other edges of the same services, with which this one shares what it knows of Socket.IO's sessions, so that
-        a session goes on where its edge does not. Empty for an edge that is alone.
+      - The edges of the same services. They share their tables of Socket.IO sessions, so that a session continues
+        when its edge fails. Empty for an edge that is alone.
     type: dict
     suboptions:
       name:
-        description: This edge's name in the group.
+        description:
+          - Name of this edge in the group. The action plugin does not set it; the role uses
+            C(inventory_hostname).
         type: str
       group:
-        description: The group of O(groups) that has all of them, this one too.
+        description:
+          - The inventory group of all of them, this edge included. Each is reached at its C(haproxy_address),
+            like a server.
         type: str
       port:
-        description: Where each of them listens for the others.
+        description: Port on which each of them listens for the others.
         type: int
         default: 8406
       certificate:
         description:
-          - The certificate that they know each other by, a file C(NAME.pem) in O(certificates) with its key. It is the
-            same on all of them, and signed by itself.
+          - Name of an entry of C(haproxy_certificates), a self-signed certificate with its key, the same on all
+            of them. It authenticates the edges to each other.
         type: str
   ticket_keys:
     description:
-      - The keys of session tickets, which M(realtime.edge.haproxy_certificate) writes; V(/etc/haproxy/ticket-keys) by
-        itself.
+      - File of the keys of session tickets, which M(realtime.edge.haproxy_certificate) writes. Defaults to
+        V(/etc/haproxy/ticket-keys).
     type: path
   certificates:
-    description: Folder of the certificates, one C(NAME.pem) each; V(/etc/haproxy/certificates) by itself.
+    description: Folder of the certificates, one C(NAME.pem) each. Defaults to V(/etc/haproxy/certificates).
     type: path
   path:
     description: The configuration file.
     type: path
     default: /etc/haproxy/haproxy.cfg
   binary:
-    description: The HAProxy that is to run this configuration; it checks it first. V(/usr/sbin/haproxy) by itself.
+    description: Path of the HAProxy binary that checks and runs the configuration. Defaults to V(/usr/sbin/haproxy).
     type: path
   link:
     description:
@@ -326,19 +331,19 @@ options:
     description: Version to write for, where O(binary) is not there to be asked (check mode on a bare host).
     type: str
   master_socket:
-    description: The master CLI, V(/run/haproxy/master.sock) by itself.
+    description: The master CLI. Defaults to V(/run/haproxy/master.sock).
     type: path
   runtime_socket:
-    description: The Runtime API of the worker, V(/run/haproxy/admin.sock) by itself.
+    description: The Runtime API of the worker. Defaults to V(/run/haproxy/admin.sock).
     type: path
   state_directory:
-    description: Where the last known good configuration is kept, V(/var/lib/haproxy) by itself.
+    description: Where the last known good configuration is kept. Defaults to V(/var/lib/haproxy).
     type: path
   group:
-    description: The group that may read the configuration, V(haproxy) by itself.
+    description: The group that may read the configuration. Defaults to V(haproxy).
     type: str
   file_descriptors:
-    description: How many file descriptors the service may have, V(20000) by itself; C(maxconn) follows from it.
+    description: How many file descriptors the service may have; C(maxconn) follows from it. Defaults to V(20000).
     type: int
   restart:
     description:
@@ -348,16 +353,15 @@ options:
     default: false
   drain_time:
     description:
-      - A removed server gets no new clients, and is gone when its last session has ended. This many seconds after that
-        it is removed from, sessions that last longer are shut down. Without it they last as long as they like, and a
-        later run takes the server away.
-      - The same goes for the sessions of the oldest worker where a reload would leave more than O(max_old_workers);
-        they are shut down one by one, spread over that time.
+      - Seconds that the sessions of a removed server have to end by themselves before they are shut down. By
+        default they are never shut down, and a later run removes the drained server.
+      - With it, a reload that would leave more old workers than allowed shuts down the sessions of the oldest
+        one, spread over that time.
     type: int
   max_old_workers:
     description:
-      - How many old workers, which serve the sockets they had before a reload, there may be. Before that many there is
-        a warning; then a reload is refused, unless O(drain_time) allows to end the oldest one.
+      - Maximum number of old workers, which serve the sockets they had before a reload. From four fifths of it
+        there is a warning. At the maximum a reload is refused, unless a drain time allows to end the oldest one.
     type: int
     default: 20
 attributes:
@@ -376,6 +380,8 @@ seealso:
     link: https://docs.haproxy.org/
 author:
   - realtime.edge contributors (@realtime-edge)
+extends_documentation_fragment:
+  - realtime.edge.services
 """
 
 EXAMPLES = r"""
@@ -535,6 +541,14 @@ gathered:
   type: list
   elements: dict
   returned: O(state=gathered)
+probes:
+  description:
+    - How to probe each of O(services) on the edge itself. C(url), C(address), C(http_address), C(path) and
+      C(transports) are options of M(realtime.edge.socketio_probe); C(name) is the service, and C(skip) the reason why
+      it cannot be probed, empty where it can.
+  type: list
+  elements: dict
+  returned: state is present, absent or rendered
 problems:
   description: What has to be mended, each with its place in the YAML.
   type: list
@@ -542,23 +556,11 @@ problems:
   returned: failure
 """
 
-import dataclasses
-import os
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._haproxy.binary import version
-from ..module_utils._haproxy.config import diff, redact
-from ..module_utils._haproxy.config.data import to_data
-from ..module_utils._haproxy.config.model import Configuration, ConfigurationError
-from ..module_utils._haproxy.config.syntax import parse, render
-from ..module_utils._haproxy.deploy import apply, disk, marker
-from ..module_utils._haproxy.fragments import contribute as contributors
-from ..module_utils._haproxy.fragments import store
-from ..module_utils._haproxy.fragments.assemble import assemble
-from ..module_utils._haproxy.services import acme, definition, limits, peers, request_filter, tls
-from ..module_utils._haproxy.services.edge import Edge
+from ..module_utils._haproxy.config.model import ConfigurationError
+from ..module_utils._haproxy.fragments.arguments import OPTIONS
+from ..module_utils._haproxy.fragments.manage import Request, manage
 
 
 class Module(AnsibleModule):
@@ -567,211 +569,18 @@ class Module(AnsibleModule):
     def _log_invocation(self) -> None:
         """Write nothing to the host's log."""
 
-    def assemble(self, contributions: list[store.Fragment], settings: dict[str, Any]) -> Configuration:
-        """The configuration; from here on, no secret of it leaves the module, whatever is said of it."""
-        groups = next((part.groups for part in contributions if part.name == store.OWNER), {})
-        wanted = edge(settings, self.params["path"], groups)
-        configuration = assemble(wanted, contributions, settings["base_settings"])
-        self.no_log_values.update(redact.all_secrets(configuration))
-        return dataclasses.replace(configuration, comments=settings["comments"])
-
-
-def edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> Edge:
-    """What all services share; `groups` are those that the owner names."""
-    binds, trusted = settings["binds"], settings["trusted_proxies"].get("addresses", ())
-    account_key = os.path.join(os.path.dirname(path), acme.ACCOUNT_KEY)
-    client = acme.read_client(settings["acme"], account_key)
-    thumbprint = settings["acme_thumbprint"] or (acme.account_thumbprint(account_key) if client.directory else "")
-    return Edge(
-        http=tuple(binds["http"]),
-        https=tuple(binds["https"]),
-        quic=tuple(binds["quic"]),
-        policy=tuple(binds["policy"]),
-        stats_bind=settings["stats_bind"],
-        certificates=settings["certificates"],
-        lua=os.path.join(os.path.dirname(path), "edge.lua"),
-        metrics=os.path.join(os.path.dirname(path), "metrics.lua"),
-        master_socket=settings["master_socket"],
-        runtime_socket=settings["runtime_socket"],
-        version=version.target_version(settings["binary"], settings["version"]),
-        descriptors=settings["file_descriptors"],
-        tls=tls.Settings(**settings["tls"]),
-        library=version.tls_library(settings["binary"]),
-        ticket_keys=settings["ticket_keys"],
-        acme=thumbprint,
-        client=client if thumbprint else acme.Client(),
-        peers=definition.read_peers(settings["peers"], groups, settings["certificates"]),
-        limits=limits.Limits(**{**settings["limits"], "exempt": tuple(settings["limits"].get("exempt", ()))}),
-        proxies=request_filter.TrustedProxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
-        client_cas=os.path.join(os.path.dirname(path), "client-ca"),
-        certificate_list=os.path.join(os.path.dirname(path), "certificates.list"),
-    )
-
-
-def contribute(module: Module) -> dict[str, Any]:
-    """Make this fragment a part of the edge, or take it out."""
-    parameters = module.params
-    options = contributors.ApplyOptions(
-        module.check_mode,
-        parameters["restart"],
-        parameters["warnings_fatal"],
-        apply.Policy(parameters["drain_time"], parameters["max_old_workers"]),
-    )
-    own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
-    part = fragment(parameters, own)
-    absent = parameters["state"] == "absent"
-    done = contributors.contribute(parameters["path"], part, absent, module.assemble, options)
-    result = {"path": parameters["path"], "fragments": done.fragments, "reasons": done.reasons}
-    outcome = done.outcome
-    if outcome is None:
-        return {**result, "changed": bool(done.reasons), "action": "unchanged", "checked": False}
-    for warning in outcome.warnings:
-        module.warn(warning)
-    if acme.is_introduced(outcome.before, outcome.after):
-        module.warn(acme.EXPERIMENTAL)
-    if module._diff:
-        result["diff"] = diff.compare(outcome.before, outcome.after, parameters["path"], marker.MARKER)
-    return {
-        **result,
-        "changed": bool(outcome.reasons),
-        "action": outcome.action,
-        "commands": [{"what": s.what, "commands": list(s.commands), "sessions": s.sessions} for s in outcome.steps],
-        "connections": outcome.connections,
-        "draining": list(outcome.draining),
-        "workers": [
-            {"pid": w.pid, "uptime": w.uptime, "version": w.version, "connections": w.sessions} for w in outcome.workers
-        ],
-        "checked": outcome.checked,
-        "haproxy_warnings": outcome.warnings,
-    }
-
-
-def fragment(parameters: dict[str, Any], settings: dict[str, Any]) -> store.Fragment:
-    """What is asked for here."""
-    return store.Fragment(
-        parameters["fragment"], parameters["services"], parameters["sections"], parameters["groups"], settings
-    )
-
-
-def rendered(module: Module) -> dict[str, Any]:
-    """The text, without a host."""
-    parameters = module.params
-    settings = {key: default if parameters[key] is None else parameters[key] for key, default in store.SETTINGS.items()}
-    if settings["version"]:
-        settings["binary"] = ""  # one that happens to be here is not the one to write for
-    if settings["acme"]:
-        settings["acme_thumbprint"] = acme.UNKNOWN
-    part = fragment(parameters, settings)
-    return {"changed": False, "rendered": diff.mask_text(render(module.assemble([part], settings)))}
-
-
-def parsed(module: Module) -> dict[str, Any]:
-    """A text as data."""
-    return {"changed": False, "parsed": to_data(parse(module.params["running_config"]))}
-
-
-def gathered(module: Module) -> dict[str, Any]:
-    """The file on this host as data."""
-    try:
-        text = marker.without_marker(disk.read_text(module.params["path"]))
-        return {"changed": False, "gathered": to_data(parse(text))}
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{module.params['path']}: {problem}" for problem in error.problems) from None
-
-
-STATES = {"present": contribute, "absent": contribute, "rendered": rendered, "parsed": parsed, "gathered": gathered}
-
-
-def plain(defaults: Any) -> dict[str, dict[str, Any]]:
-    """An option for each field of a tuple that has all defaults."""
-    return {name: {"type": type(value).__name__, "default": value} for name, value in defaults._asdict().items()}
-
 
 def main() -> None:
     """Run the module."""
-    address = {"type": "list", "elements": "str"}
     module = Module(
-        argument_spec={
-            "fragment": {"type": "str", "default": store.OWNER},
-            "state": {"type": "str", "choices": list(STATES), "default": "present"},
-            "running_config": {"type": "str"},
-            "warnings_fatal": {"type": "bool", "default": False},
-            "sections": {"type": "raw", "default": {}},
-            "services": {"type": "list", "elements": "raw", "default": []},
-            "groups": {"type": "dict", "default": {}},
-            "binds": {
-                "type": "dict",
-                "options": {
-                    "http": {"default": [":80"], **address},
-                    "https": {"default": [":443"], **address},
-                    "quic": {"default": [], **address},
-                    "policy": {"default": [":843", ":10843"], **address},
-                },
-            },
-            "stats_bind": {"type": "str"},
-            "base_settings": {"type": "bool"},
-            "comments": {"type": "bool"},
-            "tls": {"type": "dict", "options": plain(tls.Settings())},
-            "acme_thumbprint": {"type": "str"},
-            "acme": {
-                "type": "dict",
-                "options": {
-                    "directory": {"type": "str", "default": ""},
-                    "contact": {"default": [], **address},
-                    "terms_agreed": {"type": "bool", "default": False},
-                    "validate_certs": {"type": "bool", "default": True},
-                    "orders": {
-                        "type": "list",
-                        "elements": "dict",
-                        "default": [],
-                        "options": {"name": {"type": "str", "required": True}, "hosts": {"required": True, **address}},
-                    },
-                },
-            },
-            "limits": {
-                "type": "dict",
-                "options": {**plain(limits.Limits()), "exempt": {"default": [], **address}},
-            },
-            "trusted_proxies": {
-                "type": "dict",
-                "options": {
-                    "addresses": {"default": [], **address},
-                    "protocol": {"type": "str", "choices": list(request_filter.PROTOCOLS), "default": "proxy_protocol"},
-                },
-            },
-            "peers": {
-                "type": "dict",
-                "options": {
-                    "name": {"type": "str"},
-                    "group": {"type": "str"},
-                    "port": {"type": "int", "default": peers.PORT},
-                    "certificate": {"type": "str"},
-                },
-            },
-            "ticket_keys": {"type": "path"},
-            "certificates": {"type": "path"},
-            "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
-            "binary": {"type": "path"},
-            "link": {"type": "path"},
-            "version": {"type": "str"},
-            "master_socket": {"type": "path"},
-            "runtime_socket": {"type": "path"},
-            "state_directory": {"type": "path"},
-            "group": {"type": "str"},
-            "file_descriptors": {"type": "int"},
-            "restart": {"type": "bool", "default": False},
-            "drain_time": {"type": "int"},
-            "max_old_workers": {"type": "int", "default": 20},
-        },
-        required_if=[("state", "parsed", ["running_config"])],
-        supports_check_mode=True,
+        argument_spec=OPTIONS, required_if=[("state", "parsed", ["running_config"])], supports_check_mode=True
     )
     try:
-        result = STATES[module.params["state"]](module)
+        result = manage(Request(module.params, module.check_mode, module._diff, module.no_log_values.update))
     except ConfigurationError as error:
-        asked = (module.params[option] for option in ("sections", "services", "running_config"))
-        module.no_log_values.update(secret for data in asked for secret in redact.secrets_in_data(data))
         module.fail_json(msg="\n".join(error.problems), problems=error.problems)
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
     module.exit_json(**result)
 
 

@@ -116,83 +116,50 @@ dest:
 """
 
 import os
-import platform
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._haproxy.binary import check
-from ..module_utils._haproxy.binary.version import binary_version
-from ..module_utils._haproxy.config.model import ConfigurationError
-from ..module_utils._haproxy.fragments import store
-from ..module_utils._haproxy.report import explain, page
+from ..module_utils._haproxy.errors import EdgeError
+from ..module_utils._haproxy.report.explain_file import explain_file
 
-BINARIES = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
-
-
-def owners(path: str) -> dict[str, str]:
-    """Service → contributor, of what others than the owner have described; none where their files cannot be read."""
-    try:
-        fragments = store.read_others(path, store.OWNER)
-    except ConfigurationError:
-        return {}
-    return {
-        str(service.get("name")): fragment.name
-        for fragment in fragments
-        for service in fragment.services
-        if isinstance(service, dict)
-    }
+OPTIONS = {
+    "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
+    "binary": {"type": "path"},
+    "version": {"type": "str", "default": ""},
+    "title": {"type": "str"},
+    "dest": {"type": "path"},
+}
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
-            "binary": {"type": "path"},
-            "version": {"type": "str", "default": ""},
-            "title": {"type": "str"},
-            "dest": {"type": "path"},
-        },
-        supports_check_mode=True,
-    )
-    path, dest = module.params["path"], module.params["dest"]
-    binary = module.params["binary"] or next((name for name in BINARIES if os.access(name, os.X_OK)), "")
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.read()
-        status, messages = check.check_any_file(binary, path) if binary else (0, [])
-    except OSError as error:
-        module.fail_json(msg=f"path: {path} cannot be read: {error.strerror}")
-    except ConfigurationError as error:
-        module.fail_json(msg=f"binary: {error}")
-    version = binary_version(binary) if binary else ""
-    explanation = explain.explain(text, module.params["version"] or version, messages, owners(path))
-    about = [f"HAProxy {version}" if version else "no HAProxy here", path]
-    html = page.render_page(explanation, module.params["title"] or platform.node(), about, status == 1)
-    result = {
-        "changed": False,
-        "manual": explanation.manual,
-        "lines": sum(1 for _line in explanation.lines),
-        "goals": list(explanation.goals),
-        "paths": [way.key for way in explanation.paths],
-        "problems": [f"line {number}: {words}" if number else words for _level, words, number in explanation.problems],
-        "refused": status == 1,
-    }
-    if dest is None:
-        module.exit_json(**result, html=html)
+def write(module: AnsibleModule, dest: str, html: str) -> bool:
+    """Write the page where it differs from what is there; returns whether it does."""
     try:
         with open(dest, encoding="utf-8") as file:
-            result["changed"] = file.read() != html
+            if file.read() == html:
+                return False
     except (OSError, ValueError):
-        result["changed"] = True
-    if result["changed"] and not module.check_mode:
+        pass  # there is none yet, or something else
+    if not module.check_mode:
         if not os.path.isdir(os.path.dirname(dest) or "."):
             module.fail_json(msg=f"dest: there is no folder {os.path.dirname(dest)}")
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=module.tmpdir, delete=False) as file:
             file.write(html)
         module.atomic_move(file.name, dest)
-    module.exit_json(**result, dest=dest)
+    return True
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
+    path, binary, version, title, dest = (module.params[option] for option in OPTIONS)
+    try:
+        explained = explain_file(path, binary, version, title)
+    except EdgeError as error:
+        module.fail_json(msg=str(error))
+    if dest is None:
+        module.exit_json(changed=False, html=explained.html, **explained.result)
+    module.exit_json(changed=write(module, dest, explained.html), dest=dest, **explained.result)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ options:
       - V(leave) gives the addresses away, and keeps the connections that are there.
       - V(away) keeps this edge from taking the addresses; V(leave) does so too.
       - V(stay) lets this edge take the addresses again when it is its turn.
-      - V(receive_ended) and V(leave_ended) take V(receive) and V(leave) back at once, and cut connections that need them.
+      - V(receive_ended) and V(leave_ended) take V(receive) and V(leave) back at once.
+        Connections that need them are cut.
       - V(drained) waits until no connection to the addresses is left, and ends what is left.
     type: str
     choices: [possible, receive, leave, away, stay, receive_ended, leave_ended, drained]
@@ -119,8 +120,8 @@ problems:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._haproxy.errors import EdgeError
-from ..module_utils._haproxy.host import MASTER
 from ..module_utils._haproxy.pair import orders
+from ..module_utils._haproxy.paths import MASTER_SOCKET
 
 
 def main() -> None:
@@ -142,7 +143,7 @@ def main() -> None:
             "limit": {"type": "int", "default": 86400},
             "wait": {"type": "int", "default": 300},
             "spread": {"type": "int", "default": 60},
-            "master_socket": {"type": "path", "default": MASTER},
+            "master_socket": {"type": "path", "default": MASTER_SOCKET},
         },
         supports_check_mode=True,
     )

@@ -130,7 +130,7 @@ def change(module: AnsibleModule) -> dict[str, Any]:
             server_state.require_minimum(
                 servers.read_servers(target.master, cli.serving_worker(target.master)), name, module.params["minimum"]
             )
-        outcome = apply.apply(wanted, target, module.check_mode)
+        outcome = apply.apply(wanted, target, apply.ApplyOptions(check_mode=module.check_mode))
     result: dict[str, Any] = {
         "changed": bool(outcome.reasons),
         "action": outcome.action,

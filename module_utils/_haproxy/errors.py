@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The base of all errors that a person has to see, and the collector that reports all problems of one input at once."""
+"""Errors for people: their base class, the error of a configuration, and the collector of all problems of one input."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 
 class EdgeError(Exception):
-    """What a person has to mend before anything can be done.
+    """An error that a person has to correct before anything can be done.
 
-    `problems` has one text each; a text begins with the YAML path if it has one (`haproxy_services[0].servers: ...`).
+    `problems` has a text for each; a text begins with its YAML path, if any (`haproxy_services[0].servers: ...`).
     """
 
     def __init__(self, problems: str | Iterable[str]) -> None:
@@ -18,26 +18,30 @@ class EdgeError(Exception):
         super().__init__("\n".join(self.problems))
 
 
+class ConfigurationError(EdgeError):
+    """A configuration is wrong, or something stops it from being applied."""
+
+
 class Problems:
     """Collect the problems of one input, so that all are reported at once."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Start empty."""
         self.texts: list[str] = []
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of problems."""
         return len(self.texts)
 
     def add(self, yaml_path: str, text: str) -> None:
-        """Add one problem of the value at `yaml_path`."""
+        """Add a problem of the value at `yaml_path`."""
         self.texts.append(f"{yaml_path}: {text}")
 
     def extend(self, texts: Iterable[str]) -> None:
-        """Add problems that begin with their YAML path."""
+        """Add problems whose texts already begin with a YAML path."""
         self.texts.extend(texts)
 
-    def raise_if_any(self, error: type[EdgeError]) -> None:
-        """Raise `error` with all problems, if there is one."""
+    def raise_if_any(self, error: type[EdgeError] = ConfigurationError) -> None:
+        """Raise `error` with all problems, if there are any."""
         if self.texts:
             raise error(self.texts)

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read what a host has, without changing it: distribution, service, user, unit, limits."""
+"""Read the state of a host: distribution, service, user, unit file, limits. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from pathlib import Path
 SERVICE = "haproxy"
 USER = "haproxy"
 UNIT = Path("/etc/systemd/system/haproxy.service")
-CONFIGURATION = "/etc/haproxy/haproxy.cfg"
-MASTER = "/run/haproxy/master.sock"
 
-# Linux' own default of fs.nr_open. Where a container engine or systemd allows a thousand times more, HAProxy would
+# Linux's default of fs.nr_open. A container engine or systemd may allow a thousand times more, and HAProxy would
 # reserve memory for each descriptor it may ever open.
 MOST_FILE_DESCRIPTORS = 1_048_576
 
 
 def service_state(name: str, unit: Path) -> dict[str, bool]:
-    """Whether the service runs, starts with the host, and runs with an older unit file than the one on disk.
+    """Return whether the service is `active`, `enabled`, and older than its unit file (`restart_pending`).
 
-    All of it is false where systemd doesn't run.
+    All are false if systemd does not run.
     """
     shown = _output("systemctl", "show", name, "--property=ActiveState,UnitFileState,InactiveExitTimestampMonotonic")
     properties = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
@@ -39,7 +37,7 @@ def service_state(name: str, unit: Path) -> dict[str, bool]:
 
 
 def checksum(path: Path) -> str:
-    """SHA-1 of a file, as Ansible compares files; empty where there is none."""
+    """Return the SHA-1 of a file, as Ansible compares files; empty if there is none."""
     try:
         return hashlib.sha1(path.read_bytes()).hexdigest()  # noqa: S324 # it protects nothing
     except OSError:
@@ -47,7 +45,7 @@ def checksum(path: Path) -> str:
 
 
 def has_user(name: str) -> bool:
-    """Whether the host knows a user of this name."""
+    """Return whether the host has a user of this name."""
     try:
         pwd.getpwnam(name)
     except KeyError:
@@ -56,7 +54,7 @@ def has_user(name: str) -> bool:
 
 
 def file_descriptors(limits: Path = Path("/proc/1/limits")) -> int:
-    """How many files a service may open here: the hard limit of process 1, which services get theirs from."""
+    """Return how many files a service may open here: the hard limit of process 1, which services inherit."""
     try:
         match = re.search(r"^Max open files +\S+ +(\S+)", limits.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:  # hidden by hidepid, or no /proc at all
@@ -66,7 +64,7 @@ def file_descriptors(limits: Path = Path("/proc/1/limits")) -> int:
 
 
 def _binary_is_newer(started: int, unit: Path) -> bool:
-    """Whether a service that started at `started` (microseconds of the monotonic clock) is older than its unit file."""
+    """Return whether a service started (`started`: microseconds of the monotonic clock) before its unit file."""
     try:
         written = unit.stat().st_mtime
     except OSError:
@@ -75,7 +73,7 @@ def _binary_is_newer(started: int, unit: Path) -> bool:
 
 
 def _output(*command: str) -> str:
-    """What a command prints on stdout; empty if it is missing, fails or hangs."""
+    """Return the command's stdout; empty if it is missing, fails or hangs."""
     try:
         result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -84,7 +82,7 @@ def _output(*command: str) -> str:
 
 
 def read_distribution(os_release: Path = Path("/etc/os-release")) -> dict[str, str]:
-    """Return `id`, `version` and `codename` of the host as os-release(5) gives them, "" where it is silent."""
+    """Return `id`, `version` and `codename` of the host from os-release(5), "" for a missing one."""
     try:
         text = os_release.read_text(encoding="utf-8")
     except OSError:

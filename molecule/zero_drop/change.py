@@ -40,7 +40,7 @@ def run(text, target, check_mode=False):
     wanted = parse(text)
     wanted = Configuration(wanted.sections, files=((LUA, content),) if LUA in text else ())
     with disk.exclusive_lock(target.path):
-        return apply.apply(wanted, target, check_mode)
+        return apply.apply(wanted, target, apply.ApplyOptions(check_mode=check_mode))
 
 
 def change(name, expected, text, target=TARGET):

@@ -33,7 +33,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime imp
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.servers import Server  # noqa: E402
 
 INVENTORY = Path(__file__).with_suffix(".yml")
-SHARED = PROJECT / "molecule" / "shared"
+RESOURCES = PROJECT / "molecule" / "resources"
 SITE = PROJECT / "playbooks" / "site.yml"
 EDGE, ADDRESS, HOST = "bench-edge1", "10.213.14.10", "chat.example.com"
 NODES = [f"10.213.14.2{number}:3000" for number in (1, 2, 3)]
@@ -290,12 +290,12 @@ def main() -> None:
     """Measure everything."""
     subprocess.run([PROJECT / "tools" / "release"], check=True, stdout=subprocess.DEVNULL)
     try:
-        play(SHARED / "create.yml")
+        play(RESOURCES / "create.yml")
         changes()
         planning()
         old_workers()
     finally:
-        play(SHARED / "destroy.yml")
+        play(RESOURCES / "destroy.yml")
 
 
 main()

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CLIENTS = ROOT / "molecule" / "clients"
+CLIENTS = ROOT / "molecule" / "resources" / "clients"
 EDGE, URL = "demo-edge1", "https://10.213.1.10"
 USERS, QUESTIONS = 40, 10
 

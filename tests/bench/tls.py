@@ -162,13 +162,13 @@ def main() -> None:
             raise SystemExit(done.stdout + done.stderr)
 
     try:
-        play("molecule/shared/create.yml")
+        play("molecule/resources/create.yml")
         for variables in libraries(project):
             play("playbooks/site.yml", "--tags", "haproxy_install", "-e", json.dumps(variables))
         subprocess.run(["docker", "cp", here, f"{MACHINE}:/root/tls.py"], check=True, capture_output=True)
         subprocess.run(["docker", "exec", MACHINE, "python3", "/root/tls.py", "here"], check=True)
     finally:
-        play("molecule/shared/destroy.yml")
+        play("molecule/resources/destroy.yml")
 
 
 if __name__ == "__main__":

@@ -296,3 +296,7 @@ def fingerprints(pem):
 def fingerprint(pem):
     found = fingerprints(pem)
     return (found[0], len(found) - 1) if found else ("", 0)
+
+
+def files(target):
+    return read(target.path), os.readlink(target.link)

@@ -10,9 +10,7 @@ import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates import pem, requested
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import syntax
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import definition
-from ansible_collections.realtime.edge.plugins.modules import haproxy_config
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import arguments, assemble, store
 
 SERVER = {"name": "s1", "address": "10.0.0.1", "port": "3000", "on-error": "mark-down", "sni": "str(chat)"}
 
@@ -154,7 +152,7 @@ def assembled(example):
     settings = {**store.SETTINGS, "version": "3.0", **settings, "binary": ""}
     part = store.Fragment(store.OWNER, example["services"], example["sections"], example["groups"])
     configuration = assemble.assemble(
-        haproxy_config.edge(settings, "/etc/haproxy/haproxy.cfg", example["groups"]), [part]
+        arguments.read_edge(settings, "/etc/haproxy/haproxy.cfg", example["groups"]), [part]
     )
     return syntax.render(configuration), dict(configuration.files)
 
@@ -232,7 +230,6 @@ def test_a_value_stays_in_its_place(example, place):
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_a_certificate_is_a_file_in_its_folder(hostile):
-    assert definition._CERTIFICATE.pattern == requested.NAME.pattern
     for name in (hostile, f"chat{hostile}"):
         with pytest.raises(pem.CertificateError, match=r"^haproxy_certificates\[0\].name: "):
             requested.read_requested([{"name": name}], [])

@@ -183,7 +183,7 @@ def test_a_mapping_within_itself_is_an_error():
     for data in ({"backend": {"x": endless}}, {"backend": endless}, endless):
         with pytest.raises(ConfigurationError):
             from_data(data)
-    with pytest.raises(ConfigurationError, match="no data of YAML"):
+    with pytest.raises(ConfigurationError, match="not plain YAML data"):
         store.fragment_text(store.Fragment("x", [], endless))
 
 

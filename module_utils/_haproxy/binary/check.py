@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the installed binary says of a configuration, each message at the line of YAML it came from."""
+"""Check a configuration with the installed binary and give each message the YAML path it is about."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ..config.model import Configuration, ConfigurationError, Directive, Section
 from ..config.redact import MASK, all_secrets, mask
-from ..config.syntax import numbered_lines, unquote
+from ..config.syntax import numbered_lines
+from ..config.words import unquote
 from . import keywords
 
 _LEVEL = re.compile(r"^\[(ALERT|WARNING|NOTICE|DIAG)\]\s*\(\d+\) : (.*)$")
@@ -18,7 +19,7 @@ _POSITION = re.compile(r"(?:(?:config : )?parsing )?\[(?P<file>[^\]]+):(?P<line>
 _SERVER = re.compile(r"'server (?P<backend>[^/']+)/(?P<server>[^']+)'")
 _PROXY = re.compile(r"(?i)\b(?:proxy|frontend|backend|listen) '(?P<name>[^']+)'")
 
-# Lines that only sum up the ones before.
+# Messages that only sum up the preceding ones.
 _SUMMARIES = (
     "Fatal errors found in configuration",
     "Error(s) found in configuration file",
@@ -28,15 +29,15 @@ _SUMMARIES = (
     "Failed to initialize server(s) addr",
 )
 
-# What HAProxy quotes: a name or a path that it looked for.
+# Text that HAProxy quotes: a name or a path that it looked for.
 _NAMED = re.compile(r"'([^']+)'|<([^>]+)>|(?<= )(/[^\s'>]+?)(?=[.:]?(?:\s|$))")
 
-# `haproxy -c` of 50,000 servers takes half a second; a name that does not resolve takes the resolver's time.
+# `haproxy -c` of 50,000 servers takes half a second; a name that does not resolve takes as long as the resolver.
 _TIMEOUT = 120
 
 
 class Message(NamedTuple):
-    """One message: `level` (ALERT, WARNING, ...), HAProxy's words, the place in the YAML and the line, where known."""
+    """One message: `level` (ALERT, WARNING, ...), HAProxy's text, and, if known, the YAML path and the line."""
 
     level: str
     text: str
@@ -45,17 +46,17 @@ class Message(NamedTuple):
     directive: Directive | None = None
 
     def __str__(self) -> str:
-        """For people: place, words, the user's own line."""
-        place = f"{self.yaml_path}: " if self.yaml_path else ""
+        """Return the message for people: YAML path, text, the user's own line."""
+        path = f"{self.yaml_path}: " if self.yaml_path else ""
         line = f" (in the line `{self.line}`)" if self.line else ""
-        return f"{place}{self.text}{line}"
+        return f"{path}{self.text}{line}"
 
 
 def check(binary: str, path: str, configuration: Configuration) -> list[Message]:
-    """The warnings of `binary -c` for the file at `path`, which is `configuration` rendered, and our own.
+    """Return the warnings of `binary -c` for the file at `path`, which is `configuration` rendered, and our own.
 
-    Raises `ConfigurationError` with every alert when the file is refused, and also when it is valid but listens
-    nowhere (exit status 2): a reload to such a file succeeds and takes the service away.
+    Raise `ConfigurationError` with every alert if HAProxy refuses the file, and also if it is valid but listens
+    nowhere (exit status 2): a reload to such a file succeeds and stops the service.
     """
     process = _run_check(binary, path)
     messages = [
@@ -70,12 +71,12 @@ def check(binary: str, path: str, configuration: Configuration) -> list[Message]
     if process.returncode < 0:
         alerts.append(f"{binary} -c was ended by signal {-process.returncode}")
     raise ConfigurationError(
-        alerts or [(process.stderr or process.stdout).strip() or "haproxy -c failed without a word"]
+        alerts or [(process.stderr or process.stdout).strip() or "haproxy -c failed without a message"]
     )
 
 
 def _warn_of_milliseconds(configuration: Configuration) -> list[Message]:
-    """Timeouts that HAProxy takes for milliseconds (manual, 2.5) where few people mean them: `timeout client 60`."""
+    """Warn of timeouts in milliseconds (manual, 2.5) that probably mean seconds: `timeout client 60`."""
     return [
         Message(
             "WARNING",
@@ -91,14 +92,16 @@ def _warn_of_milliseconds(configuration: Configuration) -> list[Message]:
 
 
 def check_any_file(binary: str, path: str) -> tuple[int, list[tuple[str, str, int]]]:
-    """The exit status of `binary -c` for any file, and its messages: level, words, number of the line, 0 for none."""
+    """Return the exit status of `binary -c` for any file, and its messages: level, text, number of the line or 0."""
     process = _run_check(binary, path)
     found = []
     for level, text in _split_messages(process.stderr + process.stdout):
         position = _POSITION.search(text)
-        here = bool(position and position.group("file") == path)
-        words = text[: position.start()] + text[position.end() :] if position and here else text
-        found.append((level, words.strip(), int(position.group("line")) if position and here else 0))
+        if position and position["file"] == path:
+            text = text[: position.start()] + text[position.end() :]
+            found.append((level, text.strip(), int(position["line"])))
+        else:
+            found.append((level, text.strip(), 0))
     return process.returncode, found
 
 
@@ -114,16 +117,16 @@ def _run_check(binary: str, path: str) -> subprocess.CompletedProcess[str]:
 
 
 def parse_messages(output: str, path: str, configuration: Configuration) -> list[Message]:
-    """The messages in HAProxy's output about the file at `path`, which is `configuration` rendered."""
-    said = _split_messages(output)
-    if not said:
+    """Return the messages in HAProxy's output about the file at `path`, which is `configuration` rendered."""
+    messages = _split_messages(output)
+    if not messages:
         return []
     file = _File(path, configuration, list(numbered_lines(configuration)), all_secrets(configuration))
-    return [file.message(level, text) for level, text in said]
+    return [file.message(level, text) for level, text in messages]
 
 
 def _split_messages(output: str) -> list[tuple[str, str]]:
-    """Level and words of each message, those left out that only sum up the ones before."""
+    """Return level and text of each message, without those that only sum up others."""
     gathered: list[tuple[str, str]] = []
     for raw in output.splitlines():
         found = _LEVEL.match(raw)
@@ -136,7 +139,7 @@ def _split_messages(output: str) -> list[tuple[str, str]]:
 
 
 class _File(NamedTuple):
-    """What HAProxy has read: the path, the configuration, its lines, its secrets."""
+    """The file that HAProxy has read: its path, the configuration, its lines, its secrets."""
 
     path: str
     configuration: Configuration
@@ -144,50 +147,59 @@ class _File(NamedTuple):
     secrets: set[str]
 
     def message(self, level: str, text: str) -> Message:
-        """HAProxy's words with their place."""
+        """Return HAProxy's message with the YAML path it is about."""
+        position = _POSITION.search(text)
         section: Section | None = None
         directive: Directive | None = None
-        found = _POSITION.search(text)
-        if found:
-            section, directive = self.line(found["file"], found["line"])
-            text = text[: found.start()] + text[found.end() :]
+        if position:
+            section, directive = self._line(position["file"], position["line"])
+            text = text[: position.start()] + text[position.end() :]
         text = re.sub(r"^config ?: ", "", text.strip()).replace(f" in file '{self.path}'", "")
-        # A second place in the text: `(at FILE:9)`, `already defined at line 11`.
-        text = re.sub(rf"(?:\bline |{re.escape(self.path)}:)(\d+)", self.other, text)
-        server = _SERVER.search(text)
-        proxy = _PROXY.search(text)
+        # A second line in the text: `(at FILE:9)`, `already defined at line 11`.
+        text = re.sub(rf"(?:\bline |{re.escape(self.path)}:)(\d+)", self._replace_line_number, text)
+        section, directive = self._locate(text, section, directive)
+        yaml_path = (directive.yaml_path if directive else "") or (section.yaml_path if section else "")
+        return Message(level, self._clean(text), yaml_path, mask(directive) if directive else "", directive)
+
+    def _locate(
+        self, text: str, section: Section | None, directive: Directive | None
+    ) -> tuple[Section | None, Directive | None]:
+        """Return the section and the directive by the names in the text, as far as the position does not give them."""
+        server, proxy = _SERVER.search(text), _PROXY.search(text)
         if section is None and (server or proxy):
-            section = self.proxy(server["backend"] if server else proxy["name"] if proxy else "")
+            section = self._proxy(server["backend"] if server else proxy["name"] if proxy else "")
         if directive is None and server and section:
             directive = _find_server(section, server["server"])
         if directive is None:
             within = [section] if section else self.configuration.sections
             section, directive = _find_user(text, within) or (section, None)
+        return section, directive
+
+    def _clean(self, text: str) -> str:
+        """Return the text without secrets and control characters."""
         for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, MASK)
-        text = "".join(char if char.isprintable() else "?" for char in text)
-        yaml_path = (directive.yaml_path if directive else "") or (section.yaml_path if section else "")
-        return Message(level, text, yaml_path, mask(directive) if directive else "", directive)
+        return "".join(char if char.isprintable() else "?" for char in text)
 
-    def line(self, path: str, number: str) -> tuple[Section | None, Directive | None]:
-        """What stands at this place."""
+    def _line(self, path: str, number: str) -> tuple[Section | None, Directive | None]:
+        """Return the section and the directive at a line of a file."""
         if path != self.path or int(number) > len(self.lines):
             return None, None
         return self.lines[int(number) - 1][1:]
 
-    def other(self, place: re.Match[str]) -> str:
-        """Another place that a message speaks of."""
-        section, directive = self.line(self.path, place[1])
-        return (directive.yaml_path if directive else "") or (section.yaml_path if section else "") or place[0]
+    def _replace_line_number(self, found: re.Match[str]) -> str:
+        """Return the YAML path of a line number that a message mentions, the text unchanged if it has none."""
+        section, directive = self._line(self.path, found[1])
+        return (directive.yaml_path if directive else "") or (section.yaml_path if section else "") or found[0]
 
-    def proxy(self, name: str) -> Section | None:
-        """The proxy of this name."""
+    def _proxy(self, name: str) -> Section | None:
+        """Return the proxy of this name."""
         found = (self.configuration.section(kind, name) for kind in ("frontend", "backend", "listen"))
         return next((section for section in found if section), None)
 
 
 def _find_user(text: str, within: Iterable[Section]) -> tuple[Section, Directive] | None:
-    """The line that uses the name or file that a message without a position is about."""
+    """Return the line with the name or file that a message without a position is about."""
     quoted = {next(filter(None, groups)) for groups in _NAMED.findall(text)}
     words = {part for word in re.findall(r"[a-z][a-z_-]+", text) for part in (word, *word.split("-"))}
     files = {name for name in quoted if name.startswith("/")}
@@ -195,7 +207,7 @@ def _find_user(text: str, within: Iterable[Section]) -> tuple[Section, Directive
     for section in within:
         for line in section.directives:
             if line.keyword == "server" and not files and "server" not in words:
-                continue  # tens of thousands, of which none is meant
+                continue  # there may be tens of thousands, and the message is about none of them
             hits = sum(_mentions(line, name) for name in quoted if name != section.key[1])
             score = 4 * hits + 2 * (line.keyword in words) + (bool(line.arguments) and line.arguments[0] in words)
             if hits and (best is None or score > best[0]):
@@ -204,6 +216,7 @@ def _find_user(text: str, within: Iterable[Section]) -> tuple[Section, Directive
 
 
 def _mentions(line: Directive, name: str) -> bool:
+    """Return whether a word of the line contains the name as a whole."""
     if name not in line.text:
         return False
     return any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", unquote(word)) for word in line.arguments)

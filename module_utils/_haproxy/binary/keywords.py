@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a binary knows, asked of it, and which version knows what it does not.
+"""Explain HAProxy's messages about unknown words: a similar word, or the version that introduced it.
 
-Only used to explain a refusal: nothing is refused for being missing here.
+Only used to explain a refusal: a word that is missing here is not refused.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 
 from ..config.model import Directive
 
-# What came with each long-term supported version after 2.6, as far as the binaries tell: the differences of
+# Words that each long-term supported version after 2.6 added, as the binaries list them: the differences of
 # `haproxy -dKall` of 2.6.12, 3.0.11, 3.2.26 and 3.4.7 without what older manuals have, and sections. Words of one
 # keyword are joined by a slash.
 _SINCE = {
@@ -103,9 +103,9 @@ _SINCE = {
         "tune.quic.listen tune.quic.mem.tx-max tune.ssl.keyupdate-rate-limit tune.streams-elasticity "
     ),
 }
-_VERSION = {name: version for version, names in _SINCE.items() for name in names.split()}
+_INTRODUCED = {name: version for version, names in _SINCE.items() for name in names.split()}
 
-# The word that HAProxy could not make anything of, in its several manners of saying so.
+# The unknown word, in the several forms of HAProxy's message.
 _UNKNOWN = re.compile(
     r"(?:unknown (?:keyword|option|fetch method|converter|matching method|service name|filter)|but got|\(got|unexpected"
     r"|unknown argument|not a valid keyword|'[a-z-]+' : unknown keyword) '(?P<word>[^' ]+)'"
@@ -115,9 +115,9 @@ _QUOTED = re.compile(r"'([^' ]+)'")
 
 
 def explain_message(text: str, directive: Directive | None, binary: str) -> str:
-    """HAProxy's message about an unknown word, with what was probably meant and the version that has it.
+    """Return HAProxy's message about an unknown word with a similar word or the version that introduced it.
 
-    A list of everything that could have stood there is cut short.
+    A long list of alternatives is shortened to their number.
     """
     listed: list[str] = []
     found = _ALTERNATIVES.search(text)
@@ -138,13 +138,13 @@ def explain_message(text: str, directive: Directive | None, binary: str) -> str:
 
 
 def introduced_in(word: str, directive: Directive | None) -> str:
-    """The first long-term supported version that has the word, at this place or anywhere; empty where nobody knows."""
+    """Return the first long-term supported version with the word, for this keyword or for any; empty if unknown."""
     first = directive.keyword if directive else ""
-    return _VERSION.get(f"{first}/{word}") or _VERSION.get(word, "")
+    return _INTRODUCED.get(f"{first}/{word}") or _INTRODUCED.get(word, "")
 
 
 def known_keywords(binary: str) -> list[str]:
-    """All words that the binary says it knows: keywords, options, sample fetches, converters, services."""
+    """Return all words that the binary lists: keywords, options, sample fetches, converters, services."""
     try:
         listed = subprocess.run(
             [binary, "-dKall", "-q", "-c", "-f", "/dev/null"],

@@ -1,53 +1,90 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read the version and the TLS library of a HAProxy binary (`haproxy -vv`)."""
+"""Read the version, the features and the TLS library of a HAProxy binary (`haproxy -vv`)."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+from typing import NamedTuple
+
+_TIMEOUT = 10
+
+
+class Ability(NamedTuple):
+    """The version, the features and the TLS library of a binary; without a version, the reason why it does not run."""
+
+    version: str = ""
+    features: frozenset[str] = frozenset()
+    library: str = ""
+    reason: str = ""
+
+
+def read_ability(binary: str) -> Ability:
+    """Run `haproxy -vv` and return what the binary supports, or why it does not run."""
+    try:
+        done = _run(binary)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Ability(reason=str(error))
+    version = parse_version(done.stdout)
+    if done.returncode or not version:
+        return Ability(reason=(done.stderr or done.stdout).strip())
+    listed = re.search(r"^Feature list : (.*)$", done.stdout, re.MULTILINE)
+    words = listed[1].split() if listed else []
+    features = frozenset(word[1:] for word in words if word.startswith("+"))
+    return Ability(version, features, parse_library(done.stdout))
 
 
 def describe_binary(binary: str) -> str:
-    """What `haproxy -vv` says: version, options, TLS library; empty where the binary can't be run."""
+    """Return the output of `haproxy -vv` (version, options, TLS library); empty if it does not run or is missing."""
+    if not binary:
+        return ""
     try:
-        said = subprocess.run(
-            [binary, "-vv"], capture_output=True, text=True, errors="replace", timeout=10, check=False
-        )
+        done = _run(binary)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return said.stdout if said.returncode == 0 else ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _run(binary: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [binary, "-vv"], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False
+    )
 
 
 def binary_version(binary: str) -> str:
-    """The version a HAProxy binary says it has, such as `3.0.11` or `3.5-dev4`; empty if it can't be run or is none."""
+    """Return the version of a HAProxy binary, such as `3.0.11` or `3.5-dev4`; empty if it is none or does not run."""
     return parse_version(describe_binary(binary))
 
 
-def parse_version(said: str) -> str:
-    """The version in the words of `about`, empty if they are another program's."""
-    found = re.match(r"HA-?Proxy version (\d+\.\d+(?:[.]\d+|-dev\d+)?)", said)
+def parse_version(description: str) -> str:
+    """Return the version in the output of `haproxy -vv`, empty if the output is another program's."""
+    found = re.match(r"HA-?Proxy version (\d+\.\d+(?:[.]\d+|-dev\d+)?)", description)
     return found[1] if found else ""
 
 
-def parse_library(said: str) -> str:
-    """The TLS library in the words of `about`, such as `OpenSSL 3.5.7 9 Jun 2026`; empty where there is none."""
-    found = re.search(r"^Running on (?:OpenSSL|SSL library) version : (.*)$", said, re.MULTILINE)
+def parse_release(version: str) -> tuple[int, ...]:
+    """Return major and minor number of a version: `3.0.11-1+deb12u1` is (3, 0). Empty if there is none."""
+    found = re.search(r"(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else ()
+
+
+def parse_library(description: str) -> str:
+    """Return the TLS library in the output of `haproxy -vv`, such as `OpenSSL 3.5.7 9 Jun 2026`; empty without one."""
+    found = re.search(r"^Running on (?:OpenSSL|SSL library) version : (.*)$", description, re.MULTILINE)
     return found[1].strip() if found else ""
 
 
 def tls_library(binary: str) -> tuple[str, tuple[int, ...]]:
-    """Name and major and minor version of the TLS library a HAProxy binary runs on: `("openssl", (3, 5))`.
+    """Return name, major and minor version of the TLS library that a binary runs on: `("openssl", (3, 5))`.
 
-    Others that offer OpenSSL's interface go by their own names (`aws-lc`, `wolfssl`); empty where it can't be told.
+    Libraries with OpenSSL's interface have their own names (`aws-lc`, `wolfssl`). Both are empty if unknown.
     """
     words = parse_library(describe_binary(binary))
     other = re.search(r"(?i)(AWS-LC|wolfSSL|LibreSSL|BoringSSL|quictls)", words)
-    number = re.search(r"(\d+)\.(\d+)", words[other.end() :] if other else words)
     name = other[1].lower() if other else "openssl" if words.startswith("OpenSSL") else words.partition(" ")[0].lower()
-    return name, (int(number[1]), int(number[2])) if number else ()
+    return name, parse_release(words[other.end() :] if other else words)
 
 
-def target_version(binary: str, stated: str = "") -> tuple[int, ...]:
-    """Major and minor version to write for: the binary's, else the stated one, else that of a version to come."""
-    found = re.match(r"(\d+)\.(\d+)", binary_version(binary) or stated)
-    return tuple(int(number) for number in found.groups()) if found else (99, 0)
+def target_version(binary: str, explicit: str = "") -> tuple[int, ...]:
+    """Return major and minor version to write for: the binary's, else the explicit one, else a later release's."""
+    return parse_release(binary_version(binary) or explicit) or (99, 0)

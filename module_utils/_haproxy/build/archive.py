@@ -10,7 +10,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from .compile import extract, install_build, read_ability
+from ..binary.version import read_ability
+from .compile import extract, install_build
 from .recipe import BuildError, Recipe
 
 
@@ -37,9 +38,9 @@ def pack(recipe: Recipe, prefix: Path, archive: Path) -> None:
 
 
 def unpack(recipe: Recipe, archive: Path, prefix: Path) -> None:
-    """Unpack the build in `archive` into its folder below `prefix`, once its binary ran here.
+    """Unpack the build in `archive` into its folder below `prefix`, after its binary has run here.
 
-    Raises BuildError when it is the archive of another build, or cannot be read.
+    Raises BuildError if it is the archive of another build, or cannot be read.
     """
     with tempfile.TemporaryDirectory(dir=prefix, prefix=".work-") as folder:
         extract(archive, Path(folder))
@@ -53,7 +54,7 @@ def unpack(recipe: Recipe, archive: Path, prefix: Path) -> None:
             raise BuildError(
                 f"{archive} holds {inside or 'nothing'}, but this host ({recipe.described()}) needs {recipe.name}"
             )
-        found = read_ability(stage / "sbin" / "haproxy")
+        found = read_ability(str(stage / "sbin" / "haproxy"))
         if found.version != recipe.version:
             raise BuildError(f"The binary in {archive} does not run on this host: {found.reason}")
         install_build(recipe, stage, prefix)

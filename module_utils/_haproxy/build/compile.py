@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Build HAProxy into a folder of its own, with the TLS library that is wanted.
+"""Build HAProxy into a folder of its own, with the wanted TLS library.
 
-A build lives in `PREFIX/VERSION-FINGERPRINT/`. The fingerprint covers everything that makes one binary
-differ from another, so a folder that is there is the wanted build or it is not: nothing is ever rebuilt in
-place, and the service switches from one folder to another with a symlink.
+A build is in `PREFIX/VERSION-FINGERPRINT/`. The fingerprint covers everything that makes one binary differ from
+another. So the name of a folder says whether it is the wanted build: nothing is ever rebuilt in place, and the
+service switches from one folder to another with a symlink.
 """
 
 from __future__ import annotations
@@ -11,36 +11,31 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from ..binary.version import parse_library
+from ..binary.version import read_ability
 from .recipe import OPENSSL, OPENSSL_OPTIONS, BuildError, Recipe, Source
 from .source import obtain
 
 
 def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: Sequence[str] = ()) -> str:
-    """Obtain the sources and build them into a folder below `prefix`. Returns the place that served HAProxy's.
+    """Obtain the sources and build them into a folder below `prefix`. Return the place that served HAProxy's.
 
-    The folder appears only when its binary runs, is the version it should be, on the TLS library it should be on, and
-    has every wanted feature. Needs make, a C compiler and the headers, for an OpenSSL of its own perl too. HAProxy
-    takes one to three minutes on two cores, OpenSSL two more.
+    The folder appears only after its binary has run and has the wanted version, TLS library and features. Needs make, a
+    C compiler and the headers; to build OpenSSL, perl too. HAProxy takes one to three minutes on two cores, OpenSSL two
+    more.
     """
     tarballs = prefix / "sources"
     served = {
         source: obtain(source, openssl_places if source.project is OPENSSL else places, tarballs)
         for source in recipe.sources
     }
-    tools = ["make", recipe.options.get("CC", "cc").split()[0], *(["perl"] if recipe.tls_checksum else [])]
-    missing = [tool for tool in tools if not shutil.which(tool)]
-    if missing:
-        raise BuildError(f"Building HAProxy needs {' and '.join(missing)}, which this host does not have")
+    _require_tools(recipe)
     with tempfile.TemporaryDirectory(dir=prefix, prefix=".work-") as folder:
         stage = Path(folder) / "stage"
         *libraries, haproxy = [
@@ -51,22 +46,30 @@ def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: S
         for library in libraries:
             _run_step(recipe, prefix, library, ["sh", "./config", *OPENSSL_OPTIONS])
             _run_step(recipe, prefix, library, ["make", jobs, "build_libs"])
-            # Relative, so that the binary is the same wherever it is built. A module of Lua's may bring the system's
-            # library into the process: neither is to find the other's functions.
+            # Relative, so that the binary is the same wherever it is built. A Lua module may load the system's library
+            # into the process: excluded symbols keep either from finding the other's functions.
             options["SSL_INC"], options["SSL_LIB"] = f"../{library.name}/include", f"../{library.name}"
             options["ADDLIB"] = f"{options.get('ADDLIB', '')} -Wl,--exclude-libs=libssl.a:libcrypto.a".strip()
         arguments = [f"{name}={value}" for name, value in sorted(options.items())]
         _run_step(recipe, prefix, haproxy, ["make", jobs, *arguments])
         _run_step(recipe, prefix, haproxy, ["make", *arguments, f"PREFIX={stage}", "install-bin"])
-        if shutil.which("strip"):  # a tenth of the size; the names of functions, for backtraces, stay
+        if shutil.which("strip"):  # a tenth of the size; backtraces keep the names of functions
             subprocess.run(["strip", "--strip-debug", str(stage / "sbin" / "haproxy")], check=False)
         _describe_build(recipe, stage)
         install_build(recipe, stage, prefix)
     return served[recipe.sources[-1]]
 
 
+def _require_tools(recipe: Recipe) -> None:
+    """Raise BuildError if the host lacks a tool that the build needs."""
+    tools = ["make", recipe.options.get("CC", "cc").split()[0], *(["perl"] if recipe.tls_checksum else [])]
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    if missing:
+        raise BuildError(f"Building HAProxy needs {' and '.join(missing)}, which this host does not have")
+
+
 def _unpack_source(source: Source, place: str, tarball: Path, folder: Path) -> Path:
-    """Unpack a tarball into `folder` and return the path of the tree that was in it."""
+    """Unpack a tarball into `folder` and return the path of its source tree."""
     unpacked = folder / source.project.package
     extract(tarball, unpacked)
     inside = list(unpacked.iterdir())
@@ -76,9 +79,10 @@ def _unpack_source(source: Source, place: str, tarball: Path, folder: Path) -> P
 
 
 def _run_step(recipe: Recipe, prefix: Path, tree: Path, command: Sequence[str]) -> None:
+    """Run a command of the build in its source tree. Raise BuildError with the last lines of its output."""
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "PREFIX")}
     done = subprocess.run(
-        ["nice", *command],  # an edge that builds is serving meanwhile
+        ["nice", *command],  # the edge serves clients during the build
         cwd=tree, env={**environment, "LC_ALL": "C"}, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
@@ -87,44 +91,22 @@ def _run_step(recipe: Recipe, prefix: Path, tree: Path, command: Sequence[str]) 
             raise disk_full(recipe, prefix)
         last = "\n".join(done.stdout.splitlines()[-30:])
         raise BuildError(
-            f"Building {tree.name.split('-')[0]} failed. The options are ours and haproxy_build_options: "
-            f"{' '.join(command)}\nThe last lines it wrote:\n{last}"
+            f"Building {tree.name.split('-')[0]} failed. The options are the role's and haproxy_build_options: "
+            f"{' '.join(command)}\nThe last lines of the output:\n{last}"
         )
 
 
 def disk_full(recipe: Recipe, prefix: Path) -> BuildError:
+    """Return the error for a full disk, with the space that is free and needed."""
     free, needed = shutil.disk_usage(prefix).free // 1_000_000, 400 if recipe.tls_checksum else 150
     return BuildError(
         f"No space left for {prefix}: {free} MB are free, this build needs {needed} MB. Nothing was left behind."
     )
 
 
-class Ability(NamedTuple):
-    """What a binary says of itself; without a version there is a reason why it does not run."""
-
-    version: str = ""
-    features: frozenset[str] = frozenset()
-    library: str = ""
-    reason: str = ""
-
-
-def read_ability(binary: Path) -> Ability:
-    try:
-        done = subprocess.run([str(binary), "-vv"], check=False, capture_output=True, text=True)
-    except OSError as error:
-        return Ability(reason=str(error))
-    version = re.match(r"HAProxy version ([0-9]+\.[0-9]+(?:\.[0-9]+|-dev[0-9]+))", done.stdout)
-    if done.returncode or not version:
-        return Ability(reason=(done.stderr or done.stdout).strip())
-    listed = re.search(r"^Feature list : (.*)$", done.stdout, re.MULTILINE)
-    words = listed[1].split() if listed else []
-    features = frozenset(word[1:] for word in words if word.startswith("+"))
-    return Ability(version[1], features, parse_library(done.stdout))
-
-
 def _describe_build(recipe: Recipe, directory: Path) -> None:
-    """Check the binary in `directory` and write build.json beside it, last: a folder without it is not a build."""
-    version, features, library, reason = read_ability(directory / "sbin" / "haproxy")
+    """Check the binary in `directory` then write build.json beside it: a folder without that is not a build."""
+    version, features, library, reason = read_ability(str(directory / "sbin" / "haproxy"))
     if not version:
         raise BuildError(f"The binary was built but does not run: {reason}")
     for own in recipe.sources[:-1]:
@@ -151,7 +133,7 @@ def _describe_build(recipe: Recipe, directory: Path) -> None:
 
 
 def install_build(recipe: Recipe, stage: Path, prefix: Path) -> None:
-    """Rename `stage`, which is below `prefix`, to the build's folder. What is there is broken, or we were not here."""
+    """Rename `stage`, which is below `prefix`, to the build's folder. A folder of that name is broken, and goes."""
     for path in (stage, *stage.rglob("*")):
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     directory = recipe.directory(prefix)
@@ -163,7 +145,7 @@ def install_build(recipe: Recipe, stage: Path, prefix: Path) -> None:
 def extract(archive: Path, folder: Path) -> None:
     """Unpack the files and folders of a tar archive into `folder`; refuse one that reaches outside of it (PEP 706).
 
-    Links are left out: nothing that is built or carried needs them, and without them no path can lead astray.
+    Links are skipped: neither sources nor builds need them, and without links no path can leave the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -171,7 +153,7 @@ def extract(archive: Path, folder: Path) -> None:
             members = [member for member in tar.getmembers() if member.isfile() or member.isdir()]
             for member in members:
                 if member.name.startswith("/") or ".." in member.name.split("/"):
-                    raise BuildError(f"{archive}: refused, {member.name} would be written outside of its folder")
+                    raise BuildError(f"{archive} is refused: {member.name} would be written outside of its folder")
                 member.uid, member.gid, member.uname, member.gname = os.geteuid(), os.getegid(), "", ""
                 member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
             if hasattr(tarfile, "data_filter"):
@@ -179,4 +161,4 @@ def extract(archive: Path, folder: Path) -> None:
             else:  # before Python 3.9.17, 3.10.12 and 3.11.4
                 tar.extractall(folder, members=members)  # noqa: S202 (checked above)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
-        raise BuildError(f"{archive} cannot be unpacked ({error}); delete it if it was cut off") from error
+        raise BuildError(f"{archive} cannot be unpacked ({error}); delete it if it is incomplete") from error

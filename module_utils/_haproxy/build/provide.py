@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Provide a build on this host: it is there, is unpacked from an archive, or is built from source."""
+"""Provide a build on this host: use it if present, else unpack it from an archive, else build it from source."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..binary.version import read_ability
 from .archive import pack, unpack
-from .compile import build, disk_full, read_ability
+from .compile import build, disk_full
 from .recipe import BuildError, Recipe
 
 
 @contextlib.contextmanager
 def exclusive_lock(prefix: Path) -> Iterator[None]:
-    """Wait until no other run works below `prefix` (which is made), and clear what a killed one left there."""
+    """Hold the lock for `prefix` (which is created); remove the work folders that a killed run has left there."""
     prefix.mkdir(parents=True, exist_ok=True)
     with (prefix / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -27,9 +28,9 @@ def exclusive_lock(prefix: Path) -> Iterator[None]:
 
 
 def is_built(recipe: Recipe, prefix: Path) -> bool:
-    """Say whether the build is there, whole, and runs on this host."""
+    """Return whether the build is present, complete, and runs on this host."""
     directory = recipe.directory(prefix)
-    return (directory / "build.json").is_file() and read_ability(recipe.binary(prefix)).version == recipe.version
+    return (directory / "build.json").is_file() and read_ability(str(recipe.binary(prefix))).version == recipe.version
 
 
 def provide_build(
@@ -39,10 +40,10 @@ def provide_build(
     archive: Path | None = None,
     openssl_places: Sequence[str] = (),
 ) -> tuple[bool, str]:
-    """Bring the build about below `prefix`: it is there, or is unpacked from `archive`, or is built from source.
+    """Provide the build below `prefix`: use it if present, else unpack `archive`, else build it from source.
 
-    `archive` is written when it is not there yet. Returns whether something changed, and the place that served
-    ("" when the build was there). Raises BuildError; then nothing of this run is left behind.
+    `archive` is written if it does not exist yet. Return whether something changed, and the place that served the
+    sources ("" if the build was present). Raises BuildError; then nothing of this run is left behind.
     """
     if is_built(recipe, prefix) and (archive is None or archive.is_file()):
         return False, ""

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What is to be built: version, options, TLS library, and the fingerprint that names the result."""
+"""Describe a build: version, options, TLS library, and the fingerprint that names the result."""
 
 from __future__ import annotations
 
@@ -22,52 +22,58 @@ VERSION = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+|-dev[0-9]+)\Z")
 OPENSSL_VERSION = re.compile(r"(1\.1\.1[a-z]{0,2}|[3-9]\.[0-9]+\.[0-9]+)\Z")
 
 OPENSSL_OPTIONS = ("no-shared", "no-tests", "--openssldir=/etc/ssl")
-"""How an OpenSSL for one HAProxy is configured: to be a part of the program, with the host's settings and authorities.
+"""The options of an OpenSSL that is linked statically into one HAProxy, with the host's settings and CAs.
 
 OpenSSL looks for openssl.cnf and the folder `certs` (HAProxy's `@system-ca`) in its `openssldir`.
 """
 
 
 def host_tls_library(text: str = ssl.OPENSSL_VERSION) -> dict[str, str]:
-    """Return `library` and `version` of the TLS library the host's Python uses: the system's."""
+    """Return `library` and `version` of the system's TLS library, which the host's Python uses."""
     found = re.match(r"(\S+) (\S+)", text)
     return {"library": found[1].lower(), "version": found[2]} if found else {"library": text.lower(), "version": ""}
 
 
-# What says in a library's headers which it is: path below its include folder, library, pattern of its version.
+# How to tell a library by its headers: path below its include folder, library, pattern of its version.
 _HEADERS = (
     ("openssl/base.h", "aws-lc", r'AWSLC_VERSION_NUMBER_STRING\s+"([0-9.]+)'),
     ("wolfssl/version.h", "wolfssl", r'LIBWOLFSSL_VERSION_STRING\s+"([0-9.]+)'),
     ("openssl/opensslv.h", "openssl", r'OPENSSL_VERSION_(?:STR\s+"|TEXT\s+"OpenSSL )([0-9][0-9a-z.]+)'),
 )
 
-# What HAProxy's make calls those that are not OpenSSL itself.
+# The options of HAProxy's make for libraries other than OpenSSL.
 _BUILT_WITH = {"aws-lc": "USE_OPENSSL_AWSLC", "wolfssl": "USE_OPENSSL_WOLFSSL"}
 
 
 def own_library(chosen: Mapping[str, Any]) -> dict[str, str]:
-    """Return `library`, `version` and `linked` of the TLS library that SSL_INC in `haproxy_build_options` leads to.
+    """Return `library`, `version` and `linked` of the TLS library that SSL_INC in `haproxy_build_options` names.
 
-    Empty where there is none: then it is the system's. `linked` is "statically" where SSL_LIB has no shared one.
-    Raises BuildError where SSL_INC or SSL_LIB leads nowhere, or one is missing: a program with the headers of one
-    library and the code of another crashes.
+    Empty without SSL_INC: the build then uses the system's. `linked` is "statically" if SSL_LIB has no shared library.
+    Raises BuildError if there is no library at SSL_INC or SSL_LIB, or only one of the two is set: a binary with the
+    headers of one library and the code of another crashes.
     """
     includes, libraries = str(chosen.get("SSL_INC") or ""), str(chosen.get("SSL_LIB") or "")
     if not includes and not libraries:
         return {}
     if not (includes and libraries):
         present, missing = ("SSL_INC", "SSL_LIB") if includes else ("SSL_LIB", "SSL_INC")
-        raise BuildError(f"haproxy_build_options: {present} needs {missing} beside it, of the same library")
+        raise BuildError(f"haproxy_build_options: {present} also needs {missing}, of the same library")
+    library, version = _read_header(includes)
+    name = "libwolfssl" if library == "wolfssl" else "libssl"
+    shared = any(Path(libraries).glob(f"{name}.so*"))
+    if not shared and not Path(libraries, f"{name}.a").exists():
+        neither = f"no {name}.so and no {name}.a"
+        raise BuildError(f"haproxy_build_options.SSL_LIB: there is {neither} in {libraries}")
+    return {"library": library, "version": version, "linked": "dynamically" if shared else "statically"}
+
+
+def _read_header(includes: str) -> tuple[str, str]:
+    """Return the name and version of the TLS library with these headers. Raise BuildError if there is none."""
     for name, library, pattern in _HEADERS:
         with contextlib.suppress(OSError):
             text = (Path(includes) / name).read_text(encoding="utf-8", errors="replace")
             if found := re.search(pattern, text):
-                name = "libwolfssl" if library == "wolfssl" else "libssl"
-                shared = any(Path(libraries).glob(f"{name}.so*"))
-                if not shared and not Path(libraries, f"{name}.a").exists():
-                    neither = f"no {name}.so and no {name}.a"
-                    raise BuildError(f"haproxy_build_options.SSL_LIB: there is {neither} in {libraries}")
-                return {"library": library, "version": found[1], "linked": "dynamically" if shared else "statically"}
+                return library, found[1]
     raise BuildError(f"haproxy_build_options.SSL_INC: there is no TLS library's openssl/opensslv.h below {includes}")
 
 
@@ -77,55 +83,65 @@ def _number(version: str) -> tuple[int, int]:
     return (numbers[0], numbers[1]) if len(numbers) == 2 else (0, 0)
 
 
-def make_options(version: str, tls_version: str, chosen: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variables for HAProxy's `make`: ours, and `chosen` over them (HAProxy's INSTALL, section 4).
+# The options of HAProxy's make (INSTALL, section 4): first version with it, first version without it, option.
+_DEFAULTS: tuple[tuple[tuple[int, int], tuple[int, int], dict[str, str]], ...] = (
+    ((0, 0), (99, 0), {"TARGET": "linux-glibc", "USE_OPENSSL": "1", "USE_LUA": "1", "USE_PROMEX": "1"}),
+    ((0, 0), (99, 0), {"USE_PCRE2": "1", "USE_PCRE2_JIT": "1"}),
+    ((0, 0), (3, 1), {"USE_SYSTEMD": "1"}),  # from 3.1 on always built in
+    ((2, 9), (99, 0), {"USE_QUIC": "1"}),  # before, it needs a TLS library with an API that OpenSSL does not have
+)
 
-    `true` means 1; `false`, 0, null and "" switch an option off. Raises BuildError for a name that is none.
-    QUIC is left out before 2.9: there it needs a TLS library with an API that OpenSSL does not have.
+# Combinations that build and crash: version of HAProxy, first version of OpenSSL, options that are on, that are off.
+# Measured: 3.2.0 crashes at the first QUIC handshake; 3.2.26 and 3.4.0 do not.
+_CRASHES = (("3.2.0", (3, 5), "USE_QUIC", "USE_QUIC_OPENSSL_COMPAT"),)
+
+
+def make_options(version: str, tls_version: str, chosen: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables for HAProxy's `make`: the defaults of its version, overridden by `chosen`.
+
+    In `chosen`, `true` means 1; `false`, 0, null and "" switch an option off. Raises BuildError for an invalid name or
+    value, and for a combination that is known to crash.
     """
-    branch = _number(version)
-    options = {"TARGET": "linux-glibc", "USE_OPENSSL": "1", "USE_LUA": "1", "USE_PCRE2": "1", "USE_PCRE2_JIT": "1"}
-    options["USE_PROMEX"] = "1"
-    if branch < (3, 1):
-        options["USE_SYSTEMD"] = "1"  # from 3.1 on it is always in, and the option is gone
-    if branch >= (2, 9):
-        options["USE_QUIC"] = "1"
-        # OpenSSL has an API for QUIC since 3.5, HAProxy knows it since 3.2. With a library of the user's own
-        # (SSL_INC, SSL_LIB), its API is the user's to name.
-        native = branch >= (3, 2) and _number(tls_version) >= (3, 5)
-        if not native and not {"SSL_INC", "SSL_LIB"} & set(chosen):
-            options["USE_QUIC_OPENSSL_COMPAT"] = "1"
-    for name, value in chosen.items():
-        if not VARIABLE.match(name):
-            raise BuildError(f"haproxy_build_options: {name!r} is no make variable (expected a name like USE_QUIC)")
-        if name in ("PREFIX", "DESTDIR", "SBINDIR"):
-            raise BuildError(f"haproxy_build_options.{name}: each build has a folder of its own, leave it out")
-        if isinstance(value, (dict, list)) or "\n" in str(value):
-            raise BuildError(f"haproxy_build_options.{name}: expected one line of text, not {value!r}")
-        off = value is None or value is False or (name.startswith("USE_") and str(value).lower() in ("0", "false"))
-        options[name] = "" if off else "1" if value is True or str(value) == "True" else str(value)
-    if (
-        version == "3.2.0"
-        and options.get("USE_QUIC")
-        and not options.get("USE_QUIC_OPENSSL_COMPAT")
-        and _number(tls_version) >= (3, 5)
-    ):
-        # Measured: it crashes at the first handshake; 3.2.26 and 3.4.0 do not.
-        raise BuildError(
-            f"haproxy_version: HAProxy 3.2.0 with QUIC crashes on OpenSSL {tls_version}; take a later 3.2, or leave "
-            "QUIC out with haproxy_build_options: {USE_QUIC: false}"
-        )
+    branch, tls = _number(version), _number(tls_version)
+    options: dict[str, str] = {}
+    for first, end, defaults in _DEFAULTS:
+        if first <= branch < end:
+            options.update(defaults)
+    # OpenSSL has an API for QUIC since 3.5, HAProxy uses it since 3.2. The API of another library (SSL_INC, SSL_LIB)
+    # is up to the user to name.
+    native = branch >= (3, 2) and tls >= (3, 5)
+    if "USE_QUIC" in options and not native and not {"SSL_INC", "SSL_LIB"} & set(chosen):
+        options["USE_QUIC_OPENSSL_COMPAT"] = "1"
+    options.update({name: _option_value(name, value) for name, value in chosen.items()})
+    for broken, first, on, off in _CRASHES:
+        if version == broken and tls >= first and options.get(on) and not options.get(off):
+            raise BuildError(
+                f"haproxy_version: HAProxy {version} with QUIC crashes on OpenSSL {tls_version}; use a later release, "
+                f"or leave QUIC out with haproxy_build_options: {{{on}: false}}"
+            )
     return options
+
+
+def _option_value(name: str, value: Any) -> str:
+    """Return the value of a make variable from `haproxy_build_options`. Raise BuildError for one that is invalid."""
+    if not VARIABLE.match(name):
+        raise BuildError(f"haproxy_build_options: {name!r} is not a make variable (expected a name like USE_QUIC)")
+    if name in ("PREFIX", "DESTDIR", "SBINDIR"):
+        raise BuildError(f"haproxy_build_options.{name}: each build has a folder of its own, leave it out")
+    if isinstance(value, (dict, list)) or "\n" in str(value):
+        raise BuildError(f"haproxy_build_options.{name}: expected one line of text, not {value!r}")
+    off = value is None or value is False or (name.startswith("USE_") and str(value).lower() in ("0", "false"))
+    return "" if off else "1" if value is True or str(value) == "True" else str(value)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One build: what it is made of, and for which kind of host.
+    """Describe one build: its sources and options, and the kind of host that it is for.
 
-    `options` are the complete ones of `make_options`. `tls` names the TLS library and as much of its version as makes
-    another binary: of one that is linked dynamically the first two numbers, since its patch releases keep the ABI; of
-    one that becomes a part of the program all. `tls_checksum` is the SHA-256 of the OpenSSL that is built for this
-    HAProxy alone, empty where none is.
+    `options` are the complete ones of `make_options`. `tls` names the TLS library and the part of its version that
+    makes another binary: for a dynamically linked one the first two numbers, since its patch releases keep the ABI; for
+    a statically linked one all. `tls_checksum` is the SHA-256 of the OpenSSL that is built for this HAProxy, empty for
+    none.
     """
 
     version: str
@@ -157,7 +173,7 @@ class Recipe:
 
     @property
     def sources(self) -> list[Source]:
-        """Return what it is built from, in this order: the OpenSSL that becomes a part of it, if any, and HAProxy."""
+        """Return its sources in the order in which they are built: an OpenSSL of its own, if any, then HAProxy."""
         own = [Source(OPENSSL, self.tls.split(" ")[-1], self.tls_checksum)] if self.tls_checksum else []
         return [*own, Source(HAPROXY, self.version, self.checksum)]
 
@@ -173,7 +189,7 @@ class Recipe:
 
     @property
     def features(self) -> list[str]:
-        """Return the features that `haproxy -vv` has to show with a plus."""
+        """Return the features that `haproxy -vv` must list with a plus."""
         return sorted(name[4:] for name, value in self.options.items() if name.startswith("USE_") and value)
 
     def directory(self, prefix: Path) -> Path:
@@ -185,26 +201,26 @@ class Recipe:
         return self.directory(prefix) / "sbin" / "haproxy"
 
     def described(self) -> str:
-        """Say for which kind of host this is."""
+        """Return the kind of host that the build is for, in words."""
         return f"{self.distribution}, {self.architecture}, {self.tls}"
 
 
 def host_recipe(
     version: str, checksum: str, options: Mapping[str, Any], openssl: Mapping[str, str] | None = None
 ) -> Recipe:
-    """Return the recipe for this host. `options` are `haproxy_build_options`, without our defaults.
+    """Return the recipe for this host. `options` are `haproxy_build_options`, without the role's defaults.
 
-    `openssl` (version, checksum) is the OpenSSL that is to be a part of the program; none, or one without a version,
-    is a TLS library that is there. Raises BuildError for a version, a checksum or an option that cannot be one.
+    `openssl` (version, checksum) is linked statically; without a version, a library of the host is used. Raises
+    BuildError for an invalid version, checksum or option.
     """
     if not VERSION.match(version):
-        raise BuildError(f"haproxy_version: {version!r} is no version of HAProxy (expected one like 3.2.26)")
+        raise BuildError(f"haproxy_version: {version!r} is not a version of HAProxy (expected one like 3.2.26)")
     Source(HAPROXY, version, checksum).verify()
     static = _static_openssl(openssl or {}, options)
     own = {} if static else own_library(options)
     library = {"library": "openssl", "version": static.version} if static else own or host_tls_library()
     if own:
-        # It is found where it was at build time; what HAProxy calls it, the library says.
+        # The binary looks for the library where it was at build time.
         chosen: dict[str, Any] = {"ADDLIB": f"-Wl,-rpath,{options['SSL_LIB']}"}
         if own["library"] in _BUILT_WITH:
             chosen[_BUILT_WITH[own["library"]]] = "1"
@@ -223,21 +239,21 @@ def host_recipe(
 
 
 def _static_openssl(wanted: Mapping[str, str], options: Mapping[str, Any]) -> Source | None:
-    """Return the source of the OpenSSL that `haproxy_openssl` names, if it does; raise BuildError if it can't be."""
+    """Return the source of the OpenSSL in `haproxy_openssl`, None if it is empty. Raise BuildError if it is invalid."""
     version = wanted.get("version") or ""
     if not version:
         if wanted.get("checksum"):
-            raise BuildError("haproxy_openssl: a checksum without the version that it belongs to")
+            raise BuildError("haproxy_openssl: the checksum has no version that it belongs to")
         return None
     if not OPENSSL_VERSION.match(version):
         raise BuildError(
-            f"haproxy_openssl.version: {version!r} is no version of OpenSSL that can be used here (expected one like "
-            "3.5.7; 1.1.1 with its letter, or 3.0.0 and later)"
+            f"haproxy_openssl.version: {version!r} is not a supported version of OpenSSL (expected one like 3.5.7; "
+            "1.1.1 with its letter, or 3.0.0 and later)"
         )
     named = [name for name in ("SSL_INC", "SSL_LIB", *_BUILT_WITH.values()) if options.get(name)]
     if named:
         raise BuildError(
-            f"haproxy_build_options.{named[0]}: it names one TLS library and haproxy_openssl another; leave one out"
+            f"haproxy_build_options.{named[0]} names one TLS library and haproxy_openssl another; leave one out"
         )
     source = Source(OPENSSL, version, wanted.get("checksum") or "")
     source.verify()
@@ -248,9 +264,9 @@ SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class Project(NamedTuple):
-    """Whose source: in words, as a source package, and by which variables a user chooses it.
+    """Name a project: its title, its source package, and the variables that choose version, checksum and places.
 
-    `suites` are those of Debian whose source packages are looked through for the wanted version, in this order.
+    `suites`: the suites of Debian that are searched for the wanted version, in this order.
     """
 
     title: str
@@ -283,19 +299,19 @@ OPENSSL = Project(
 
 
 class BuildError(EdgeError):
-    """What went wrong, in words for the person who wrote the variables."""
+    """Report a build that cannot be made, for the person who wrote the variables."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A release of upstream's, by the SHA-256 of its tarball."""
+    """Identify an upstream release by the SHA-256 of its tarball."""
 
     project: Project
     version: str
     checksum: str
 
     def __str__(self) -> str:
-        """Say which it is: "HAProxy 3.2.26"."""
+        """Return title and version: "HAProxy 3.2.26"."""
         return f"{self.project.title} {self.version}"
 
     @property
@@ -305,14 +321,14 @@ class Source:
 
     @property
     def tarball(self) -> str:
-        """Return the file name that its tarball is kept by."""
+        """Return the file name under which its tarball is kept."""
         return f"{self.project.package}-{self.version}.tar.gz"
 
     def verify(self) -> None:
-        """Raise BuildError for a checksum that cannot be one."""
+        """Raise BuildError for an invalid checksum."""
         if not SHA256.match(self.checksum):
             raise BuildError(
-                f"{self.project.checksum}: {self.checksum!r} is no SHA-256 (64 hex digits)"
+                f"{self.project.checksum}: {self.checksum!r} is not a SHA-256 (64 hex digits)"
                 if self.checksum
                 else f"{self.project.version}: {self.version} is not among the releases the role knows "
                 f"({self.project.releases}), so it needs {self.project.checksum}: the SHA-256 of its tarball, which "

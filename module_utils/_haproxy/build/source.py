@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Obtain what is built: upstream's tarball, from the first place that has the one with the right checksum."""
+"""Obtain upstream's tarball from the first place that has it with the right checksum."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import urllib.error
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +23,23 @@ from ..host import read_distribution
 from .recipe import HAPROXY, BuildError, Source
 
 CONNECT_TIMEOUT = 5
-"""Seconds a place may take to accept a connection, and to send the next piece of data."""
+"""Seconds until a place accepts a connection, and between two pieces of data."""
 
 ANSWER_TIMEOUT = 10
-"""Seconds until the first answer of a place, name resolution and every address of it included."""
+"""Seconds until the first answer of a place, including name resolution and each of its addresses."""
 
 INDEX_TIMEOUT = 180
 """Seconds for one index or one source package of the distribution."""
 
 
 class NotObtained(BuildError):
-    """No place has the source. `reasons` says why not, as one line for each place."""
+    """Report that no place has the source. `reasons` has one line for each place."""
 
     def __init__(self, source: Source, reasons: Sequence[str]) -> None:
         """Make the message of `reasons`."""
         self.reasons = list(reasons) or ["the list is empty"]
         super().__init__(
-            f"The source of {source} cannot be had from any place in {source.project.places}:\n"
+            f"The source of {source} cannot be obtained from any place in {source.project.places}:\n"
             + "\n".join(f"- {reason}" for reason in self.reasons)
         )
 
@@ -47,9 +47,9 @@ class NotObtained(BuildError):
 def obtain(source: Source, places: Sequence[str], folder: Path) -> str:
     """Put the tarball of `source` into `folder`, as `source.tarball`, and return the place that served it.
 
-    A place is an URL (with {version} and {branch}), the word `distribution`, or a path; a path is looked for as
-    it is and, by its last part, in `folder`, where files of the controller are put. Places are tried in order;
-    what does not have the SHA-256 of the source is not kept. Raises NotObtained.
+    A place is a URL (with {version} and {branch}), the word `distribution`, or a path; a path is tried as it is and
+    then, by its last part, in `folder`, where the role puts files of the controller. Places are tried in order; a file
+    with another SHA-256 is not kept. Raises NotObtained.
     """
     destination = folder / source.tarball
     if destination.is_file() and _sha256(destination) == source.checksum:
@@ -61,12 +61,7 @@ def obtain(source: Source, places: Sequence[str], folder: Path) -> str:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".obtain-") as name:
             temporary = Path(name) / "source"
             try:
-                if place == "distribution":
-                    _from_distribution(source, temporary)
-                elif place.startswith(("http://", "https://")):
-                    _from_url(place, temporary)
-                else:
-                    _from_file(place, folder, temporary)
+                _fetch(source, place, folder, temporary)
                 found = _sha256(temporary)
                 if found != source.checksum:
                     raise BuildError(f"its SHA-256 is {found}, but {source.project.checksum} says {source.checksum}")
@@ -77,6 +72,16 @@ def obtain(source: Source, places: Sequence[str], folder: Path) -> str:
                     raise
                 reasons.append(f"{place}: {error}")
     raise NotObtained(source, reasons)
+
+
+def _fetch(source: Source, place: str, folder: Path, destination: Path) -> None:
+    """Copy the file of one place to `destination`. Raises BuildError or OSError if the place does not have it."""
+    if place == "distribution":
+        _from_distribution(source, destination)
+    elif place.startswith(("http://", "https://")):
+        _from_url(place, destination)
+    else:
+        _from_file(place, folder, destination)
 
 
 def _sha256(path: Path) -> str:
@@ -122,7 +127,7 @@ def _from_url(url: str, destination: Path) -> None:
         reason = getattr(error.reason, "strerror", None) or error.reason
         raise BuildError(f"cannot be reached ({reason})") from error
     except ValueError as error:
-        raise BuildError(f"is no URL ({error})") from error
+        raise BuildError(f"is not a URL ({error})") from error
 
 
 def _from_file(place: str, files: Path, destination: Path) -> None:
@@ -130,7 +135,7 @@ def _from_file(place: str, files: Path, destination: Path) -> None:
         if candidate.is_file():
             shutil.copyfile(candidate, destination)
             return
-    raise BuildError("no such file on the controller or here (nor is it an URL, or the word distribution)")
+    raise BuildError("no such file on the controller or on this host (nor is it a URL, or the word distribution)")
 
 
 def source_stanzas(
@@ -140,26 +145,13 @@ def source_stanzas(
 
     `configuration` maps the path of each file of apt's sources to its text, in the one-line or the deb822 format
     (sources.list(5)). A mirror of the distribution is one that has component `main` of the host's own suite.
-    `wanted` are suites of Debian; another distribution has its own one looked through.
+    `wanted` are suites of Debian; of another distribution, its own suite is searched.
     """
-    own = {system["codename"], "stable", "testing", "unstable", "sid"} - {""}
     if system["id"] != "debian":
         wanted = (f"{system['codename']}-updates", system["codename"])
-    mirrors: list[tuple[str, str]] = []
-    security: list[tuple[str, str]] = []
-    for path, text in configuration.items():
-        for fields in _deb822(text) if path.endswith(".sources") else _one_line(text):
-            if fields.get("enabled", "yes").lower() in ("no", "false") or "deb" not in fields.get("types", "").split():
-                continue
-            suites = set(fields.get("suites", "").split())
-            guarded = f"{system['codename']}-security" in suites
-            if not (guarded or own & suites) or "main" not in fields.get("components", "").split():
-                continue
-            kept = "".join(
-                f"{label}: {fields[label.lower()]}\n" for label in ("Signed-By", "Trusted") if fields.get(label.lower())
-            )
-            for has, found in ((own & suites, mirrors), (guarded, security)):
-                found.extend((uri, kept) for uri in fields.get("uris", "").split() if has)
+    sources = list(_parse_sources(configuration))
+    security = _mirrors(sources, {f"{system['codename']}-security"})
+    mirrors = _mirrors(sources, {system["codename"], "stable", "testing", "unstable", "sid"} - {""})
     # Others publish suites of these names too: the distribution's own mirror carries its name.
     named = [mirror for mirror in mirrors if mirror[0].rstrip("/").endswith(f"/{system['id']}")]
     for suite in wanted:
@@ -167,7 +159,29 @@ def source_stanzas(
             yield suite, f"Types: deb-src\nURIs: {uri}\nSuites: {suite}\nComponents: main\n{kept}"
 
 
+def _parse_sources(configuration: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Yield the fields of each enabled source of binary packages with component `main`."""
+    for path, text in configuration.items():
+        for fields in _deb822(text) if path.endswith(".sources") else _one_line(text):
+            enabled = fields.get("enabled", "yes").lower() not in ("no", "false")
+            if enabled and "deb" in fields.get("types", "").split() and "main" in fields.get("components", "").split():
+                yield fields
+
+
+def _mirrors(sources: Iterable[Mapping[str, str]], suites: set[str]) -> list[tuple[str, str]]:
+    """Return URI and trust settings of each source with one of the suites."""
+    found = []
+    for fields in sources:
+        if suites & set(fields.get("suites", "").split()):
+            kept = "".join(
+                f"{label}: {fields[label.lower()]}\n" for label in ("Signed-By", "Trusted") if fields.get(label.lower())
+            )
+            found += [(uri, kept) for uri in fields.get("uris", "").split()]
+    return found
+
+
 def _deb822(text: str) -> Iterator[dict[str, str]]:
+    """Yield the fields of each stanza of a file in the deb822 format."""
     for stanza in re.split(r"\n\s*\n", "\n".join(line for line in text.splitlines() if not line.startswith("#"))):
         fields: dict[str, str] = {}
         label = ""
@@ -182,6 +196,7 @@ def _deb822(text: str) -> Iterator[dict[str, str]]:
 
 
 def _one_line(text: str) -> Iterator[dict[str, str]]:
+    """Yield the fields of each line of a file in the one-line format."""
     for line in text.splitlines():
         found = re.match(r"\s*(deb|deb-src)\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)\s*([^#]*)", line)
         if found:
@@ -192,6 +207,7 @@ def _one_line(text: str) -> Iterator[dict[str, str]]:
 
 
 def _apt_sources(root: Path = Path("/etc/apt")) -> dict[str, str]:
+    """Return path → text of apt's sources."""
     paths = [root / "sources.list", *sorted((root / "sources.list.d").glob("*.list"))]
     paths += sorted((root / "sources.list.d").glob("*.sources"))
     return {str(path): path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()}
@@ -201,9 +217,9 @@ UNREACHABLE = re.compile(r"could not (resolve|connect)|temporary failure|timed o
 
 
 def _from_distribution(source: Source, destination: Path) -> None:
-    """Take upstream's tarball out of the distribution's source package, with apt's own means (proxy, keys, mirror).
+    """Take upstream's tarball out of the distribution's source package, with apt's proxy, keys and mirror.
 
-    apt works in folders of its own: what the host is configured with, and its lists, stay as they are.
+    apt works in temporary folders: the host's configuration and package lists stay as they are.
     """
     if not shutil.which("apt-get"):
         raise BuildError("this host has no apt")
@@ -215,12 +231,7 @@ def _from_distribution(source: Source, destination: Path) -> None:
     near: list[str] = []
     with tempfile.TemporaryDirectory(prefix=f"{package}-source-") as folder:
         root = Path(folder)
-        root.chmod(0o755)  # apt reads and writes here as its own user
-        for part in ("sources", "lists/partial", "cache/archives/partial", "download"):
-            (root / part).mkdir(parents=True)
-        if os.geteuid() == 0:
-            with contextlib.suppress(LookupError):
-                shutil.chown(root / "download", "_apt")
+        _make_apt_folders(root)
         for suite, stanza in stanzas:
             (root / "sources/wanted.sources").write_text(stanza, encoding="utf-8")
             log = _apt(root, "update")
@@ -243,14 +254,25 @@ def _from_distribution(source: Source, destination: Path) -> None:
     raise BuildError("; ".join(near) or "no such source package: " + ", ".join(others))
 
 
+def _make_apt_folders(root: Path) -> None:
+    """Create the folders that apt needs below `root`, readable for its own user."""
+    root.chmod(0o755)
+    for part in ("sources", "lists/partial", "cache/archives/partial", "download"):
+        (root / part).mkdir(parents=True)
+    if os.geteuid() == 0:
+        with contextlib.suppress(LookupError):
+            shutil.chown(root / "download", "_apt")
+
+
 def _apt(root: Path, *arguments: str) -> str:
+    """Run apt-get below `root` and return its output."""
     settings = {
         "Dir::Etc::SourceList": "/dev/null",
         "Dir::Etc::SourceParts": str(root / "sources"),
         "Dir::State::Lists": str(root / "lists"),
         "Dir::State::Status": "/dev/null",
         "Dir::Cache": str(root / "cache"),
-        "Acquire::Check-Valid-Until": "false",  # sid and experimental of a mirror that lags are fine: we pin the sum
+        "Acquire::Check-Valid-Until": "false",  # a mirror that lags is fine: the checksum is pinned
         "Acquire::Languages": "none",
         "Acquire::Retries": "0",
         "Acquire::http::Timeout": str(CONNECT_TIMEOUT),
@@ -268,6 +290,6 @@ def _apt(root: Path, *arguments: str) -> str:
 
 
 def _last_error(log: str) -> str:
-    """Return the line of apt's that says why: it stands below `Err:`, or after `E:` where nothing was fetched."""
+    """Return apt's line with the reason: below `Err:`, or after `E:` if nothing was fetched."""
     lines = re.findall(r"^(?:Err:.*\n +|E: )(.*)$", log, re.MULTILINE)
     return " ".join(lines[0].split("[IP:")[0].split()) if lines else "apt gave no reason"

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""HAProxy's own ACME client in the running process: what is due is ordered, and what it has obtained kept on the disk.
+"""Order certificates from HAProxy's own ACME client in the running process, and write them to the disk.
 
-HAProxy writes no files while it runs (manual, 12.8), so the process can be ahead of the disk, until a reload loads what
-is there. What the process has is kept before anything else is done.
+HAProxy writes no files while it runs (manual, 12.8), so the process can have newer certificates than the disk, and a
+reload would load the old ones. So the new ones are written before anything else is done.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import atomic_file
+from ..binary.version import parse_release
 from ..runtime import certificates, cli, files
 from ..runtime.cli import Worker
 from ..services.acme import SINCE, Order, thumbprint
 from . import pem
 from .pem import Bundle, CertificateError
 
-# Between two looks at what HAProxy's client is doing, in seconds.
+# Seconds between two questions for the state of HAProxy's client.
 _PAUSE = 1.0
 
-# HAProxy tries again after 3, 9, 27, 81 and 243 seconds; nobody waits here for the longer ones.
-_PATIENCE = 20
+# HAProxy retries after 3, 9, 27, 81 and 243 seconds; the longest pause that is waited for.
+_LONGEST_RETRY = 20
 
 
 class OrderStatus(NamedTuple):
-    """Of a certificate that HAProxy's client sees to: `running`, and when the next renewal is due (empty: unknown)."""
+    """Hold the state of a certificate that HAProxy's client renews: `running`, next `renewal` (empty if unknown)."""
 
     running: bool
     renewal: str
 
 
 def read_status(master: str, worker: Worker) -> dict[str, OrderStatus]:
-    """Path of a certificate → what HAProxy's client does about it; empty where this HAProxy has none.
+    """Return path of a certificate → state of its renewal; empty if this HAProxy has no ACME client.
 
     Raises `RuntimeFailure`.
     """
-    version = tuple(int(number) for number in re.findall(r"\d+", worker.version)[:2])
-    if version < SINCE:
+    if parse_release(worker.version) < SINCE:
         return {}
     rows = (line.split("\t") for line in cli.tell(master, worker.pid, "acme status").splitlines())
     return {
@@ -53,7 +53,7 @@ def read_status(master: str, worker: Worker) -> dict[str, OrderStatus]:
 
 
 def certificates_ahead(master: str, worker: Worker) -> dict[str, Bundle]:
-    """Path → what this worker has there, of the certificates that HAProxy's client has renewed since they were loaded.
+    """Return path → bundle of the certificates that HAProxy's client has renewed and that are not on the disk yet.
 
     Raises `RuntimeFailure`.
     """
@@ -62,28 +62,29 @@ def certificates_ahead(master: str, worker: Worker) -> dict[str, Bundle]:
         disk = files.read_certificate_file(path, "")
         live = certificates.read_certificate(master, worker.pid, path)
         if live and not (disk and disk.is_served(live)):
-            new, old = (
-                _bundle(certificates.dump_certificate(master, worker.pid, path)),
-                _bundle(_certificate_text(path)),
-            )
-            if (
-                new
-                and not new.own.stand_in
-                and (old is None or old.own.stand_in or new.own.not_before > old.own.not_before)
-            ):
+            new = _read_bundle(certificates.dump_certificate(master, worker.pid, path))
+            if new and _is_newer(new, _read_bundle(_certificate_text(path))):
                 found[path] = new
     return found
 
 
+def _is_newer(new: Bundle, old: Bundle | None) -> bool:
+    """Return whether the certificate of the process is a real one, and newer than that of the disk."""
+    if new.own.stand_in:
+        return False
+    return old is None or old.own.stand_in or new.own.not_before > old.own.not_before
+
+
 def _certificate_text(path: str) -> str:
+    """Return the text of a certificate file, empty if it cannot be read."""
     try:
         return Path(path).read_text(encoding="ascii")
     except (OSError, ValueError):
         return ""
 
 
-def _bundle(text: str) -> Bundle | None:
-    """None for what is no certificate with its key. Whatever is wrong with it is told without its words."""
+def _read_bundle(text: str) -> Bundle | None:
+    """Return the bundle, None if the text is not a certificate with its key (which must not show in an error)."""
     try:
         return pem.read_bundle(text)
     except ValueError:
@@ -91,16 +92,16 @@ def _bundle(text: str) -> Bundle | None:
 
 
 def keep_account(path: Path, pem: str, group: int | None, check_mode: bool = False) -> bool:
-    """Bring the account's key to its file, for root and the group alone; returns whether it changed.
+    """Write the account's key to its file, for root and the group only; return whether it changed.
 
-    Raises CertificateError for what is no such key, and where it cannot be written.
+    Raises CertificateError if it is not such a key, or cannot be written.
     """
     try:
         thumbprint(pem)
         if path.exists() and path.read_text(encoding="ascii") == pem and path.stat().st_mode & 0o777 == 0o640:
             return False
         if not check_mode:
-            _write_file(path, pem, group)
+            atomic_file.write_atomically(str(path), pem, group=group)
     except ValueError as error:
         raise CertificateError(f"the key of the ACME account {error}") from None
     except OSError as error:
@@ -111,10 +112,10 @@ def keep_account(path: Path, pem: str, group: int | None, check_mode: bool = Fal
 def keep_renewed(
     master: str, group: int | None, given: Sequence[str] = (), check_mode: bool = False
 ) -> dict[str, Bundle]:
-    """Bring to the disk what the serving process is ahead of it, so that the next reload serves it too; returns that.
+    """Write the certificates that HAProxy's client has renewed, so that the next reload serves them; return these.
 
-    The paths that are `given` otherwise are left alone. Nothing is done where no HAProxy runs. Raises `RuntimeFailure`,
-    and OSError where a file cannot be written.
+    The paths in `given`, whose certificates come from elsewhere, are skipped. Nothing is done if no HAProxy runs.
+    Raises `RuntimeFailure`, and OSError if a file cannot be written.
     """
     if not cli.answers(master):
         return {}
@@ -122,27 +123,74 @@ def keep_renewed(
     kept = {path: new for path, new in certificates_ahead(master, worker).items() if path not in given}
     if not check_mode:
         for path, bundle in kept.items():
-            _write_file(Path(path), bundle.text, group)
+            atomic_file.write_atomically(path, bundle.text, group=group)
             certificates.remember(master, worker.pid, path, bundle.text)
     return kept
 
 
-def _write_file(path: Path, text: str, group: int | None) -> None:
-    atomic_file.write_atomically(str(path), text, 0o640, -1 if group is None else group)
-
-
 class Fault(NamedTuple):
-    """Why a certificate could not be had."""
+    """Say why a certificate could not be obtained."""
 
     order: Order
     error: str
 
 
 class Obtained(NamedTuple):
-    """Names of what was (in check mode, would be) renewed, and what could not be."""
+    """Report the names that were (in check mode: would be) renewed, and the failures."""
 
     names: list[str]
     faults: list[Fault]
+
+
+class _Orders:
+    """Track the orders that HAProxy's client works on, and how each one ends."""
+
+    def __init__(self, master: str, group: int | None) -> None:
+        """Remember the serving worker, and what its client is doing now."""
+        self.master, self.group = master, group
+        self.worker = cli.workers(master)[0]
+        self.status = read_status(master, self.worker)
+        self.waiting: dict[str, Order] = {}
+        self.names: list[str] = []
+        self.faults: list[Fault] = []
+        self.began = 0.0
+
+    def fail(self, path: str, reason: str) -> None:
+        """Give up an order."""
+        self.faults.append(Fault(self.waiting.pop(path), reason))
+
+    def add(self, path: str, order: Order) -> None:
+        """Add an order that is due; it fails if the running HAProxy does not know the certificate."""
+        self.waiting[path] = order
+        if path not in self.status:
+            self.fail(path, "the running HAProxy does not renew this certificate; run the role first")
+
+    def start(self) -> None:
+        """Have HAProxy start each order that does not run already."""
+        if any(self.status[path].running for path in self.waiting):
+            _abort_stalled_requests(self.master, self.worker.pid)
+        self.began = time.time()
+        for path in list(self.waiting):
+            if not self.status[path].running:
+                answer = cli.tell(self.master, self.worker.pid, f"acme renew {path}").split()
+                if answer:
+                    self.fail(path, f"HAProxy refused to order it: {' '.join(answer)}")
+
+    def wait_until(self, end: float) -> None:
+        """Wait until each order has succeeded or failed, at most until `end` (of the monotonic clock)."""
+        over = False
+        while self.waiting:
+            time.sleep(_PAUSE)
+            status, kept = read_status(self.master, self.worker), keep_renewed(self.master, self.group)
+            over = time.monotonic() > end
+            for path, order in list(self.waiting.items()):
+                if path in kept:
+                    self.names.append(order.name)
+                    del self.waiting[path]
+                elif reason := _why_failed(path, status.get(path), over, self.began):
+                    self.fail(path, reason)
+        if over:
+            _abort_stalled_requests(self.master, self.worker.pid)
 
 
 def obtain(
@@ -154,92 +202,73 @@ def obtain(
     wait: float,
     check_mode: bool = False,
 ) -> Obtained:
-    """Have HAProxy's client renew what is due, and keep it on the disk; `wait` in seconds, for all of them together.
+    """Have HAProxy's client renew the certificates that are due, and write them; `wait` in seconds, for all together.
 
-    Due is what is a stand-in, is not for all hosts, or is valid for fewer than `remaining_days`. HAProxy itself renews
-    when a twelfth of a certificate's life is left, and does not know a stand-in. Raises `RuntimeFailure` and OSError.
+    Due is a self-signed placeholder, a certificate that lacks a host, or one that is valid for fewer than
+    `remaining_days`. HAProxy by default renews when a twelfth of a certificate's life is left, and does not know a
+    placeholder. Raises `RuntimeFailure` and OSError.
     """
     if check_mode and not cli.answers(master):
         return Obtained([order.name for order in orders], [])  # the edge is to be set up first
     keep_renewed(master, group, check_mode=check_mode)
-    worker = cli.workers(master)[0]
-    known = read_status(master, worker)
-    faults: list[Fault] = []
-    waiting: dict[str, Order] = {}
+    state = _Orders(master, group)
     for order in orders:
         path = str(folder / f"{order.name}.pem")
-        if not _due(_bundle(_certificate_text(path)), order, remaining_days):
-            continue
-        if path in known:
-            waiting[path] = order
-        else:
-            faults.append(Fault(order, "the HAProxy that runs does not see to this certificate; run the role first"))
+        if _is_due(_read_bundle(_certificate_text(path)), order, remaining_days):
+            state.add(path, order)
     if check_mode:
-        return Obtained([order.name for order in waiting.values()], faults)
-    if any(known[path].running for path in waiting):
-        _abort_stalled_requests(master, worker.pid)
-    began, end = time.time(), time.monotonic() + wait
-    for path, order in list(waiting.items()):
-        said = "" if known[path].running else cli.tell(master, worker.pid, f"acme renew {path}").strip()
-        if said:
-            faults.append(Fault(order, f"HAProxy refused to order it: {' '.join(said.split())}"))
-            del waiting[path]
-    names, over = [], False
-    while waiting:
-        time.sleep(_PAUSE)
-        now, kept, over = read_status(master, worker), keep_renewed(master, group), time.monotonic() > end
-        for path, order in list(waiting.items()):
-            if path in kept:
-                names.append(order.name)
-                del waiting[path]
-                continue
-            words, pause = _last_journal_message(path, began)
-            if path not in now or not now[path].running:
-                faults.append(Fault(order, words or "HAProxy gave up without a word"))
-            elif over or pause > _PATIENCE:
-                faults.append(Fault(order, f"{words or 'it does not answer'} (HAProxy still tries)"))
-            else:
-                continue
-            del waiting[path]
-    if over:
-        _abort_stalled_requests(master, worker.pid)
-    return Obtained(names, faults)
+        return Obtained([order.name for order in state.waiting.values()], state.faults)
+    end = time.monotonic() + wait
+    state.start()
+    state.wait_until(end)
+    return Obtained(state.names, state.faults)
+
+
+def _why_failed(path: str, status: OrderStatus | None, over: bool, began: float) -> str:
+    """Return why an order has failed; empty while it may still succeed. `over`: the time for all orders has passed."""
+    message, pause = _last_journal_message(path, began)
+    if status is None or not status.running:
+        return message or "HAProxy gave up without a message"
+    if over or pause > _LONGEST_RETRY:
+        return f"{message or 'it does not answer'} (HAProxy still tries)"
+    return ""
 
 
 def _abort_stalled_requests(master: str, pid: int) -> None:
-    """End what HAProxy's client has asked for and waits for without an answer, so that it tries again.
+    """End the requests of HAProxy's client that get no answer, so that it tries again.
 
-    It sets itself no time: for an authority that accepts a connection and says nothing it would wait until a reload.
+    It has no timeout: for a CA that accepts a connection and does not answer it would wait until a reload.
     """
     for session in re.findall(r"^(0x[0-9a-f]+): proto=\?", cli.tell(master, pid, "show sess older 30s"), re.MULTILINE):
         if "frontend=<ACME>" in cli.tell(master, pid, f"show sess {session}"):
             cli.tell(master, pid, f"shutdown session {session}")
 
 
-def _due(bundle: Bundle | None, order: Order, remaining_days: int) -> bool:
+def _is_due(bundle: Bundle | None, order: Order, remaining_days: int) -> bool:
+    """Return whether the certificate on the disk has to be renewed."""
     if bundle is None or bundle.own.stand_in or not all(bundle.own.covers(host) for host in order.hosts):
         return True
     return bundle.own.not_after < datetime.now(timezone.utc) + timedelta(days=remaining_days)
 
 
 def _last_journal_message(path: str, since: float) -> tuple[str, int]:
-    """What HAProxy's journal has said last about a certificate, and in how many seconds it retries.
+    """Return HAProxy's last message about a certificate in the journal, and after how many seconds it retries.
 
-    Empty and 0 where it has said nothing.
+    Empty and 0 if there is no message.
     """
     command = ["journalctl", "--unit=haproxy", f"--since=@{int(since)}", "--output=cat", "--no-pager"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20, check=False)
+        journal = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return "", 0
-    found = re.findall(rf"acme: {re.escape(path)}: (.*)", said.stdout)
-    told = [line for line in found if not line.startswith("Starting update")]
-    if not told:
+    found = re.findall(rf"acme: {re.escape(path)}: (.*)", journal.stdout)
+    messages = [line for line in found if not line.startswith("Starting update")]
+    if not messages:
         return "", 0
-    pause = re.search(r"retrying in (\d+)s", told[-1])
-    words = re.sub(r"[,.]? *(Aborting|retrying in).*$", "", told[-1]).strip()
-    if "HTTP status code 503" in words or "HTTP status code 0" in words:
-        words += "; HAProxy says so, too, where nobody answers"
-    if "Content-Length" in words:
-        words += "; HAProxy 3.2 sends its requests in chunks, which newer ones do not"
-    return words, int(pause[1]) if pause else 0
+    pause = re.search(r"retrying in (\d+)s", messages[-1])
+    message = re.sub(r"[,.]? *(Aborting|retrying in).*$", "", messages[-1]).strip()
+    if "HTTP status code 503" in message or "HTTP status code 0" in message:
+        message += "; HAProxy also reports this if the CA does not answer"
+    if "Content-Length" in message:
+        message += "; HAProxy 3.2 sends its requests in chunks, later versions do not"
+    return message, int(pause[1]) if pause else 0

@@ -1,8 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Certificates of the running process: what is on disk is what it serves, without a reload.
+"""Bring the certificates on the disk into the running process, without a reload.
 
-The files come first, so that the next reload, whoever asks for it, serves the same. What can't be done here is done by
-that reload.
+The files are written first, so that the next reload serves the same. It also does what fails here.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from ..runtime.cli import RuntimeFailure
 
 
 class SwapOutcome(NamedTuple):
-    """What is served now of the paths asked for, which of them changed in the process, and what went wrong."""
+    """Report which of the paths are served now, which changed in the process, and warnings."""
 
     served: set[str]
     changed: list[str]
@@ -25,10 +24,10 @@ class SwapOutcome(NamedTuple):
 def swap_certificates(
     master: str, paths: Sequence[str], removed: Sequence[str], folder: str, check_mode: bool = False
 ) -> SwapOutcome:
-    """Let the serving worker behind `master` serve the certificates at `paths`, and not those that were `removed`.
+    """Let the serving worker behind `master` serve the certificates at `paths`, and no longer those in `removed`.
 
-    Each is asked for first: what it serves already is left alone. `folder` is what a bind names (`crt FOLDER`), for
-    those that are new. Where no HAProxy runs, nothing is done, and nothing is wrong.
+    Certificates that it serves already are left alone. New ones go into `folder`, which a bind names (`crt FOLDER`).
+    If no HAProxy runs, nothing is done, without a warning.
     """
     result = SwapOutcome(set(), [], [])
     if not cli.answers(master):
@@ -43,15 +42,16 @@ def swap_certificates(
                 if not check_mode:
                     certificates.remove_certificate(master, worker, path, folder)
     except RuntimeFailure as failure:
-        # Only the first line: what a command carries is not for people.
+        # Only the first line: the others may repeat the payload.
         reason = str(failure).partition("\n")[0]
         result.warnings.append(f"the running HAProxy has its certificates only after its next reload: {reason}")
     return result
 
 
 def _swap(master: str, worker: int, path: str, folder: str, check_mode: bool, result: SwapOutcome) -> None:
+    """Replace or add one certificate unless the worker serves it already; note it in `result`."""
     found = files.read_certificate_file(path, folder)
-    if found is None:  # check mode, before it is made
+    if found is None:  # in check mode, before the file is made
         return
     live = certificates.read_certificate(master, worker, path)
     if live and found.is_served(live):

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Install certificate files: everything is checked before anything is written.
 
-All mistakes are told at once. No message, result or difference shows a key, or any text that could be one.
+All problems are reported at once. No message, result or difference shows a key, or any text that could be one.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
+from ..errors import Problems
+from ..services.definition import Service
 from .pem import Bundle, Certificate, CertificateError, bundle_blocks, bundle_cas, split_blocks, utc_now, verify_chain
-from .requested import HOST, RequestedCertificate, as_list, read_requested
+from .requested import HOST, RequestedCertificate, read_requested
 from .self_signed import is_address, make_self_signed, predict_self_signed
 
 SOON = datetime.timedelta(days=14)
@@ -54,80 +56,98 @@ Change = tuple[Path, Optional[State], Optional[State]]
 """A path, what is there, and what should be; None for nothing."""
 
 
+class Changes:
+    """The paths that are not as they should be; `group` is the number of their group, None where it is unknown."""
+
+    def __init__(self, group: int | None) -> None:
+        """Begin without any."""
+        self.items: list[Change] = []
+        self.group = group
+
+    def require(self, path: Path, present: State | None, mode: int, content: Bundle | None = None) -> bool:
+        """Require a folder, or a file with this content; returns whether it differs."""
+        unknown = present.group if present else -1
+        target = State(mode, os.geteuid(), unknown if self.group is None else self.group, content)
+        if present == target:
+            return False
+        self.items.append((path, present, target))
+        return True
+
+    def as_diff(self) -> list[dict[str, str]]:
+        """Return the difference as Ansible shows it: nothing secret."""
+        return [
+            {"before_header": str(path), "after_header": str(path), "before": str(old or ""), "after": str(new or "")}
+            for path, old, new in self.items
+        ]
+
+
+class _Installation:
+    """What is asked of the certificate files of one host, and what comes of it."""
+
+    def __init__(self, requests: Sequence[RequestedCertificate], directory: Path, group: int | None) -> None:
+        # HAProxy reads a whole folder of certificates, and would refuse a CA without a key there.
+        self.folders = {False: directory, True: directory.parent / "client-ca"}
+        self.requests = requests
+        self.given = [request.name for request in requests if request.bundle and not request.is_ca]
+        self.changes = Changes(group)
+        self.results: list[dict[str, Any]] = []
+        self.warnings: list[str] = []
+        self.removed: list[str] = []
+
+    def collect(self, self_signed: bool, check_mode: bool) -> None:
+        """Compare everything with the disk. Raises CertificateError with all problems."""
+        problems = Problems()
+        for folder in dict.fromkeys(self.folders[request.is_ca] for request in self.requests if not request.absent):
+            self.changes.require(folder, _read_state(folder), 0o750)
+        for request in self.requests:
+            path = self.folders[request.is_ca] / f"{request.name}.pem"
+            present = _read_state(path, bundle_cas if request.is_ca else bundle_blocks)
+            if request.absent:
+                self.removed.append(str(path))
+                self.changes.items += [(path, present, None)] if present else []
+                continue
+            try:
+                content = request.bundle or _keep_present(present) or _self_signed(request, self_signed, check_mode)
+                _check_rsa(request, content, path)
+            except CertificateError as error:
+                shown = f"{path}: {error}" if present else f"{error}{_suggest_name(request.name, self.given)}"
+                problems.add(request.yaml_path, shown)
+                continue
+            self._add(request, path, present, content)
+        problems.raise_if_any(CertificateError)
+
+    def _add(self, request: RequestedCertificate, path: Path, present: State | None, content: Bundle) -> None:
+        changed = self.changes.require(path, present, 0o640, content)
+        self.results.append({"name": request.name, "path": str(path), "changed": changed, **_as_result(content.own)})
+        self.warnings += _warn(request, content, present is None, _suggest_name(request.name, self.given))
+
+
 def install(
     certificates: Sequence[Mapping[str, Any]],
-    services: Sequence[Any],
+    services: Sequence[Service],
     directory: Path,
     group: str,
     self_signed: bool,
     check_mode: bool = False,
 ) -> dict[str, Any]:
-    """Bring the certificate files about and return what `haproxy_certificate` returns, as documented there.
+    """Install the certificate files and return what `haproxy_certificate` returns, as documented there.
 
     Raises CertificateError, and then has replaced no file.
     """
-    wishes = read_requested(certificates, services)
-    gid = group_id(group, check_mode)
-    given = [wish.name for wish in wishes if wish.bundle and not wish.is_ca]
-    changes: list[Change] = []
-    results: list[dict[str, Any]] = []
-    warnings: list[str] = []
-    errors: list[str] = []
-    removed: list[str] = []
-
-    # HAProxy reads a whole folder of certificates, where a CA without a key would be a fault.
-    folders = {False: directory, True: directory.parent / "client-ca"}
-
-    def want(path: Path, present: State | None, mode: int, content: Bundle | None = None) -> None:
-        unknown = present.group if present else -1
-        target = State(mode, os.geteuid(), unknown if gid is None else gid, content)
-        if present != target:
-            changes.append((path, present, target))
-
+    installation = _Installation(read_requested(certificates, services), directory, group_id(group, check_mode))
     try:
-        for folder in dict.fromkeys(folders[wish.is_ca] for wish in wishes if not wish.absent):
-            want(folder, _read_state(folder), 0o750)
-        for wish in wishes:
-            path = folders[wish.is_ca] / f"{wish.name}.pem"
-            present = _read_state(path, bundle_cas if wish.is_ca else bundle_blocks)
-            if wish.absent:
-                removed.append(str(path))
-                changes += [(path, present, None)] if present else []
-                continue
-            try:
-                content = wish.bundle or _keep_present(present) or _self_signed(wish, self_signed, check_mode)
-            except CertificateError as error:
-                hint = "" if present else _suggest_name(wish.name, given)
-                errors.append(f"{wish.place}: {path}: {error}" if present else f"{wish.place}: {error}{hint}")
-                continue
-            if wish.rsa and content.text and not content.own.rsa:
-                errors.append(f"{wish.rsa}: Flash movies know RSA keys only, and that of {path} is none")
-                continue
-            want(path, present, 0o640, content)
-            changed = bool(changes) and changes[-1][0] == path
-            results.append({"name": wish.name, "path": str(path), "changed": changed, **_as_result(content.own)})
-            warnings += _warn(wish, content, present is None, _suggest_name(wish.name, given))
-        if errors:
-            raise CertificateError("\n".join(errors))
+        installation.collect(self_signed, check_mode)
         if not check_mode:
-            _write_changes(changes)
-        warnings += _warn_overlapping_names(directory, services)
+            _write_changes(installation.changes.items)
+        overlaps = list(_warn_overlapping_names(directory, services))
     except OSError as error:
         raise CertificateError(f"{error.filename2 or error.filename or directory}: {error.strerror}") from error
     return {
-        "changed": bool(changes),
-        "certificates": results,
-        "removed": removed,
-        "warnings": warnings,
-        "diff": [
-            {
-                "before_header": str(path),
-                "after_header": str(path),
-                "before": str(before or ""),
-                "after": str(after or ""),
-            }
-            for path, before, after in changes
-        ],
+        "changed": bool(installation.changes.items),
+        "certificates": installation.results,
+        "removed": installation.removed,
+        "warnings": installation.warnings + overlaps,
+        "diff": installation.changes.as_diff(),
     }
 
 
@@ -138,9 +158,7 @@ def group_id(name: str, check_mode: bool) -> int | None:
     except KeyError:
         if check_mode:
             return None
-        raise CertificateError(
-            f"this host has no group {name}, which should be able to read the certificates"
-        ) from None
+        raise CertificateError(f"this host has no group {name} that could read the certificates") from None
 
 
 def _read_state(path: Path, read: Callable[[Sequence[tuple[str, bytes]]], Bundle] = bundle_blocks) -> State | None:
@@ -167,21 +185,27 @@ def _keep_present(present: State | None) -> Bundle | None:
     return present.bundle if present else None
 
 
-def _self_signed(wish: RequestedCertificate, self_signed: bool, check_mode: bool) -> Bundle:
-    """Return a stand-in for what is wanted. Raises CertificateError where there must be none."""
-    if wish.is_ca:
+def _check_rsa(request: RequestedCertificate, content: Bundle, path: Path) -> None:
+    if request.rsa and content.text and not content.own.rsa:
+        raise CertificateError(f"{request.rsa} needs an RSA key, as Flash movies know no other, but {path} has none")
+
+
+def _self_signed(request: RequestedCertificate, self_signed: bool, check_mode: bool) -> Bundle:
+    """Return a placeholder for what is requested. Raises CertificateError where there must be none."""
+    name = request.name
+    if request.is_ca:
         raise CertificateError(
-            f"no CA {wish.name} is on this host or in haproxy_certificates ({{name: {wish.name}, ca: ...}})"
+            f"neither this host nor haproxy_certificates has a CA {name} ({{name: {name}, ca: ...}})"
         )
     if not self_signed:
         raise CertificateError(
-            f"no certificate {wish.name} is on this host or in haproxy_certificates, and haproxy_self_signed is false"
+            f"neither this host nor haproxy_certificates has a certificate {name}, and haproxy_self_signed is false"
         )
-    hosts = wish.hosts or [wish.name]
+    hosts = request.hosts or [name]
     for host in hosts:
         if not HOST.match(host) and not is_address(host):
             raise CertificateError(f"{host!r} is no host name or address that a self-signed certificate could be for")
-    return predict_self_signed(hosts) if check_mode else make_self_signed(hosts, bool(wish.rsa))
+    return predict_self_signed(hosts) if check_mode else make_self_signed(hosts, bool(request.rsa))
 
 
 def _as_result(certificate: Certificate) -> dict[str, Any]:
@@ -201,56 +225,60 @@ def _suggest_name(name: str, given: Sequence[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
-def _warn(wish: RequestedCertificate, content: Bundle, fresh: bool, hint: str) -> Iterator[str]:
-    """Say what will work and yet not please whoever connects."""
-    own = content.own
+def _warn(request: RequestedCertificate, content: Bundle, fresh: bool, hint: str) -> Iterator[str]:
+    """Say what works on this host and fails for clients."""
+    at, name, own = request.yaml_path, request.name, content.own
     if own.stand_in and fresh:
-        said = "gets a self-signed stand-in: browsers warn until a real one replaces it"
-        yield f"{wish.place}: {wish.name} {said}{hint}"
+        yield f"{at}: {name} gets a self-signed placeholder: browsers warn until a real one replaces it{hint}"
+    yield from _warn_validity(request, content)
+    uncovered = [host for host in request.hosts if not own.covers(host)]
+    if uncovered:
+        yield f"{at}: the certificate {name} is for {', '.join(own.names)}, not for {', '.join(uncovered)}"
+    if not request.is_ca:
+        yield from _warn_chain(request, content)
+
+
+def _warn_validity(request: RequestedCertificate, content: Bundle) -> Iterator[str]:
+    at, name, now = request.yaml_path, request.name, utc_now()
     for certificate in content.certificates:
         # What follows the server's own ends its trust as well, and each CA that of its clients.
-        which = f"the certificate {wish.name}" if certificate is own else f"in {wish.name}, {certificate.subject}"
-        if certificate.not_after < utc_now():
-            yield f"{wish.place}: {which} expired on {certificate.not_after:%Y-%m-%d}"
-        elif certificate.not_after < utc_now() + SOON:
-            left = (certificate.not_after - utc_now()).days
-            yield f"{wish.place}: {which} expires on {certificate.not_after:%Y-%m-%d}, in {left} days"
-        if certificate.not_before > utc_now():
-            yield f"{wish.place}: {which} is not valid before {certificate.not_before.isoformat()}"
-    uncovered = [host for host in wish.hosts if not own.covers(host)]
-    if uncovered:
-        yield f"{wish.place}: the certificate {wish.name} is for {', '.join(own.names)}, not for {', '.join(uncovered)}"
-    if wish.is_ca:
-        return
-    broken = False
-    for lower, upper in zip(content.certificates, content.certificates[1:]):
-        if lower.issuer != upper.subject:
-            broken = True
-            yield f"{wish.place}: in {wish.name}, {upper.subject} follows {lower.subject}, which {lower.issuer} issued"
+        which = f"the certificate {name}" if certificate is content.own else f"in {name}, {certificate.subject}"
+        if certificate.not_after < now:
+            yield f"{at}: {which} expired on {certificate.not_after:%Y-%m-%d}"
+        elif certificate.not_after < now + SOON:
+            left = (certificate.not_after - now).days
+            yield f"{at}: {which} expires on {certificate.not_after:%Y-%m-%d}, in {left} days"
+        if certificate.not_before > now:
+            yield f"{at}: {which} is not valid before {certificate.not_before.isoformat()}"
+
+
+def _warn_chain(request: RequestedCertificate, content: Bundle) -> Iterator[str]:
+    at, name = request.yaml_path, request.name
+    pairs = zip(content.certificates, content.certificates[1:])
+    broken = [(lower, upper) for lower, upper in pairs if lower.issuer != upper.subject]
+    for lower, upper in broken:
+        yield f"{at}: in {name}, {upper.subject} follows {lower.subject}, which {lower.issuer} issued"
     if not broken and (said := verify_chain(content)):
-        yield f"{wish.place}: clients will refuse {wish.name}: its chain does not vouch for it ({said})"
+        yield f"{at}: clients will refuse {name}: its chain does not vouch for it ({said})"
 
 
-def _warn_overlapping_names(folder: Path, services: Sequence[Any]) -> Iterator[str]:
-    """Tell which certificates have the name of a service that asks for the client's, and are not the service's.
+def _warn_overlapping_names(folder: Path, services: Sequence[Service]) -> Iterator[str]:
+    """Say which certificates have the name of a service that asks for the client's, and are not the service's.
 
     HAProxy takes the first that has the name, and puts one that is replaced at run time last (seen on 2.6.12, 3.0.11
-    and 3.4.7): nobody would be asked for a certificate from then on, and everybody be turned away.
+    and 3.4.7): from then on it would ask no client for a certificate, and refuse all of them.
     """
-    for number, service in enumerate(services):
-        if not isinstance(service, Mapping) or not service.get("client_ca"):
-            continue
-        own = as_list(service.get("certificate") or service.get("name"))
-        hosts = {host.lower() for host in as_list(service.get("hosts"))}
-        for path in sorted(folder.glob("[!.]*.pem")):
-            state = None if path.stem in own else _read_state(path)
+    for service in services:
+        hosts = {host.lower() for host in service.hosts} if service.client_ca else set()
+        for path in sorted(folder.glob("[!.]*.pem")) if hosts else ():
+            state = None if path.stem in service.certificates else _read_state(path)
             both = hosts & {name.lower() for name in state.bundle.own.names} if state and state.bundle else ()
             if both:
                 names = ", ".join(sorted(both))
                 yield (
-                    f"haproxy_services[{number}].hosts: {path} is for {names} too. When the service's own is "
-                    "renewed at run time, that one answers, no client is asked for a certificate, and all are refused "
-                    "until the next reload: take the name out of it, or let the service use it"
+                    f"{service.yaml_path}.hosts: {path} is for {names} too. When the service's own certificate is "
+                    "renewed at run time, HAProxy answers with that one, asks no client for a certificate, and refuses "
+                    "all until the next reload: take the name out of it, or let the service use it"
                 )
 
 
@@ -258,33 +286,43 @@ def _write_changes(changes: Sequence[Change]) -> None:
     """Make folders, write all files beside their places, and then put them there: all of them or, on an error, none."""
     ready: list[tuple[str, Path]] = []
     try:
-        for path, _change, target in changes:
-            if target is None:
-                continue
-            if target.bundle is None:
-                for parent in reversed(path.parents):
-                    if not parent.exists():
-                        parent.mkdir()
-                        parent.chmod(0o755)
-                path.mkdir(mode=0o700, exist_ok=True)
-                os.chown(path, target.owner, target.group)
-                path.chmod(target.mode)
-                continue
-            # HAProxy passes over files with a leading dot when it reads a folder of certificates
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
-            ready.append((temporary, path))
-            with open(descriptor, "w", encoding="utf-8") as file:
-                file.write(target.bundle.text)
-                file.flush()
-                os.fchown(descriptor, target.owner, target.group)
-                os.fchmod(descriptor, target.mode)
-                os.fsync(descriptor)
+        for path, _present, target in changes:
+            if target and target.bundle:
+                ready.append((_write_beside(path, target, target.bundle.text), path))
+            elif target:
+                _make_folder(path, target)
         while ready:
             os.replace(*ready[0])
             ready.pop(0)
-        for path, _change, target in changes:
+        for path, _present, target in changes:
             if target is None:
                 path.unlink()
     finally:
         for temporary, _path in ready:
             os.unlink(temporary)
+
+
+def _make_folder(path: Path, target: State) -> None:
+    for parent in reversed(path.parents):
+        if not parent.exists():
+            parent.mkdir()
+            parent.chmod(0o755)
+    path.mkdir(mode=0o700, exist_ok=True)
+    os.chown(path, target.owner, target.group)
+    path.chmod(target.mode)
+
+
+def _write_beside(path: Path, target: State, text: str) -> str:
+    """Write a file with a temporary name and return it; HAProxy passes over those with a leading dot."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchown(descriptor, target.owner, target.group)
+            os.fchmod(descriptor, target.mode)
+            os.fsync(descriptor)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return temporary

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read certificates and keys as HAProxy takes them: server certificate, chain and private key in one PEM text."""
+"""Read and check PEM texts as HAProxy loads them: server certificate, chain and private key in one file."""
 
 from __future__ import annotations
 
@@ -22,20 +22,24 @@ SELF_SIGNED_BY = "realtime.edge stand-in"
 
 PEM_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 
-# What OpenSSL says of dates: not yet valid, expired (X509_V_ERR_CERT_...).
+# OpenSSL's codes for "not yet valid" and "expired" (X509_V_ERR_CERT_...).
 _DATES = (9, 10)
 
 # The identifier rsaEncryption in DER (RFC 8017, appendix C).
 _RSA_KEY = bytes.fromhex("06092a864886f70d010101")
 
 
+# The answer of `_check_pair` for a key of another certificate.
+_MISMATCH = "mismatch"
+
+
 class CertificateError(EdgeError):
-    """What is wrong, one line a mistake, in words for the person who wrote the variables."""
+    """Report certificates that cannot be used, one problem a line, for the person who wrote the variables."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a certificate says of itself (RFC 5280, section 4.1). Times are in UTC."""
+    """Hold the fields of a certificate (RFC 5280, section 4.1). Times are in UTC."""
 
     subject: str
     issuer: str
@@ -47,7 +51,7 @@ class Certificate:
 
     @property
     def stand_in(self) -> bool:
-        """Return whether this is one of the self-signed certificates made here."""
+        """Return whether this is a self-signed placeholder made here."""
         return self.subject == self.issuer and f"O={SELF_SIGNED_BY}" in self.subject.split(", ")
 
     def covers(self, host: str) -> bool:
@@ -58,7 +62,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Bundle:
-    """The content of one certificate file. `certificates` starts with the server's own."""
+    """Hold the content of one certificate file. `certificates` starts with the server's own."""
 
     text: str
     certificates: tuple[Certificate, ...]
@@ -70,10 +74,10 @@ class Bundle:
 
 
 def parse_certificate(der: bytes) -> Certificate:
-    """Read a certificate in DER. Raises ValueError when it is none.
+    """Parse a certificate in DER. Raises ValueError if it is not one.
 
-    The standard library offers no way to read a certificate that it was not shown by a peer, and the host may have
-    no openssl command: so the few fields of interest are read here.
+    The standard library can only parse the certificate of a peer, and the host may have no openssl command: so the
+    few fields of interest are parsed here.
     """
     try:
         _tag, certificate = next(_elements(der))
@@ -85,7 +89,7 @@ def parse_certificate(der: bytes) -> Certificate:
         alternatives = tuple(_alternative_names(extensions))
         common_name = [value for kind, value in _name(subject) if kind == "CN"]
     except (IndexError, StopIteration, ValueError) as error:
-        raise ValueError("is no certificate") from error
+        raise ValueError("is not a certificate") from error
     return Certificate(
         subject=", ".join(f"{kind}={value}" for kind, value in _name(subject)),
         issuer=", ".join(f"{kind}={value}" for kind, value in _name(issuer)),
@@ -108,7 +112,7 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
             size = int.from_bytes(data[position : position + count], "big")
             position += count
         if position + size > len(data):
-            raise ValueError("an element is longer than what holds it")
+            raise ValueError("an element is longer than the one that contains it")
         yield tag, data[position : position + size]
         position += size
 
@@ -124,7 +128,7 @@ ATTRIBUTES = {
 
 
 def _name(data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the attributes of a distinguished name that people know (RFC 5280, section 4.1.2.4)."""
+    """Yield the well-known attributes of a distinguished name (RFC 5280, section 4.1.2.4)."""
     for _tag, attributes in _elements(data):
         for _tag, attribute in _elements(attributes):
             (_tag, kind), (tag, value) = _elements(attribute)
@@ -155,18 +159,18 @@ def _time(tag: int, content: bytes) -> datetime.datetime:
 
 
 def split_blocks(text: str) -> list[tuple[str, bytes]]:
-    """Return kind and content of each PEM block, wherever its lines end. Raises ValueError for a damaged one."""
+    """Return kind and content of each PEM block, whatever its line ends. Raises ValueError for a damaged one."""
     found = []
     for kind, body in PEM_BLOCK.findall(text):
         if kind == "ENCRYPTED PRIVATE KEY" or "ENCRYPTED" in body:
             raise ValueError(
-                "is encrypted with a passphrase, which HAProxy can't ask for: decrypt it (openssl pkey) and keep it in "
-                "Ansible Vault"
+                "is encrypted with a passphrase, which HAProxy cannot ask for: decrypt it (openssl pkey) and keep it "
+                "in Ansible Vault"
             )
         try:
             found.append((kind, base64.b64decode("".join(body.split()), validate=True)))
         except binascii.Error as error:
-            raise ValueError(f"is damaged: what is between BEGIN {kind} and END {kind} is not base64") from error
+            raise ValueError(f"is damaged: the text between BEGIN {kind} and END {kind} is not base64") from error
     return found
 
 
@@ -177,9 +181,9 @@ def _pem(kind: str, content: bytes) -> str:
 
 
 def bundle_blocks(blocks: Sequence[tuple[str, bytes]]) -> Bundle:
-    """Put PEM blocks in HAProxy's order: certificates as they come, key, Diffie-Hellman parameters.
+    """Put PEM blocks in HAProxy's order: certificates in the given order, key, Diffie-Hellman parameters.
 
-    Raises ValueError when there is no certificate, not one key, or they don't belong together.
+    Raises ValueError if there is no certificate, not exactly one key, or the key belongs to another certificate.
     """
     certificates = [content for kind, content in blocks if kind == "CERTIFICATE"]
     keys = [(kind, content) for kind, content in blocks if kind.endswith("PRIVATE KEY")]
@@ -188,62 +192,67 @@ def bundle_blocks(blocks: Sequence[tuple[str, bytes]]) -> Bundle:
     if len(keys) != 1:
         raise ValueError(f"holds {len(keys) or 'no'} private key{'s' if keys else ''}, expected one")
     described = tuple(parse_certificate(content) for content in certificates)
-    fault = _find_fault(certificates[0], keys[0])
-    if fault == "mismatch":
-        fault = f"holds a key that doesn't belong to its certificate ({described[0].subject})"
-        for number, certificate in enumerate(certificates[1:], 2):
-            if not _find_fault(certificate, keys[0]):
-                fault += (
-                    f", but to certificate number {number} in it ({described[number - 1].subject}): put that one first"
-                )
-    if fault:
-        raise ValueError(fault)
+    problem = _check_pair(certificates[0], keys[0])
+    if problem == _MISMATCH:
+        problem = _explain_mismatch(certificates, described, keys[0])
+    if problem:
+        raise ValueError(problem)
     parameters = [(kind, content) for kind, content in blocks if kind == "DH PARAMETERS"]
     ordered = [*(("CERTIFICATE", content) for content in certificates), *keys, *parameters]
     return Bundle("".join(_pem(*block) for block in ordered), described)
 
 
+def _explain_mismatch(certificates: Sequence[bytes], described: Sequence[Certificate], key: tuple[str, bytes]) -> str:
+    """Say that the key belongs to another certificate, and to which of the others."""
+    problem = f"holds a key that does not belong to its certificate ({described[0].subject})"
+    for number, certificate in enumerate(certificates[1:], 2):
+        if not _check_pair(certificate, key):
+            subject = described[number - 1].subject
+            problem += f", but to certificate number {number} in it ({subject}): put that one first"
+    return problem
+
+
 def read_bundle(text: str) -> Bundle:
-    """Read the text of a certificate file. Raises ValueError as `bundle` does."""
+    """Read the text of a certificate file. Raises ValueError as `bundle_blocks` does."""
     return bundle_blocks(split_blocks(text))
 
 
 def bundle_cas(blocks: Sequence[tuple[str, bytes]]) -> Bundle:
-    """Put the certificates of CAs into one file, as `ca-file` takes it.
+    """Put the certificates of CAs into one file for `ca-file`.
 
-    Raises ValueError where there is something else, such as a key, which is nobody's business here.
+    Raises ValueError if there is anything else, such as a key, which must not be on the edge.
     """
     others = sorted({kind for kind, _content in blocks} - {"CERTIFICATE"})
     if others:
-        raise ValueError(f"holds {' and '.join(others)}; a CA is known by its certificate alone")
+        raise ValueError(f"holds {' and '.join(others)}; only the certificate of a CA is needed")
     if not blocks:
         raise ValueError("holds no certificate")
     described = tuple(parse_certificate(content) for _kind, content in blocks)
     return Bundle("".join(_pem(*block) for block in blocks), described)
 
 
-def _find_fault(certificate: bytes, key: tuple[str, bytes]) -> str:
-    """Return why the TLS library refuses the pair: empty, "mismatch" or a sentence.
+def _check_pair(certificate: bytes, key: tuple[str, bytes]) -> str:
+    """Return why the TLS library refuses the pair: empty, `_MISMATCH` or a sentence.
 
     The library reads files only: this one is in memory, so that the key never reaches a disk or another process.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_ciphers("ALL:@SECLEVEL=0")  # what is strong enough, HAProxy's own settings decide
+    context.set_ciphers("ALL:@SECLEVEL=0")  # HAProxy's settings decide which strength is enough
     with in_memory_file(_pem("CERTIFICATE", certificate) + _pem(*key)) as path:
         try:
             context.load_cert_chain(path, password="")  # "": never ask at a terminal
         except ssl.SSLError as error:
             if error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
-                return "mismatch"
-            return f"can't be read by the TLS library ({error.reason or error.strerror})"
+                return _MISMATCH
+            return f"cannot be read by the TLS library ({error.reason or error.strerror})"
         except (OSError, ValueError) as error:
-            return f"can't be read by the TLS library ({error})"
+            return f"cannot be read by the TLS library ({error})"
     return ""
 
 
 @contextlib.contextmanager
 def in_memory_file(text: str) -> Iterator[str]:
-    """A path where the TLS library finds a text that is in memory alone."""
+    """Provide a path where the TLS library can read a text that is only in memory."""
     with open(os.memfd_create("pair"), "wb") as file:
         file.write(text.encode("ascii"))
         file.flush()
@@ -251,14 +260,15 @@ def in_memory_file(text: str) -> Iterator[str]:
 
 
 def utc_now() -> datetime.datetime:
+    """Return the current time in UTC, in whole seconds."""
     return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 
 
 def verify_chain(content: Bundle) -> str:
-    """What a client says who trusts the last certificate of the chain and nothing else: empty if it is content.
+    """Return why a client that trusts only the last certificate of the chain refuses it; empty if it accepts.
 
-    Names can be right where signatures are not: a CA may have two keys. The standard library verifies in a
-    handshake only, so there is one, in memory. What has expired is told elsewhere.
+    Matching names do not prove matching signatures: a CA may have two keys. The standard library verifies only in a
+    handshake, so this makes one in memory. Expired certificates are reported elsewhere.
     """
     ders = [der for kind, der in split_blocks(content.text) if kind == "CERTIFICATE"]
     if len(ders) < 2:
@@ -282,5 +292,5 @@ def verify_chain(content: Bundle) -> str:
     except ssl.SSLCertVerificationError as error:
         return "" if error.verify_code in _DATES else error.verify_message
     except (ssl.SSLError, OSError, ValueError):
-        return ""  # what this library can't do, says nothing of others
+        return ""  # a limit of this TLS library, not a fault of the chain
     return ""

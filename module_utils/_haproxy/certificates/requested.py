@@ -8,24 +8,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import Problems
+from ..services.definition import CERTIFICATE_NAME, Service
 from .pem import Bundle, CertificateError, bundle_blocks, bundle_cas, parse_certificate, split_blocks
 
 FIELDS = ("pem", "certificate", "chain", "key", "ca")
-"""The values of a certificate's description that hold PEM text, in HAProxy's order; a CA stands alone."""
+"""The keys of an entry that hold PEM text, in HAProxy's order; a CA stands alone."""
 
-NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
 HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\Z")
 
 
 @dataclass
 class RequestedCertificate:
-    """A certificate file that should be there. `bundle` is what it should hold, None to leave it or make a stand-in.
+    """A certificate file that should be there.
 
-    `rsa`: the setting that needs its key to be RSA, empty where any will do.
-    With `is_ca` it is what the certificates of clients are checked against. With `absent` it should not be there.
+    `bundle` is what it should hold, None to keep what is there or to make a self-signed placeholder. `rsa` is the YAML
+    path of the setting that needs its key to be RSA, empty where any key will do. `is_ca`: it is what the certificates
+    of clients are checked against. `absent`: it should not be there.
     """
 
-    place: str
+    yaml_path: str
     name: str
     hosts: list[str]
     bundle: Bundle | None = None
@@ -34,120 +36,128 @@ class RequestedCertificate:
     absent: bool = False
 
 
-def read_requested(certificates: Sequence[Mapping[str, Any]], services: Sequence[Any]) -> list[RequestedCertificate]:
-    """Read `haproxy_certificates`, and add what `haproxy_services` name beyond them.
+_Found = dict[str, RequestedCertificate]
 
-    What is no description of a service is passed over: reading services is another room's. Raises CertificateError
-    that tells all mistakes.
-    """
-    found: dict[str, RequestedCertificate] = {}
-    errors: list[str] = []
-    for number, entry in enumerate(certificates):
-        place, name = f"haproxy_certificates[{number}]", str(entry.get("name") or "")
-        if not NAME.match(name):
-            errors.append(f"{place}.name: {name!r} can't be the name of a file: letters, digits and . _ - + @ * only")
-        elif name in found:
-            errors.append(f"{place}.name: {name} is already the name of {found[name].place}")
-        else:
-            absent = entry.get("state") == "absent"
-            hosts, is_ca = as_list(entry.get("hosts")), bool(entry.get("ca"))
-            found[name] = RequestedCertificate(place, name, hosts, is_ca=is_ca, absent=absent)
-            try:
-                found[name].bundle = _read_values(place, {part: entry[part] for part in FIELDS if entry.get(part)})
-            except CertificateError as error:
-                errors.append(str(error))
-    for number, service in enumerate(services):
-        if not isinstance(service, Mapping):
-            continue
-        source = "certificate" if service.get("certificate") else "name"
-        place = f"haproxy_services[{number}].{source}"
-        for name in as_list(service.get(source)):
-            if not NAME.match(name):
-                errors.append(
-                    f"{place}: {name!r} can't be the name of a certificate: letters, digits and . _ - + @ * only"
-                )
-                continue
-            known = found.setdefault(name, RequestedCertificate(place, name, []))
-            if known.absent:
-                errors.append(f"{place}: {known.place} is to be absent, and this service needs it")
-            if known.is_ca:
-                errors.append(f"{place}: {known.place} is a CA, and no certificate that a server could show")
-            known.hosts += [host for host in as_list(service.get("hosts")) if host not in known.hosts]
-        legacy = _legacy_tls(service)
-        if NAME.match(legacy):  # what is no name, the services' room tells
-            place = f"haproxy_services[{number}].socketio.flash.legacy_tls"
-            found.setdefault(legacy, RequestedCertificate(place, legacy, as_list(service.get("hosts")))).rsa = place
-        for name in as_list(service.get("client_ca")):
-            place = f"haproxy_services[{number}].client_ca"
-            if not NAME.match(name):
-                errors.append(f"{place}: {name!r} can't be the name of a CA: letters, digits and . _ - + @ only")
-            elif not found.setdefault(name, RequestedCertificate(place, name, [], is_ca=True)).is_ca:
-                errors.append(f"{place}: {found[name].place} holds no CA: write it as {{name, ca}}")
-    if errors:
-        raise CertificateError("\n".join(errors))
+
+def read_requested(
+    certificates: Sequence[Mapping[str, Any]], services: Sequence[Service]
+) -> list[RequestedCertificate]:
+    """Read `haproxy_certificates`, and add what services name beyond. Raises CertificateError with all problems."""
+    problems = Problems()
+    found = _read_certificates(certificates, problems)
+    for service in services:
+        _add_own(service, found, problems)
+        _add_legacy_tls(service, found)
+        _add_client_ca(service, found, problems)
+    problems.raise_if_any(CertificateError)
     return list(found.values())
 
 
-def _legacy_tls(service: Mapping[str, Any]) -> str:
-    """Return the name of the certificate for the Flash movie's own TLS, which knows no other keys than RSA."""
-    part: Any = service
-    for key in ("socketio", "flash", "legacy_tls"):
-        part = part.get(key) if isinstance(part, Mapping) else None
-    return part if isinstance(part, str) else ""
+def _read_certificates(certificates: Sequence[Mapping[str, Any]], problems: Problems) -> _Found:
+    found: _Found = {}
+    for number, entry in enumerate(certificates):
+        at, name = f"haproxy_certificates[{number}]", str(entry.get("name") or "")
+        if not CERTIFICATE_NAME.match(name):
+            problems.add(f"{at}.name", f"{name!r} cannot name a file: use letters, digits and . _ - + @ * only")
+        elif name in found:
+            problems.add(f"{at}.name", f"{name} is already the name of {found[name].yaml_path}")
+        else:
+            hosts, absent = list(entry.get("hosts") or ()), entry.get("state") == "absent"
+            found[name] = RequestedCertificate(at, name, hosts, is_ca=bool(entry.get("ca")), absent=absent)
+            try:
+                found[name].bundle = _read_values(at, {part: entry[part] for part in FIELDS if entry.get(part)})
+            except CertificateError as error:
+                problems.extend(error.problems)
+    return found
 
 
-def as_list(value: Any) -> list[str]:
-    return [str(item) for item in (value if isinstance(value, list) else [value]) if item]
+def _add_own(service: Service, found: _Found, problems: Problems) -> None:
+    at = f"{service.yaml_path}.{'name' if service.certificates == (service.name,) else 'certificate'}"
+    for name in service.certificates:
+        known = found.setdefault(name, RequestedCertificate(at, name, []))
+        if known.absent:
+            problems.add(at, f"{known.yaml_path} is to be absent, but this service needs it")
+        if known.is_ca:
+            problems.add(at, f"{known.yaml_path} is a CA, not the certificate of a server")
+        known.hosts += [host for host in service.hosts if host not in known.hosts]
 
 
-def _read_values(place: str, values: Mapping[str, str]) -> Bundle | None:
-    """Read the values of one entry. Raises CertificateError that names the value."""
+def _add_legacy_tls(service: Service, found: _Found) -> None:
+    """Add the certificate for the Flash movie's own TLS, which knows no other keys than RSA."""
+    if name := service.legacy_tls:
+        at = f"{service.yaml_path}.socketio.flash.legacy_tls"
+        found.setdefault(name, RequestedCertificate(at, name, list(service.hosts))).rsa = at
+
+
+def _add_client_ca(service: Service, found: _Found, problems: Problems) -> None:
+    if name := service.client_ca:
+        at = f"{service.yaml_path}.client_ca"
+        known = found.setdefault(name, RequestedCertificate(at, name, [], is_ca=True))
+        if not known.is_ca:
+            problems.add(at, f"{known.yaml_path} holds no CA: write it as {{name, ca}}")
+
+
+def _read_values(yaml_path: str, values: Mapping[str, str]) -> Bundle | None:
+    """Read the values of one entry, None where there are none. Raises CertificateError with all problems."""
     if not values:
         return None
     alone = next((part for part in ("pem", "ca") if part in values), "")
-    if alone and len(values) > 1:
-        others = ", ".join(part for part in values if part != alone)
-        holds = "holds certificate and key" if alone == "pem" else "has no certificate of a server beside it"
-        raise CertificateError(f"{place}: {alone} {holds}, so leave out {others}")
-    missing = [] if alone else [part for part in ("certificate", "key") if part not in values]
-    if missing:
-        raise CertificateError(f"{place}: {missing[0]} is missing (or write all in one as pem)")
-    errors = []
+    _check_combination(yaml_path, values, alone)
+    problems = Problems()
     blocks: list[tuple[str, bytes]] = []
     for part, text in values.items():
         try:
             blocks += _read_value(part, text)
         except ValueError as error:
-            errors.append(f"{place}.{part} {error}")
-    if errors:
-        raise CertificateError("\n".join(errors))
+            problems.extend([f"{yaml_path}.{part} {error}"])
+    problems.raise_if_any(CertificateError)
     try:
         return bundle_cas(blocks) if alone == "ca" else bundle_blocks(blocks)
     except ValueError as error:
-        raise CertificateError(f"{place}.{alone or 'key'} {error}") from error
+        raise CertificateError(f"{yaml_path}.{alone or 'key'} {error}") from error
+
+
+def _check_combination(yaml_path: str, values: Mapping[str, str], alone: str) -> None:
+    """Check which values an entry has; `alone` is the one that goes with no other, if it is there."""
+    if alone and len(values) > 1:
+        others = ", ".join(part for part in values if part != alone)
+        holds = "holds certificate and key" if alone == "pem" else "is no certificate of a server"
+        raise CertificateError(f"{yaml_path}: {alone} {holds}, so leave out {others}")
+    missing = [] if alone else [part for part in ("certificate", "key") if part not in values]
+    if missing:
+        raise CertificateError(f"{yaml_path}: {missing[0]} is missing (or write all in one as pem)")
 
 
 def _read_value(part: str, text: str) -> list[tuple[str, bytes]]:
     """Return the PEM blocks of one value. Raises ValueError when they are not what it should hold."""
     blocks = split_blocks(text)
     if not blocks:
-        if is_path(text):
-            where = "" if text.startswith(("/", "~")) else " (beside the playbook, or from the folder you are in)"
-            raise ValueError(f"is neither PEM text nor a PEM file on the controller: {text}{where}")
-        kind = "PRIVATE KEY" if part == "key" else "CERTIFICATE"
-        raise ValueError(f"is not PEM: there is no -----BEGIN {kind}----- with its END in it")
-    certificates = [parse_certificate(content) for kind, content in blocks if kind == "CERTIFICATE"]
-    keys = sum(kind.endswith("PRIVATE KEY") for kind, _text in blocks)
-    if part == "key" and not keys:
-        raise ValueError(f"holds {'a certificate' if certificates else blocks[0][0]}, not a private key")
-    if part == "key" and certificates:
-        raise ValueError("holds a certificate too: write all in one as pem, without key and certificate")
-    if part in ("certificate", "chain", "ca") and keys:
-        hint = ": write all in one as pem" if certificates and part != "ca" else ""
-        raise ValueError(f"holds a private key{hint}")
-    if part in ("certificate", "chain", "ca") and not certificates:
-        raise ValueError(f"holds {blocks[0][0]}, not a certificate")
+        raise ValueError(_why_no_pem(part, text))
+    certificates = sum(kind == "CERTIFICATE" for kind, _content in blocks)
+    for kind, content in blocks:
+        if kind == "CERTIFICATE":
+            parse_certificate(content)
+    keys = sum(kind.endswith("PRIVATE KEY") for kind, _content in blocks)
+    if part == "key":
+        if not keys:
+            raise ValueError(f"holds {'a certificate' if certificates else blocks[0][0]}, not a private key")
+        if certificates:
+            raise ValueError("holds a certificate too: write all in one as pem, without key and certificate")
+    elif part != "pem":
+        if keys:
+            hint = ": write all in one as pem" if certificates and part != "ca" else ""
+            raise ValueError(f"holds a private key{hint}")
+        if not certificates:
+            raise ValueError(f"holds {blocks[0][0]}, not a certificate")
     return blocks
+
+
+def _why_no_pem(part: str, text: str) -> str:
+    if is_path(text):
+        where = "" if text.startswith(("/", "~")) else " (beside the playbook, or in the current folder)"
+        return f"is neither PEM text nor a PEM file on the controller: {text}{where}"
+    kind = "PRIVATE KEY" if part == "key" else "CERTIFICATE"
+    return f"is not PEM: it has no -----BEGIN {kind}----- with its END"
 
 
 def is_path(text: str) -> bool:

@@ -19,7 +19,7 @@ def make_self_signed(hosts: Sequence[str], rsa: bool = False) -> Bundle:
     """Make a self-signed certificate for `hosts` (at least one, all valid) with its key.
 
     ECDSA P-256 or RSA 2048, valid for a year. The key comes through a pipe, and is in no file or process list. Raises
-    CertificateError where the command openssl (1.1.1 or later) is missing or fails.
+    CertificateError if the command openssl (1.1.1 or later) is missing or fails.
     """
     settings = f"""
         [req]
@@ -42,8 +42,8 @@ def make_self_signed(hosts: Sequence[str], rsa: bool = False) -> Bundle:
         done = subprocess.run(command, input=settings, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise CertificateError(
-            "a self-signed stand-in needs the command openssl, which this host does not have: install it, or give the "
-            "certificate in haproxy_certificates"
+            "a self-signed placeholder needs the command openssl, which this host does not have: install it, or set "
+            "the certificate in haproxy_certificates"
         ) from error
     if done.returncode:
         raise CertificateError(f"openssl could not make a self-signed certificate: {done.stderr.strip()}")
@@ -51,12 +51,13 @@ def make_self_signed(hosts: Sequence[str], rsa: bool = False) -> Bundle:
 
 
 def predict_self_signed(hosts: Sequence[str]) -> Bundle:
-    """Return what `stand_in` would make, without making it."""
+    """Return what `make_self_signed` would make, without a text, for check mode."""
     subject = f"O={SELF_SIGNED_BY}, CN={hosts[0][:64]}"
     return Bundle("", (Certificate(subject, subject, tuple(hosts), utc_now(), utc_now() + SELF_SIGNED_LIFE, ""),))
 
 
 def is_address(host: str) -> bool:
+    """Return whether the host is an IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

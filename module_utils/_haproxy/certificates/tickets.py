@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The keys of TLS session tickets: they outlive a reload, so that clients resume, and no day, so that secrets stay so.
+"""Keep the TLS ticket keys: persisted across reloads so that clients can resume; rotated daily for forward secrecy.
 
-HAProxy's file (`tls-ticket-keys`) has three keys, oldest first. The second encrypts, all three decrypt; the last is
-there early, for the next turn. Without a file each worker makes keys of its own, and every reload ends all resumption.
+HAProxy's file (`tls-ticket-keys`) has three keys, oldest first. The second encrypts, all three decrypt; the last one
+is distributed before it is used. Without a file each worker makes its own keys, and no client can resume after a
+reload.
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ _BYTES = 80
 
 
 class TicketOutcome(NamedTuple):
-    """What was, or in check mode would be, done: empty where nothing is; and what went wrong on the way."""
+    """Report what was (in check mode: would be) done, empty for nothing, and warnings."""
 
     action: str
     warnings: list[str]
 
 
 def provide_keys(path: Path, group: int, rotation: int, master: str, check_mode: bool = False) -> TicketOutcome:
-    """Make the keys where there are none, and put a new one in use where the newest is `rotation` seconds old.
+    """Make the keys if there are none, and add a new one if the newest is `rotation` seconds old.
 
-    `group` may read the file besides its owner. The worker that serves behind `master` gets the new key at once,
-    without a reload. Raises OSError where the file cannot be written.
+    The owner and `group` can read the file. The worker that serves behind `master` gets the new key at once, without a
+    reload. Raises OSError if the file cannot be written.
     """
     keys, age = _read_keys(path)
     if keys and age < rotation and path.stat().st_gid == group:
@@ -46,21 +47,21 @@ def provide_keys(path: Path, group: int, rotation: int, master: str, check_mode:
         return TicketOutcome(action, [])
     fresh = _make_key()
     _write_keys(path, [*keys[1:], fresh] if keys else [_make_key(), _make_key(), fresh], group)
-    warning = _send_keys(master, path, fresh) if keys else ""
+    warning = _send_key(master, path, fresh) if keys else ""
     return TicketOutcome(action, [warning] if warning else [])
 
 
 def renew_keys(path: Path, master: str) -> None:
-    """Replace all keys, in the file and in the worker that serves: no session that was begun before can be resumed.
+    """Replace all keys, in the file and in the worker that serves, so that no earlier session can be resumed.
 
-    Raises OSError where the file cannot be written, `RuntimeFailure` where the worker has to load it.
+    Raises OSError if the file cannot be written, `RuntimeFailure` if the worker needs a reload to get the keys.
     """
     keys = path.read_text(encoding="ascii").split()
     fresh = [_make_key(len(base64.b64decode(key))) for key in keys]
     _write_keys(path, fresh, path.stat().st_gid)
     for key in fresh[-KEYS:]:
-        if said := _send_keys(master, path, key):
-            raise RuntimeFailure(said)
+        if problem := _send_key(master, path, key):
+            raise RuntimeFailure(problem)
 
 
 def _make_key(size: int = _BYTES) -> str:
@@ -68,7 +69,7 @@ def _make_key(size: int = _BYTES) -> str:
 
 
 def _read_keys(path: Path) -> tuple[list[str], float]:
-    """The keys of the file and the age of the newest in seconds; none where the file is missing or damaged."""
+    """Return the keys of the file and the age of the newest in seconds; no keys if it is missing or damaged."""
     try:
         keys = path.read_text(encoding="ascii").split()
         age = time.time() - path.stat().st_mtime
@@ -82,20 +83,20 @@ def _read_keys(path: Path) -> tuple[list[str], float]:
 
 def _write_keys(path: Path, keys: list[str], group: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_file.write_atomically(str(path), "".join(f"{key}\n" for key in keys), 0o640, group)
+    atomic_file.write_atomically(str(path), "".join(f"{key}\n" for key in keys), group=group)
 
 
-def _send_keys(master: str, path: Path, key: str) -> str:
-    """Give the serving worker the new key ("set ssl tls-key" in the management guide). Return why not, or ""."""
+def _send_key(master: str, path: Path, key: str) -> str:
+    """Give the serving worker the new key (management guide, `set ssl tls-key`). Return why it failed, or ""."""
     if not cli.answers(master):
         return ""
     try:
         worker = cli.serving_worker(master)
         if str(path) not in cli.tell(master, worker, "show tls-keys"):
-            return ""  # it does not use them, or not yet
-        said = cli.tell(master, worker, f"set ssl tls-key {path} {key}").strip()
+            return ""  # its configuration does not name the file (yet)
+        answer = cli.tell(master, worker, f"set ssl tls-key {path} {key}").strip()
     except RuntimeFailure:
-        said = "it does not answer"  # its own words repeat the command, and so the key
-    if not said or "updated" in said.lower():
+        answer = "it does not answer"  # the failure's text repeats the command, and so the key
+    if not answer or "updated" in answer.lower():
         return ""
-    return f"the new ticket key is in {path}, but the running HAProxy has it only after its next reload: {said}"
+    return f"the new ticket key is in {path}, but the running HAProxy has it only after its next reload: {answer}"

@@ -1,14 +1,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""YAML under HAProxy's own keywords, to the model and back.
+"""Convert YAML with HAProxy's own keywords to the model and back.
 
     kind → name → keyword → value      `frontend: {web: {bind: ":80"}}`
 
 A scalar is one line, `true` the bare keyword, `false` HAProxy's negation (`no ...`), `null` nothing; a list is one
-line each; a mapping is one line a key. A mapping inside those (`server: [{name: a, address: 10.0.0.1, port: 80}]`)
-is the options of one line. Values are HAProxy's text: its quoting rules hold.
+line per item; a mapping is one line per key. A mapping inside those holds the
+options of one line (`server: [{name: a, address: 10.0.0.1, port: 80}]`). Values follow HAProxy's quoting rules.
 
 Where the order of different keywords matters, a section is a list of such mappings, of whole lines
-(`- option httplog`) and of comments (`- "# who may come in"`), which become the purpose of what follows.
+(`- option httplog`) and of comments (`- "# access rules"`), which become the purpose of the lines that follow.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from ..errors import Problems
 from .model import Configuration, ConfigurationError, Directive, Section, suggest
-from .syntax import SECTIONS, UNNAMED, one_line, split
+from .syntax import SECTIONS, UNNAMED
+from .words import one_line, split
 
-# HAProxy evaluates a proxy's rules family by family, whatever the order in the file, and warns when the file
-# says otherwise ("... will still be processed before ...", warnif_misplaced_* in its sources).
+# HAProxy evaluates a proxy's rules family by family, whatever the order in the file, and warns if the file's order
+# differs ("... will still be processed before ...", warnif_misplaced_* in its sources).
 _FAMILIES: dict[tuple[str, str], int] = {
     ("tcp-request", "connection"): 1,
     ("tcp-request", "session"): 2,
@@ -38,7 +40,7 @@ _FAMILIES: dict[tuple[str, str], int] = {
 }
 _RANKED = frozenset(keyword for keyword, _first in _FAMILIES)
 
-# A word this much like a section's is taken for a mistake, any other for a section that is newer than we are.
+# A word this similar to a section's counts as a typing error, any other as a section of a newer HAProxy.
 _LIKENESS = 0.75
 
 
@@ -50,10 +52,10 @@ def _rank(directive: Directive) -> int:
 
 
 def arrange(section: Section) -> Section:
-    """The section with its rules in the order in which HAProxy evaluates them; everything else keeps its place before.
+    """Return the section with its rules in HAProxy's order of evaluation, after all other lines.
 
-    Within a family nothing moves. A conditional block (`.if` to `.endif`) moves as one; where one mixes families, or
-    is not complete, the place matters and all stay.
+    Within a family nothing moves. A conditional block (`.if` to `.endif`) moves as a whole; if one mixes families or
+    is incomplete, its position matters and nothing moves.
     """
     if _RANKED.isdisjoint({line.keyword for line in section.directives}):
         return section
@@ -79,7 +81,7 @@ def arrange(section: Section) -> Section:
 
 
 def is_complete(section: Section) -> bool:
-    """Whether each condition (`.if`) that begins in the section ends there too."""
+    """Return whether each condition (`.if`) that begins in the section also ends there."""
     if {".if", ".endif"}.isdisjoint({line.keyword for line in section.directives}):
         return True
     depth = 0
@@ -91,36 +93,35 @@ def is_complete(section: Section) -> bool:
 
 
 def from_data(data: Any, yaml_path: str = "haproxy_sections", purpose: str = "") -> Configuration:
-    """The model of a mapping of kinds, or of a list of them, which keeps its order as a file does.
+    """Return the model of a mapping of kinds, or of a list of such mappings, whose order is kept.
 
-    `purpose` is that of all directives without a comment of their own. Raises `ConfigurationError` with every place
+    `purpose` is that of all directives without a comment of their own. Raise `ConfigurationError` with every YAML path
     that cannot be read.
     """
-    problems: list[str] = []
+    problems = Problems()
     sections: list[Section] = []
     parts = data if isinstance(data, list) else [data]
     for number, part in enumerate(parts):
-        place = f"{yaml_path}[{number}]" if isinstance(data, list) else yaml_path
+        path = f"{yaml_path}[{number}]" if isinstance(data, list) else yaml_path
         if part is None:
             continue
         if not isinstance(part, dict):
-            problems.append(f"{place}: a mapping of section kinds is expected here, not {_shape(part)}")
+            problems.add(path, f"a mapping of section kinds is expected here, not {_shape(part)}")
             continue
         for kind, content in part.items():
-            sections.extend(_kind(kind, content, f"{place}.{kind}", purpose, problems))
-    if problems:
-        raise ConfigurationError(problems)
+            sections.extend(_read_kind(kind, content, f"{path}.{kind}", purpose, problems))
+    problems.raise_if_any()
     if isinstance(data, dict):
-        # A mapping has no order that means anything: a proxy takes the values of the last `defaults` before it.
+        # The order of a mapping has no meaning, but a proxy takes the values of the last `defaults` before it.
         sections.sort(key=lambda section: section.kind == "defaults" and not section.name)
         sections.sort(key=lambda section: section.kind != "defaults")
     return Configuration(tuple(sections))
 
 
 def to_data(configuration: Configuration) -> list[dict[str, Any]]:
-    """The model as YAML data, one mapping a section; `from_data` reads it back to the same model, arranged.
+    """Return the model as YAML data, one mapping per section; `from_data` reads it back to the same model, arranged.
 
-    Raises `ConfigurationError` for what has no place in YAML: lines before the first section, what is not UTF-8.
+    Raise `ConfigurationError` for what YAML cannot hold: lines before the first section, text that is not UTF-8.
     """
     result: list[dict[str, Any]] = []
     for section in configuration.sections:
@@ -133,7 +134,7 @@ def to_data(configuration: Configuration) -> list[dict[str, Any]]:
                 split(text)
             except ConfigurationError as error:
                 shown = text.encode(errors="replace").decode()
-                raise ConfigurationError(f"{section.kind}: `{shown}` cannot be said in YAML: {error}") from None
+                raise ConfigurationError(f"{section.kind}: `{shown}` cannot be written in YAML: {error}") from None
         nameless = section.kind in UNNAMED or section.kind == "defaults"
         body = _body(section)
         result.append({section.header: body} if nameless else {section.kind: {section.name: body}})
@@ -141,7 +142,7 @@ def to_data(configuration: Configuration) -> list[dict[str, Any]]:
 
 
 def _body(section: Section) -> dict[str, Any] | list[Any]:
-    """A mapping where it says the same as the lines do, else a list in their order."""
+    """Return a mapping if it means the same as the lines, else a list in their order."""
     grouped: dict[str, list[Directive]] = {}
     for directive in section.directives:
         grouped.setdefault(directive.keyword, []).append(directive)
@@ -151,11 +152,11 @@ def _body(section: Section) -> dict[str, Any] | list[Any]:
     body: list[Any] = []
     purpose = ""
     run: dict[str, Any] = {}
-    for (said, keyword), lines in groupby(section.directives, lambda line: (line.purpose, line.keyword)):
-        if said != purpose:
-            purpose, run = said, {}
-            # A comment may hold anything.
-            body.append("".join(char if one_line(char) else "?" for char in f"# {said}".rstrip()))
+    for (comment, keyword), lines in groupby(section.directives, lambda line: (line.purpose, line.keyword)):
+        if comment != purpose:
+            purpose, run = comment, {}
+            # A comment of a file may contain control characters.
+            body.append("".join(char if one_line(char) else "?" for char in f"# {comment}".rstrip()))
         if not run or keyword in run:
             run = {}
             body.append(run)
@@ -168,139 +169,131 @@ def _values(lines: list[Directive]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _kind(kind: Any, content: Any, yaml_path: str, purpose: str, problems: list[str]) -> Iterator[Section]:
+def _read_kind(kind: Any, content: Any, yaml_path: str, purpose: str, problems: Problems) -> Iterator[Section]:
+    """Yield the sections of one kind."""
     words = kind.split() if isinstance(kind, str) else []
     if not words:
-        problems.append(f"{yaml_path}: the name of a section is expected here, not {_shape(kind)}")
+        problems.add(yaml_path, f"the name of a section is expected here, not {_shape(kind)}")
         return
     if words[0] not in SECTIONS and difflib.get_close_matches(words[0], SECTIONS, n=1, cutoff=_LIKENESS):
-        problems.append(f"{yaml_path}: '{kind}' is no section of HAProxy{suggest(words[0], SECTIONS)}")
+        problems.add(yaml_path, f"'{kind}' is no section of HAProxy{suggest(words[0], SECTIONS)}")
         return
     if content is None:
         return
-    # A kind that we do not know has names if what it holds looks like sections.
-    named = words[0] in SECTIONS or (
-        isinstance(content, dict) and all(isinstance(body, (dict, list, type(None))) for body in content.values())
-    )
-    if not named or len(words) > 1 or words[0] in UNNAMED or words[0] == "defaults":
+    if len(words) > 1 or not _has_names(words[0], content):
         if isinstance(content, (dict, list)):
-            yield _section(words[0], " ".join(words[1:]), content, yaml_path, purpose, problems)
+            yield _read_section(words[0], " ".join(words[1:]), content, yaml_path, purpose, problems)
         else:
-            problems.append(f"{yaml_path}: the keywords of {kind} are expected here, not {_shape(content)}")
+            problems.add(yaml_path, f"the keywords of {kind} are expected here, not {_shape(content)}")
         return
     if not isinstance(content, dict):
-        problems.append(f"{yaml_path}: a mapping of names is expected here, not {_shape(content)}")
+        problems.add(yaml_path, f"a mapping of names is expected here, not {_shape(content)}")
         return
     for name, body in content.items():
-        place = f"{yaml_path}.{name}"
+        path = f"{yaml_path}.{name}"
         if body is not None and not isinstance(body, (dict, list)):
-            problems.append(f"{place}: the keywords of {words[0]} '{name}' are expected here, not {_shape(body)}")
+            problems.add(path, f"the keywords of {words[0]} '{name}' are expected here, not {_shape(body)}")
             continue
-        yield _section(words[0], str(name), body or {}, place, purpose, problems)
+        yield _read_section(words[0], str(name), body or {}, path, purpose, problems)
 
 
-def _section(
-    kind: str, name: str, body: dict[Any, Any] | list[Any], yaml_path: str, purpose: str, problems: list[str]
+def _has_names(kind: str, content: Any) -> bool:
+    """Return whether sections of this kind have names; an unknown kind has if its content looks like sections."""
+    if kind in SECTIONS:
+        return kind not in UNNAMED and kind != "defaults"
+    return isinstance(content, dict) and all(isinstance(body, (dict, list, type(None))) for body in content.values())
+
+
+def _read_section(
+    kind: str, name: str, body: dict[Any, Any] | list[Any], yaml_path: str, purpose: str, problems: Problems
 ) -> Section:
-    directives: list[Directive] = []
     try:
         kind, name = split(kind)[0], " ".join(split(name))
     except ConfigurationError as error:
-        problems.append(f"{yaml_path}: {error}")
+        problems.add(yaml_path, str(error))
+    reader = _BodyReader(purpose, problems)
     if isinstance(body, dict):
-        _mapping(body, yaml_path, purpose, directives, problems)
-        return arrange(Section(kind, name, tuple(directives), yaml_path))
-    said = purpose
-    for number, item in enumerate(body):
-        place = f"{yaml_path}[{number}]"
-        if isinstance(item, dict):
-            _mapping(item, place, said, directives, problems)
-        elif not isinstance(item, str):
-            problems.append(f"{place}: a line or a mapping of keywords is expected here, not {_shape(item)}")
-        elif not item.lstrip().startswith("#"):
-            _lines([], item, place, said, directives, problems)
-        elif one_line(item):
-            said = item.strip().lstrip("#").strip() or purpose
-        else:
-            problems.append(f"{place}: a line break or another control character stands inside the comment")
-    return arrange(Section(kind, name, tuple(directives), yaml_path))
-
-
-def _mapping(
-    body: dict[Any, Any], yaml_path: str, purpose: str, directives: list[Directive], problems: list[str]
-) -> None:
-    for keyword, value in body.items():
-        _keyword([], keyword, value, f"{yaml_path}.{keyword}", purpose, directives, problems, 0)
-
-
-def _keyword(
-    prefix: list[str],
-    keyword: Any,
-    value: Any,
-    yaml_path: str,
-    purpose: str,
-    directives: list[Directive],
-    problems: list[str],
-    depth: int,
-) -> None:
-    """Add the lines of one keyword."""
-    if not isinstance(keyword, str):
-        problems.append(f"{yaml_path}: YAML read this key as {_shape(keyword)}; put it in quotes")
-        return
-    try:
-        words = prefix + split(keyword)
-    except ConfigurationError as error:
-        problems.append(f"{yaml_path}: {error}")
-        return
-    if words and words[0] in SECTIONS:
-        problems.append(f"{yaml_path}: '{words[0]}' begins a section and cannot stand inside one")
-        return
-    _lines(words, value, yaml_path, purpose, directives, problems, depth)
-
-
-def _lines(
-    prefix: list[str],
-    value: Any,
-    yaml_path: str,
-    purpose: str,
-    directives: list[Directive],
-    problems: list[str],
-    depth: int = 0,
-) -> None:
-    """Add the lines that begin with these words; `depth` counts the mappings and lists around the value."""
-    if isinstance(value, list) and depth < 2:
-        for number, item in enumerate(value):
-            _lines(prefix, item, f"{yaml_path}[{number}]", purpose, directives, problems, 2)
-        return
-    if isinstance(value, dict) and depth == 0:
-        for key, item in value.items():
-            _keyword(prefix, key, item, f"{yaml_path}.{key}", purpose, directives, problems, 1)
-        return
-    words = prefix
-    if value is None:
-        return
-    try:
-        if value is False:
-            words = ["no", *prefix]
-        elif isinstance(value, dict):
-            words = prefix + _options(value, yaml_path)
-        elif value is not True:
-            words = prefix + _words(value, yaml_path)
-    except ConfigurationError as error:
-        problems.extend(
-            problem if problem.startswith(yaml_path) else f"{yaml_path}: {problem}" for problem in error.problems
-        )
-        return
-    if not words:
-        return
-    if not prefix and words[0] in SECTIONS:
-        problems.append(f"{yaml_path}: '{words[0]}' begins a section and cannot stand inside one")
+        reader.read_mapping(body, yaml_path)
     else:
-        directives.append(Directive(words[0], tuple(words[1:]), purpose, yaml_path))
+        reader.read_list(body, yaml_path)
+    return arrange(Section(kind, name, tuple(reader.directives), yaml_path))
+
+
+class _BodyReader:
+    """Read the directives of one section's body and collect its problems."""
+
+    def __init__(self, purpose: str, problems: Problems) -> None:
+        self.directives: list[Directive] = []
+        self._default_purpose = self._purpose = purpose
+        self._problems = problems
+
+    def read_list(self, body: list[Any], yaml_path: str) -> None:
+        """Read a list of mappings, lines and comments; a comment is the purpose of what follows."""
+        for number, item in enumerate(body):
+            path = f"{yaml_path}[{number}]"
+            if isinstance(item, dict):
+                self.read_mapping(item, path)
+            elif not isinstance(item, str):
+                self._problems.add(path, f"a line or a mapping of keywords is expected here, not {_shape(item)}")
+            elif not item.lstrip().startswith("#"):
+                self._read_lines([], item, path)
+            elif one_line(item):
+                self._purpose = item.strip().lstrip("#").strip() or self._default_purpose
+            else:
+                self._problems.add(path, "a line break or another control character stands inside the comment")
+
+    def read_mapping(self, body: dict[Any, Any], yaml_path: str) -> None:
+        """Read a mapping of keywords."""
+        for keyword, value in body.items():
+            self._read_keyword([], keyword, value, f"{yaml_path}.{keyword}", 0)
+
+    def _read_keyword(self, prefix: list[str], keyword: Any, value: Any, yaml_path: str, depth: int) -> None:
+        if not isinstance(keyword, str):
+            self._problems.add(yaml_path, f"YAML read this key as {_shape(keyword)}; put it in quotes")
+            return
+        try:
+            words = prefix + split(keyword)
+        except ConfigurationError as error:
+            self._problems.add(yaml_path, str(error))
+            return
+        if words and words[0] in SECTIONS:
+            self._problems.add(yaml_path, f"'{words[0]}' begins a section and cannot stand inside one")
+            return
+        self._read_lines(words, value, yaml_path, depth)
+
+    def _read_lines(self, prefix: list[str], value: Any, yaml_path: str, depth: int = 0) -> None:
+        """Read the lines that begin with these words; `depth` counts the mappings and lists around the value."""
+        if isinstance(value, list) and depth < 2:
+            for number, item in enumerate(value):
+                self._read_lines(prefix, item, f"{yaml_path}[{number}]", 2)
+        elif isinstance(value, dict) and depth == 0:
+            for key, item in value.items():
+                self._read_keyword(prefix, key, item, f"{yaml_path}.{key}", 1)
+        elif value is not None:
+            self._read_line(prefix, value, yaml_path)
+
+    def _read_line(self, prefix: list[str], value: Any, yaml_path: str) -> None:
+        words = prefix
+        try:
+            if value is False:
+                words = ["no", *prefix]
+            elif isinstance(value, dict):
+                words = prefix + _options(value, yaml_path)
+            elif value is not True:
+                words = prefix + _words(value, yaml_path)
+        except ConfigurationError as error:
+            self._problems.extend(
+                problem if problem.startswith(yaml_path) else f"{yaml_path}: {problem}" for problem in error.problems
+            )
+            return
+        if words and not prefix and words[0] in SECTIONS:
+            self._problems.add(yaml_path, f"'{words[0]}' begins a section and cannot stand inside one")
+        elif words:
+            self.directives.append(Directive(words[0], tuple(words[1:]), self._purpose, yaml_path))
 
 
 def _options(options: dict[Any, Any], yaml_path: str) -> list[str]:
-    """One line's options: `name`, then `address` with `port`, then each key with its value."""
+    """Return the words of one line's options: `name`, then `address` with `port`, then each key with its value."""
     words: list[str] = []
     rest = dict(options)
     if "name" in rest:
@@ -311,16 +304,16 @@ def _options(options: dict[Any, Any], yaml_path: str) -> list[str]:
             raise ConfigurationError(f"{yaml_path}.address: an address is expected here")
         words.append(endpoint(address, _port(rest.pop("port", None), f"{yaml_path}.port")))
     for key, value in rest.items():
-        place = f"{yaml_path}.{key}"
+        path = f"{yaml_path}.{key}"
         if not isinstance(key, str):
-            raise ConfigurationError(f"{place}: YAML read this key as {_shape(key)}; put it in quotes")
+            raise ConfigurationError(f"{path}: YAML read this key as {_shape(key)}; put it in quotes")
         for item in value if isinstance(value, list) else [value]:
             if item is True:
                 words += split(key)
             elif item is False:
                 words += split(f"no-{key}")
             elif item is not None:
-                words += split(key) + _words(item, place)
+                words += split(key) + _words(item, path)
     return words
 
 
@@ -329,7 +322,7 @@ def _port(value: Any, yaml_path: str) -> str:
 
 
 def endpoint(address: str, port: Any) -> str:
-    """`address:port` as HAProxy writes it; an IPv6 address is put in brackets."""
+    """Return `address:port` as HAProxy writes it, an IPv6 address in brackets."""
     if port is None or port == "":
         return address
     bare = address.count(":") > 1 and not address.startswith("[")

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a change does to the file, section by section, without secrets."""
+"""Compare two texts of the configuration section by section, secrets masked."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from .model import Configuration, ConfigurationError, Directive, Section
 from .redact import mask
 from .syntax import INDENT, parse
 
-# A text of ours, cut before each section: what is in a section is indented.
+# Cut a rendered text before each section: the lines of a section are indented.
 _BLOCKS = re.compile(r"(?m)^(?=[^\s#])").split
 
 
 def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, str]]:
-    """One item for each section that differs, as Ansible shows differences: `before`, `after` and a header for each.
+    """Return one item for each section that differs, in Ansible's format: `before`, `after` and a header for each.
 
-    `ignored` is a word whose directives don't count: the marker changes with everything. A secret that changes is
-    shown as one, masked.
+    Directives of `global` with the word `ignored` are left out: the marker differs in every change. A changed secret
+    is shown as changed, masked.
     """
     if before == after:
         return []
     if ignored in before:
-        before, after = _unlike(before, after)
+        before, after = _differing_sections(before, after)
     try:
         old = _sections(parse(before), ignored)
     except ConfigurationError as error:
-        # Written by nobody who knew HAProxy: neither can it be shown without the secrets in it.
+        # Unparseable, so its secrets cannot be masked: show only the error.
         old = {"": Section("", "", (Directive(f"({error})"),))}
     new = _sections(parse(after), ignored)
     differences = []
@@ -36,7 +36,7 @@ def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, 
         masked_before, raw_before = _lines(old.get(header))
         masked_after, raw_after = _lines(new.get(header))
         known, known_masked = set(raw_before), set(masked_before)
-        # What looks the same and is not: the secret itself has changed.
+        # Lines that look alike once masked differ in the secret itself.
         shown = [
             f"{line}  # another secret" if line != raw and raw not in known and line in known_masked else line
             for line, raw in zip(masked_after, raw_after)
@@ -53,8 +53,8 @@ def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, 
     return differences
 
 
-def _unlike(before: str, after: str) -> tuple[str, str]:
-    """The sections of two texts of ours that are not the same in both; only they need to be read."""
+def _differing_sections(before: str, after: str) -> tuple[str, str]:
+    """Return the sections of two rendered texts that differ; only these need to be parsed."""
     old, new = (_BLOCKS(text) for text in (before, after))
     same = set(old) & set(new)
     left, right = ("".join(block for block in blocks if block not in same) for blocks in (old, new))
@@ -62,13 +62,13 @@ def _unlike(before: str, after: str) -> tuple[str, str]:
 
 
 def mask_text(text: str, ignored: str = "") -> str:
-    """A whole file without its secrets."""
+    """Return a whole file with its secrets masked."""
     parts = (_lines(section)[0] for section in _sections(parse(text), ignored).values())
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in parts)
 
 
 def _sections(configuration: Configuration, ignored: str) -> dict[str, Section]:
-    """Header → its section without what is ignored. A header that comes again is numbered."""
+    """Return the sections by header, without ignored directives. A repeated header gets a number."""
     found: dict[str, Section] = {}
     for section in configuration.sections:
         header = section.header
@@ -84,7 +84,7 @@ def _sections(configuration: Configuration, ignored: str) -> dict[str, Section]:
 
 
 def _lines(section: Section | None) -> tuple[list[str], list[str]]:
-    """The section's lines, masked and as they are."""
+    """Return the section's lines, masked and as they are."""
     if section is None:
         return [], []
     shown = [section.header] if section.kind else []

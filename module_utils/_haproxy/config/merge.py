@@ -1,16 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One configuration from several contributors: lines add up, single values are set once."""
+"""Merge the configurations of several contributors: lines add up, single values are set once."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..errors import Problems
 from . import data
 from .model import Configuration, ConfigurationError, Directive, Section
 from .redact import mask
-from .syntax import parse, unquote
+from .syntax import parse
+from .words import unquote
 
 # Keywords that may stand several times in one section, each line adding to the others.
 _ADDING = frozenset(
@@ -22,7 +24,7 @@ _ADDING = frozenset(
     ).split()
 )
 
-# Keywords whose first argument says which setting, or which named thing, the line is about.
+# Keywords whose first argument names the setting or the object of the line.
 _KEYED = frozenset(
     (
         "acl bind compression dgram-bind email-alert errorfile errorloc errorloc302 errorloc303 external-check group "
@@ -31,20 +33,20 @@ _KEYED = frozenset(
     ).split()
 )
 
-# The same of `stats`, which means many things (in `global`, a socket is told by its path).
+# Keywords of `stats` that add up (in `global`, the path identifies a socket).
 _STATS_ADDING = frozenset(("admin", "auth", "http-request", "scope"))
 
 _PROXIES = frozenset(("frontend", "backend", "listen"))
 
-# The rank of a section whose place is where it was written.
+# The rank of a section that stays where it was written.
 _LAST = 3
 
-# Kind and name; a `defaults` that comes again has more to it.
+# Kind and name; a repeated `defaults` gets its number too.
 Key = tuple[Any, ...]
 
 
 def identity(directive: Directive, kind: str = "") -> tuple[str, ...] | None:
-    """What the line sets (`('timeout', 'client')`, `('maxconn',)`), or None where lines of this keyword add up."""
+    """Return the setting of the line (`('timeout', 'client')`, `('maxconn',)`), None if lines of its keyword add up."""
     words = (directive.keyword, *directive.arguments)
     if words[0] == "no":
         words = words[1:] or words
@@ -59,32 +61,32 @@ def identity(directive: Directive, kind: str = "") -> tuple[str, ...] | None:
 
 
 def merge(defaults: Configuration, *contributions: Configuration) -> Configuration:
-    """One configuration of all: `defaults` yield to contributions, contributions that disagree are an error.
+    """Merge all into one configuration: contributions override `defaults`, conflicting contributions are an error.
 
-    Sections of the same kind and name become one. Raises `ConfigurationError` naming both places and the keyword.
+    Sections of the same kind and name become one. Raise `ConfigurationError` that names both YAML paths.
     """
-    problems: list[str] = []
+    problems = Problems()
     merged: dict[Key, Section] = {}
     ranks: dict[Key, int] = {}
     for number, contribution in enumerate(contributions):
         own: dict[Key, Section] = {}
         for key, rank, section in _rank_sections(contribution, number):
-            # Whoever says something twice has a reason.
+            # Repetition within one contribution is intended.
             own[key] = _extend(own[key], section.directives, section.name) if key in own else section
             ranks.setdefault(key, rank)
         for key, section in own.items():
             merged[key] = _join(merged[key], section, problems) if key in merged else section
     for section in merged.values():
         if not data.is_complete(section) and [part for part in (defaults, *contributions) if part.sections][1:]:
-            problems.append(
-                f"{section.yaml_path}: a condition (.if) that begins in one section and ends in another leaves no "
-                "place for anything but this configuration: no other fragments, services or defaults"
+            problems.add(
+                section.yaml_path,
+                "a condition (.if) that begins in one section and ends in another cannot be merged with other "
+                "fragments, services or defaults",
             )
-    if problems:
-        raise ConfigurationError(problems)
+    problems.raise_if_any()
     for key, rank, section in _rank_sections(defaults, -1):
-        stated = merged.get(key)
-        merged[key] = _apply_defaults(section, stated) if stated else section
+        explicit = merged.get(key)
+        merged[key] = _apply_defaults(section, explicit) if explicit else section
         ranks.setdefault(key, rank)
     ordered = sorted(merged, key=ranks.__getitem__)
     files = tuple(file for part in (*contributions, defaults) for file in part.files)
@@ -92,7 +94,7 @@ def merge(defaults: Configuration, *contributions: Configuration) -> Configurati
 
 
 def bind_addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, int], Directive]]:
-    """Host and port of each plain TCP bind; sockets, inherited ones and QUIC are not for us to try."""
+    """Yield host and port of each plain TCP bind, not those of Unix sockets, inherited descriptors and QUIC."""
     for section in configuration.sections:
         for line in section.directives:
             if line.keyword != "bind" or not line.arguments or "transparent" in line.arguments:
@@ -106,9 +108,9 @@ def bind_addresses(configuration: Configuration) -> Iterator[tuple[tuple[str, in
 
 
 def find_shared_addresses(configuration: Configuration) -> list[str]:
-    """The addresses that two sections listen on: HAProxy takes that, and the kernel then deals out the connections."""
+    """Return a problem for each address of two sections: HAProxy accepts it, and the kernel splits the connections."""
     if not all(data.is_complete(section) for section in configuration.sections):
-        return []  # one of them may be in the other branch of a condition
+        return []  # the two may be in different branches of a condition
     problems = []
     seen: dict[tuple[str, int], tuple[Section, str]] = {}
     for section in configuration.sections:
@@ -125,7 +127,7 @@ def find_shared_addresses(configuration: Configuration) -> list[str]:
 
 
 def says_the_same(text: str, wanted: Configuration) -> bool:
-    """Whether a file that people wrote says the same in other words: other blanks, other comments, another order."""
+    """Return whether a hand-written text equals `wanted` except for blanks, comments and order."""
     try:
         written = merge(Configuration(), data.from_data(data.to_data(parse(text))))
     except ConfigurationError:
@@ -137,41 +139,62 @@ def says_the_same(text: str, wanted: Configuration) -> bool:
     return bool(text) and said == asked
 
 
-def _rank_sections(configuration: Configuration, number: int) -> Iterator[tuple[Key, int, Section]]:
-    """Each section with what makes it the same as another's, and the rank of its place in the file.
+class _Ranked(NamedTuple):
+    """A section with its identity in the merge and the rank of its place in the file."""
 
-    A proxy takes its values from the last `defaults` before it (manual, 4), so that these come first, and the ones
-    without a name last. Where some stand between proxies, as in files that people wrote, they stay there.
+    key: Key
+    rank: int
+    section: Section
+
+
+def _rank_sections(configuration: Configuration, number: int) -> Iterator[_Ranked]:
+    """Yield each section of contribution `number` with its identity and the rank of its place.
+
+    A proxy takes its values from the last `defaults` before it (manual, 4), so `defaults` go before the proxies, the
+    nameless ones last. Where some stand between proxies, as in hand-written files, they stay there.
     """
-    kinds = [section.kind for section in configuration.sections]
-    first = next((place for place, kind in enumerate(kinds) if kind in _PROXIES), len(kinds))
-    nameless = [not section.name for section in configuration.sections if section.kind == "defaults"]
-    layered = "defaults" in kinds[first:] or nameless != sorted(nameless)
     complete = all(data.is_complete(section) for section in configuration.sections)
-    # One that comes late is not the one that everything else begins with.
-    seen = {"": int(("defaults", "") not in [section.key for section in configuration.sections[:first]])}
+    rank_defaults = _DefaultsRanker(configuration, number)
     for place, section in enumerate(configuration.sections):
         key: Key = section.key
-        rank = _LAST
+        rank = 0 if section.kind == "global" else _LAST
         if section.kind == "defaults":
-            rank = 2 if layered or not section.name else 1
-            again = seen.get(key[1], 0)
-            seen[key[1]] = again + 1
-            if again:
-                key = (*key, number, again)
-            if place > first:
-                rank = _LAST
-        elif section.kind == "global":
-            rank = 0
-        yield key, rank if complete else _LAST, section
+            key, rank = rank_defaults(place, section)
+        yield _Ranked(key, rank if complete else _LAST, section)
+
+
+class _DefaultsRanker:
+    """Give each `defaults` of one configuration its identity and its rank."""
+
+    def __init__(self, configuration: Configuration, number: int) -> None:
+        kinds = [section.kind for section in configuration.sections]
+        self._number = number
+        self._first_proxy = next((place for place, kind in enumerate(kinds) if kind in _PROXIES), len(kinds))
+        nameless = [not section.name for section in configuration.sections if section.kind == "defaults"]
+        self._layered = "defaults" in kinds[self._first_proxy :] or nameless != sorted(nameless)
+        # A nameless `defaults` after the first proxy is not the one that applies to the whole file.
+        leading = [section.key for section in configuration.sections[: self._first_proxy]]
+        self._seen = {"": int(("defaults", "") not in leading)}
+
+    def __call__(self, place: int, section: Section) -> tuple[Key, int]:
+        key: Key = section.key
+        repeated = self._seen.get(key[1], 0)
+        self._seen[key[1]] = repeated + 1
+        if repeated:
+            key = (*key, self._number, repeated)
+        if place > self._first_proxy:
+            return key, _LAST
+        return key, 2 if self._layered or not section.name else 1
 
 
 def _extend(section: Section, directives: tuple[Directive, ...], name: str) -> Section:
+    """Return the section with more lines; the longer name also says which `defaults` it is from."""
     longer = section.name if len(section.name) >= len(name) else name
     return Section(section.kind, longer, section.directives + directives, section.yaml_path)
 
 
-def _join(known: Section, more: Section, problems: list[str]) -> Section:
+def _join(known: Section, more: Section, problems: Problems) -> Section:
+    """Add the lines of `more` that `known` does not have; a different value of the same setting is a problem."""
     settings: dict[tuple[str, ...], Directive] = {}
     for directive in known.directives:
         if key := identity(directive, known.kind):
@@ -183,14 +206,16 @@ def _join(known: Section, more: Section, problems: list[str]) -> Section:
         if other is None:
             added.append(directive)
         elif other.text != directive.text:
-            problems.append(
-                f"{directive.yaml_path}: '{mask(directive)}' contradicts '{mask(other)}' of {other.yaml_path} "
-                f"in {known.header}; keep one of them"
+            problems.add(
+                directive.yaml_path,
+                f"'{mask(directive)}' contradicts '{mask(other)}' of {other.yaml_path} in {known.header}; "
+                "keep one of them",
             )
     return _extend(known, tuple(added), more.name)
 
 
-def _apply_defaults(defaults: Section, stated: Section) -> Section:
-    taken = {key for directive in stated.directives if (key := identity(directive, stated.kind))}
-    kept = tuple(directive for directive in defaults.directives if identity(directive, stated.kind) not in taken)
-    return Section(stated.kind, stated.name, kept + stated.directives, stated.yaml_path)
+def _apply_defaults(defaults: Section, explicit: Section) -> Section:
+    """Put the default lines that `explicit` does not override before its own."""
+    taken = {key for directive in explicit.directives if (key := identity(directive, explicit.kind))}
+    kept = tuple(directive for directive in defaults.directives if identity(directive, explicit.kind) not in taken)
+    return Section(explicit.kind, explicit.name, kept + explicit.directives, explicit.yaml_path)

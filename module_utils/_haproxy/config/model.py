@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The configuration as values: directives in sections. No I/O, no knowledge of any keyword."""
+"""Represent a configuration as values: directives in sections. No I/O, no knowledge of any keyword."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..errors import EdgeError
+from ..errors import ConfigurationError as ConfigurationError  # everything that builds a configuration raises it
+from .words import split
 
-
-class ConfigurationError(EdgeError):
-    """What is wrong with a configuration, or stops it from being applied."""
+Line = tuple[str, str]
+"""A purpose and a line of text, before it has a YAML path."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,7 @@ class Directive:
 
     `keyword` and `arguments` are words in HAProxy's own spelling, quotes included, so that nothing is lost between
     the YAML and the file (configuration manual, 2.2 "Quoting and escaping"). `purpose` is the goal it serves, one
-    word or a few, shown as comment. `yaml_path` is the place in the YAML that asked for it; it does not take part in
-    comparisons.
+    word or a few, shown as comment. `yaml_path` is the location in the YAML that asked for it; comparisons ignore it.
     """
 
     keyword: str
@@ -29,9 +28,15 @@ class Directive:
     purpose: str = ""
     yaml_path: str = field(default="", compare=False)
 
+    @classmethod
+    def of(cls, purpose: str, text: str, yaml_path: str = "") -> Directive:
+        """Return the directive of a line of text. Raise `ConfigurationError` if the text is not one line."""
+        keyword, *arguments = split(text)
+        return cls(keyword, tuple(arguments), purpose, yaml_path)
+
     @property
     def text(self) -> str:
-        """The line as HAProxy reads it, without indentation."""
+        """Return the line as HAProxy reads it, without indentation."""
         return " ".join((self.keyword, *self.arguments))
 
 
@@ -44,14 +49,19 @@ class Section:
     directives: tuple[Directive, ...] = ()
     yaml_path: str = field(default="", compare=False)
 
+    @classmethod
+    def of(cls, kind: str, name: str, lines: Iterable[Line], yaml_path: str) -> Section:
+        """Return the section of these lines, all from one location in the YAML."""
+        return cls(kind, name, tuple(Directive.of(purpose, text, yaml_path) for purpose, text in lines), yaml_path)
+
     @property
     def header(self) -> str:
-        """The section's first line."""
+        """Return the section's first line."""
         return f"{self.kind} {self.name}" if self.name else self.kind
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes two sections the same one: the kind and the first word of the name."""
+        """Return the identity of the section: its kind and the first word of its name."""
         return self.kind, self.name.split(" ", 1)[0]
 
 
@@ -60,7 +70,7 @@ class Configuration:
     """All sections, in the order of the file.
 
     `banner` is a comment at its head, one line. `files` (path, text) are named by the text and belong to it. `comments`
-    says whether the text names the purposes.
+    says whether the text shows the purposes.
     """
 
     sections: tuple[Section, ...] = ()
@@ -69,12 +79,12 @@ class Configuration:
     comments: bool = field(default=True, compare=False)
 
     def section(self, kind: str, name: str = "") -> Section | None:
-        """The first section of this kind and name, or None."""
+        """Return the first section of this kind and name, or None."""
         return next((section for section in self.sections if section.key == (kind, name)), None)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """A hint that ends an error: `; did you mean 'polling'? (known: flashsocket, polling, websocket)`."""
+    """Return a hint to end an error with: `; did you mean 'polling'? (known: flashsocket, polling, websocket)`."""
     names = sorted(set(known))
     close = difflib.get_close_matches(word, names, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else ""

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Passwords, keys and tokens kept out of what people are shown: diffs, errors, warnings, rendered text.
+"""Mask passwords, keys and tokens in everything that people see: diffs, errors, warnings, rendered text.
 
-No list of keywords could be complete: a word that sounds like a secret (`password`, `X-Api-Key`, `DB_TOKEN`) makes one
-of what it names. References are shown as they are: paths, environment variables, log-format expressions.
+No list of keywords could be complete: a word that sounds like a secret (`password`, `X-Api-Key`, `DB_TOKEN`) marks its
+value as one. References stay visible: paths, environment variables, log-format expressions.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ from collections.abc import Iterator
 from typing import Any
 
 from .model import Configuration, Directive
-from .syntax import unquote
+from .words import unquote
 
 MASK = "********"
 
-_SOUNDS = r"passw(?:or)?d|passphrase|passcode|secret|token|credentials?|authorization|api[-_.]?key|apikey|cookie"
-# What one of the expressions below needs; in small letters.
+_SENSITIVE = r"passw(?:or)?d|passphrase|passcode|secret|token|credentials?|authorization|api[-_.]?key|apikey|cookie"
+# A text without any of these (lower case) matches none of the expressions below.
 _HINTS = tuple("pass secret token credential auth api cookie key pwd :// hmac aes_ jwt_".split())
-# A name that ends in what sounds like a secret, or in `key`: DB_PASSWORD, X-Auth-Token, dynamic-cookie-key.
-_NAMES_SECRET = re.compile(rf"(?i)(?:.*[^a-z])?(?:{_SOUNDS}|key|auth|pwd)|.*(?:password|secret|apikey)").fullmatch
+# A name that ends in a word for a secret, or in `key`: DB_PASSWORD, X-Auth-Token, dynamic-cookie-key.
+_NAMES_SECRET = re.compile(rf"(?i)(?:.*[^a-z])?(?:{_SENSITIVE}|key|auth|pwd)|.*(?:password|secret|apikey)").fullmatch
 # Where such a name means something else: `hash-key addr`, `cookie SRV insert`, `balance hdr(X-Key)`, `option ...`.
 _HARMLESS = frozenset("auth cookie hash-key key".split())
-# What stands after a name without being its value.
+# Words that may follow a name and are not its value.
 _NO_VALUE = frozenset("if unless { } || or ! -m -i -f -M -u -n len table".split())
 
 _REFERENCE = re.compile(r"""["']?(?:/|\$\{?\w+\}?["']?$|%\[[^\]]*\]["']?$)""").match
 _IN_URL = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^/@\s:]*:)[^/@\s]+(?=@)")
-_IN_QUERY = re.compile(rf"(?i)([?&][a-z0-9_.-]*(?:{_SOUNDS})=)[^&\s\"']+")
+_IN_QUERY = re.compile(rf"(?i)([?&][a-z0-9_.-]*(?:{_SENSITIVE})=)[^&\s\"']+")
 _IN_HEADER = re.compile(
     r"(?i)((?:proxy-)?authorization|(?:set-)?cookie|x-[a-z-]*(?:key|token|secret))(\\?:)(?:\\? )*.+?(?=\\r\\n|[\"']?$)"
 )
 # Converters that take a key: hmac(sha256,key), aes_gcm_dec(bits,nonce,key,tag), jwt_verify(alg,key), digest, ...
 _CONVERTER = re.compile(r"\b(hmac|aes_(?:gcm|cbc)_(?:enc|dec)|jwt_verify|jwt_decrypt_secret)\(([^()]*)\)")
-# A sample of a secret that is compared with what it has to be: { req.hdr(authorization) -m str "Basic ..." }
+# A sample of a secret that is compared with the expected value: { req.hdr(authorization) -m str "Basic ..." }
 _SAMPLE = re.compile(r"(?i)!?[a-z0-9_.-]+\(([^(),]+)[^()]*\)\S*")
 _CREDENTIALS = re.compile(r"!?http_auth_(?:bearer|pass)\b.*")
 _VARIABLE = re.compile(r"(?:proc|sess|txn|req|res|check)\.\w+").fullmatch
-# How deep data can be that HAProxy's sections are made of, and more.
+# Deeper than any data that becomes HAProxy's sections.
 _DEPTH = 8
 _FLAGS_WITH_VALUE = frozenset(("-m", "-f", "-M"))
 
 
 def mask(directive: Directive) -> str:
-    """The directive's line with its secrets masked."""
+    """Return the directive's line with its secrets masked."""
     words = [directive.keyword, *directive.arguments]
     for position, masked in mask_positions(directive):
         words[position] = masked
@@ -52,7 +52,7 @@ def mask(directive: Directive) -> str:
 
 
 def find_secrets(directive: Directive) -> list[str]:
-    """The secrets of the line as HAProxy understands them, longest first; parts of four characters and more."""
+    """Return the secrets of the line as HAProxy reads them, longest first; parts of four characters and more."""
     words = (directive.keyword, *directive.arguments)
     found: set[str] = set()
     for position, masked in mask_positions(directive):
@@ -64,35 +64,35 @@ def find_secrets(directive: Directive) -> list[str]:
 
 
 def all_secrets(configuration: Configuration) -> set[str]:
-    """The secrets of all lines."""
+    """Return the secrets of all lines."""
     directives = [line for section in configuration.sections for line in section.directives]
     texts = "\n".join(line.text for line in directives).lower()
     hints = [hint for hint in _HINTS if hint in texts]
-    places = {place for hint in hints for place, text in enumerate(texts.split("\n")) if hint in text}
-    return {secret for place in places for secret in find_secrets(directives[place])}
+    numbers = {number for hint in hints for number, text in enumerate(texts.split("\n")) if hint in text}
+    return {secret for number in numbers for secret in find_secrets(directives[number])}
 
 
 def secrets_in_data(data: Any, words: tuple[str, ...] = ()) -> set[str]:
-    """The secrets in YAML data that nobody has understood (yet): each value with the keys above it is a line."""
+    """Return the secrets in YAML data that is not parsed yet: each value, after the keys above it, counts as a line."""
     if isinstance(data, dict) and len(words) < _DEPTH:
         return {secret for key, value in data.items() for secret in secrets_in_data(value, (*words, str(key)))}
     if isinstance(data, list) and len(words) < _DEPTH:
         return {secret for value in data for secret in secrets_in_data(value, words)}
     lines = (f"{' '.join(words)} {line}".split() for line in str(data).splitlines())
-    return {secret for line in lines for begin in range(len(words) + 1) for secret in _found(line[begin:])}
+    return {secret for line in lines for begin in range(len(words) + 1) for secret in _secrets_of_words(line[begin:])}
 
 
-def _found(words: list[str]) -> list[str]:
+def _secrets_of_words(words: list[str]) -> list[str]:
     return find_secrets(Directive(words[0], tuple(words[1:]))) if len(words) > 1 else []
 
 
 def mask_positions(directive: Directive) -> Iterator[tuple[int, str]]:
-    """Position and replacement of each word that is or holds a secret."""
+    """Yield position and replacement of each word that is or contains a secret."""
     words = (directive.keyword, *directive.arguments)
-    if not _maybe(directive.text):
+    if not _may_hold_secret(directive.text):
         return
     seen = set()
-    for position in _values(words):
+    for position in _secret_values(words):
         if position not in seen and not _REFERENCE(words[position]):
             seen.add(position)
             user, colon, _password = words[position].partition(":")
@@ -108,13 +108,13 @@ def mask_positions(directive: Directive) -> Iterator[tuple[int, str]]:
             yield position, masked
 
 
-def _maybe(text: str) -> bool:
-    """Whether there is anything to look for: most lines hold nothing of the kind, and that is found out at once."""
+def _may_hold_secret(text: str) -> bool:
+    """Return whether the text can contain a secret: a cheap test that rules out most lines."""
     return any(map(text.lower().__contains__, _HINTS))
 
 
-def _values(words: tuple[str, ...]) -> Iterator[int]:
-    """Positions of the words that a word before them makes a secret."""
+def _secret_values(words: tuple[str, ...]) -> Iterator[int]:
+    """Yield the positions of words that a preceding word marks as secrets."""
     if words[:2] == ("stats", "auth"):
         yield 2
         return
@@ -124,7 +124,7 @@ def _values(words: tuple[str, ...]) -> Iterator[int]:
             if _NAMES_SECRET(sample[1]) and (word.startswith("set-var-fmt") or words[position + 1].startswith("str(")):
                 yield position + 1
         elif (sample and _NAMES_SECRET(unquote(sample[1]))) or _CREDENTIALS.fullmatch(word):
-            yield from _patterns(words, position + 1)
+            yield from _pattern_positions(words, position + 1)
         elif (
             _NAMES_SECRET(unquote(word))
             and words[position + 1] not in _NO_VALUE
@@ -133,8 +133,8 @@ def _values(words: tuple[str, ...]) -> Iterator[int]:
             yield position + 1
 
 
-def _patterns(words: tuple[str, ...], position: int) -> Iterator[int]:
-    """What a sample is compared with, up to the end of its condition."""
+def _pattern_positions(words: tuple[str, ...], position: int) -> Iterator[int]:
+    """Yield the positions of the patterns that a sample is compared with, up to the end of its condition."""
     while position < len(words) and words[position] not in ("}", "if", "unless", "||", "or"):
         if words[position] in _FLAGS_WITH_VALUE:
             position += 1

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Apply a change: checked before, written atomically, carried out, verified after, undone when it is refused."""
+"""Apply a change: check it, write it atomically, carry it out, verify it, and undo it if it is refused."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from .plan import Step, make_plan, shorten
 from .preflight import TAKE_OVER_HINT, impossible_binds, impossible_connections, run_haproxy_check
 from .worker import carry_out, dead_socket_reason, read_worker_state, read_workers
 
-# How long a new worker may take from the master's answer to its first answer, in seconds.
+# The most seconds from the master's answer to a reload to the first answer of the new worker.
 _RELOAD_TIMEOUT = 30.0
 
 
 class Outcome(NamedTuple):
-    """What was (or in check mode would be) done: `action` is unchanged, runtime, reload or start; `reasons` say why.
+    """Report a change that was (in check mode: would be) made.
 
-    `action` is about HAProxy: it can be unchanged where a record has changed, which then is a reason too. `before` and
-    `after` are the texts of the file. `warnings` are HAProxy's and ours. `checked` is false where no binary was there
-    to ask. `steps` are the changes at run time; `connections` those of the serving worker, which a reload leaves with
-    it; `draining` the servers that drain until their last session ends.
+    `action` is unchanged, runtime, reload or start; `reasons` say why. It is about HAProxy: it can be unchanged while a
+    record has changed, which then is a reason too. `before` and `after` are the texts of the file. `warnings` are
+    HAProxy's and ours. `checked` is false if there was no binary to check with. `steps` are the changes without a
+    reload; `connections` those of the serving worker, which keeps them after a reload; `draining` the servers that
+    drain until their last session ends.
     """
 
     action: str
@@ -47,19 +48,23 @@ class Outcome(NamedTuple):
     workers: tuple[Worker, ...] = ()
 
 
-class Policy(NamedTuple):
-    """What a change may cost.
+class ApplyOptions(NamedTuple):
+    """Say how a change is made, and at what cost.
 
-    `drain_time`: seconds that sessions have to end by themselves before they are shut down, None for ever. `workers`:
-    how many old workers a reload may leave.
+    With `restart` another HAProxy may hold the ports: the caller restarts it afterwards. With `warnings_fatal` a
+    warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are shut down, None for
+    never. `max_old_workers`: how many old workers a reload may leave.
     """
 
+    check_mode: bool = False
+    restart: bool = False
+    warnings_fatal: bool = False
     drain_time: float | None = None
-    workers: int = 20
+    max_old_workers: int = 20
 
 
 def _name_load(draft: Marked, before: str, master: str) -> str:
-    """What names a new load: the same for the same, unless that is what serves or stands in the file already."""
+    """Return a name for a new load: derived from the text, but never one that is in the file or serves already."""
     load = short_hash(draft.text, 16)
     known = before
     if master:
@@ -69,18 +74,18 @@ def _name_load(draft: Marked, before: str, master: str) -> str:
 
 
 class _Change(NamedTuple):
-    """A change that is about to be made: from the text `before` to `wanted`, in which place, by which means.
+    """Describe a change that is about to be made, from the text `before` to `wanted`.
 
-    `found`: the files that it names. `workers`: the serving one first, none where no HAProxy runs. `reasons`: why
-    HAProxy has to load everything; where there is none, `steps` do. `draft` is the text that belongs to no load yet,
-    `marked` the one that is to be written.
+    `found`: the files that `wanted` names. `workers`: the serving one first, none if no HAProxy runs. `reasons`: why a
+    reload is needed; without any, `steps` suffice. `draft` is the text without the name of a load, `marked` the text to
+    write.
     """
 
     before: str
     wanted: Configuration
     found: Files
     target: Target
-    policy: Policy
+    options: ApplyOptions
     records: tuple[tuple[str, str], ...]
     workers: tuple[Worker, ...]
     reasons: list[str]
@@ -90,62 +95,58 @@ class _Change(NamedTuple):
 
     @property
     def running(self) -> bool:
-        """Whether there is a HAProxy that can be changed."""
+        """Return whether there is an HAProxy that can be changed."""
         return bool(self.workers)
 
     @property
     def action(self) -> str:
-        """What it is for HAProxy, where it is anything."""
+        """Return what the change means for HAProxy, unless it is nothing."""
         return "start" if not self.running else "reload" if self.reasons else "runtime"
 
     @property
     def new_steps(self) -> tuple[Step, ...]:
-        """The steps that are news; the others end what an earlier change began."""
+        """Return the steps of this change; the others complete removals that an earlier change began."""
         return tuple(step for step in self.steps if not step.pending_removal)
 
     @property
     def draining(self) -> tuple[str, ...]:
-        """The servers that earlier changes have left to drain."""
+        """Return the servers that drain since an earlier change."""
         return tuple("/".join(step.subject) for step in self.steps if step.pending_removal)
 
     @property
     def is_nothing(self) -> bool:
-        """Whether what is wanted is there."""
+        """Return whether there is nothing to change."""
         return not self.reasons and not self.new_steps and self.marked.text == self.before
 
 
 def apply(
     configuration: Configuration,
     target: Target,
-    check_mode: bool = False,
-    restart: bool = False,
+    options: ApplyOptions = ApplyOptions(),  # noqa: B008 # a value
     records: tuple[tuple[str, str], ...] = (),
-    warnings_fatal: bool = False,
-    policy: Policy = Policy(),  # noqa: B008 # a value
 ) -> Outcome:
-    """Make this configuration the one that serves, or change nothing. For callers that have their `turn`.
+    """Make this configuration the one that serves, or change nothing. The caller holds the `exclusive_lock`.
 
-    With `restart` a HAProxy that is not ours may hold the ports: it will be restarted afterwards, by the caller.
-    `records` (path, text; an empty text removes the file) say where the configuration came from: they change together
-    with it or not at all, and are for root alone. With `warnings_fatal` a warning of HAProxy's refuses the text.
+    `records` (path, text; an empty text removes the file) hold the parts that the configuration was made from: they
+    change together with it or not at all, and only root can read them.
 
-    Raises `ConfigurationError` when the text is refused (by `haproxy -c`, by a port that another process holds, or by
-    the new worker): the file on disk is then the one that serves, and the refused text lies beside it.
+    Raises `ConfigurationError` if the text is refused (by `haproxy -c`, for a port that another process holds, or by
+    the new worker): the file on disk is then the one that serves, and the refused text is kept beside it.
     """
     before = read_text(target.path)
-    workers = read_workers(target, restart)
+    workers = read_workers(target, options.restart)
     if not find_marker(before) and not symlink_differs(target) and says_the_same(before, configuration):
-        # People wrote it, and it stays as it is.
-        return Outcome("unchanged", write_records(records, check_mode), before, before, [], True)
-    deaf = "" if workers else dead_socket_reason(target, restart)
-    change = _make_change(before, configuration, target, policy, records, workers, deaf)
+        # A file written by hand that says the same stays as it is.
+        return Outcome("unchanged", write_records(records, options.check_mode), before, before, [], True)
+    dead_socket = "" if workers else dead_socket_reason(target, options.restart)
+    change = _make_change(before, configuration, target, options, records, workers, dead_socket)
     if change.is_nothing:
-        return _finish_unchanged(change, check_mode)
-    warnings = _run_preflight(change, check_mode, restart, warnings_fatal)
+        return _finish_unchanged(change)
+    warnings = _run_preflight(change)
     if change.action == "reload":
-        warnings += _enforce_old_worker_limit(change, check_mode)
+        warnings += _enforce_old_worker_limit(change)
     outcome = _predict_outcome(change, warnings)
-    if check_mode:
+    if options.check_mode:
         return outcome
     if change.action == "runtime":
         return _apply_at_run_time(change, outcome)
@@ -156,19 +157,19 @@ def _make_change(
     before: str,
     wanted: Configuration,
     target: Target,
-    policy: Policy,
+    options: ApplyOptions,
     records: tuple[tuple[str, str], ...],
     workers: tuple[Worker, ...],
-    deaf: str,
+    dead_socket: str,
 ) -> _Change:
-    """What has to be done, and why nothing less will do."""
+    """Work out what has to be done, and why nothing less suffices."""
     found, own = files.find_files(wanted), dict(wanted.files)
     others = tuple(sorted({*found.reload_only, *own}))
     loaded = Marker("", binary_identity(target.binary), files.digest_files(others, own), "")
     draft, present, running = mark(wanted, loaded), find_marker(before), bool(workers)
     reasons = _reload_reasons(before, loaded, running, target, others)
-    reasons += [f"{deaf}: it is started anew"] if deaf else []
-    reasons += [f"{path} is not as it should be" for path, content in own.items() if read_text(path) != content]
+    reasons += [f"{dead_socket}: it is restarted"] if dead_socket else []
+    reasons += [f"{path} is missing or has been changed" for path, content in own.items() if read_text(path) != content]
     steps: tuple[Step, ...] = ()
     if running:
         plan = make_plan(
@@ -176,87 +177,87 @@ def _make_change(
         )
         reasons += plan.reload if before else ()
         steps = plan.steps
-    # Where nothing runs, all there is to plan is a start.
+    # Without a running HAProxy, the only change is a start.
     elif before and without_marker(before) != without_marker(draft.text):
-        reasons.append(f"{target.path} differs from what is wanted")
-    # The same load, as long as everything is done at run time; another one from a reload on.
+        reasons.append(f"{target.path} differs from the wanted configuration")
+    # A change without a reload keeps the load; a reload gets a new one.
     master = target.master if running else ""
     load = present.load if present and not reasons else _name_load(draft, before, master)
     marked = draft.of_load(load)
-    return _Change(before, wanted, found, target, policy, records, workers, reasons, steps, draft, marked)
+    return _Change(before, wanted, found, target, options, records, workers, reasons, steps, draft, marked)
 
 
-def _run_preflight(change: _Change, check_mode: bool, restart: bool, warnings_fatal: bool) -> list[str]:
-    """HAProxy's warnings; raises `ConfigurationError` for what speaks against the change."""
-    target = change.target
-    if not _installed(target):
-        if check_mode:
+def _run_preflight(change: _Change) -> list[str]:
+    """Return HAProxy's warnings. Raise `ConfigurationError` if the change cannot work."""
+    target, options = change.target, change.options
+    if not _is_installed(target):
+        if options.check_mode:
             return []
         raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
     warnings = run_haproxy_check(change.marked, target.binary)
-    if warnings and warnings_fatal:
+    if warnings and options.warnings_fatal:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):
         raise ConfigurationError(excess)
     held = _parse_or_empty(change.before if change.running else "")
-    impossible = [] if restart and not change.running else impossible_binds(change.wanted, held)
+    impossible = [] if options.restart and not change.running else impossible_binds(change.wanted, held)
     if impossible:
         raise ConfigurationError(impossible if change.running else [*impossible, TAKE_OVER_HINT])
     return warnings
 
 
-def _installed(target: Target) -> bool:
+def _is_installed(target: Target) -> bool:
     return os.access(target.binary, os.X_OK)
 
 
 def _predict_outcome(change: _Change, warnings: list[str]) -> Outcome:
-    """What comes of it if all goes well, which in check mode is the answer."""
+    """Return the outcome of a change that succeeds; in check mode this is the result."""
     outcome = Outcome(
         change.action,
         change.reasons,
         change.before,
         change.marked.text,
         warnings,
-        _installed(change.target),
+        _is_installed(change.target),
         connections=sum(worker.sessions for worker in change.workers[:1]),
         workers=change.workers,
     )
     if change.action != "runtime":
         return outcome
-    only = ["only the file differs: in comments, or in what the worker has already"]
-    said = shorten(map(str, change.new_steps))
-    return outcome._replace(steps=change.new_steps, reasons=said or only, draining=change.draining)
+    only_file = ["only the file differs: in comments, or in values that the worker has already"]
+    reasons = shorten(map(str, change.new_steps)) or only_file
+    return outcome._replace(steps=change.new_steps, reasons=reasons, draining=change.draining)
 
 
 def _apply_at_run_time(change: _Change, outcome: Outcome) -> Outcome:
-    """Have the worker do the steps; where it does not, a reload brings the rest."""
+    """Carry out the steps; if the worker refuses one, reload to complete the change."""
     try:
         return outcome._replace(draining=_write_and_run_steps(change))
     except RuntimeFailure as failure:
-        why = f"as it could not be done at run time: {failure}"
+        why = f"as a command to the running process failed: {failure}"
     try:
-        outcome.warnings.extend(_enforce_old_worker_limit(change, check_mode=False))
+        outcome.warnings.extend(_enforce_old_worker_limit(change))
     except ConfigurationError as refusal:
-        said = f"done in part at run time; the rest needs a reload, {why}"
-        raise ConfigurationError([said, *refusal.problems]) from None
-    # What was done so far is in the file, too: the reload brings all of it.
+        partly = f"done in part without a reload; the rest needs one, {why}"
+        raise ConfigurationError([partly, *refusal.problems]) from None
+    # The file has the steps that were done, too: the reload loads all of it.
     marked = change.draft.of_load(short_hash(f"{change.marked.text}{time.time()}", 16))
-    reasons = [*outcome.reasons, f"and the rest by a reload, {why}"]
+    reasons = [*outcome.reasons, f"the rest by a reload, {why}"]
     outcome = outcome._replace(action="reload", reasons=reasons, after=marked.text, draining=())
     return _apply_by_reload(change, outcome, marked)
 
 
 def _apply_by_reload(change: _Change, outcome: Outcome, marked: Marked) -> Outcome:
-    """Have HAProxy load this text, by a reload where it runs; the caller starts it where it does not."""
-    _write_and_reload(change, marked, change.running)
+    """Write this text and reload HAProxy; if it does not run, the caller starts it."""
+    _write_and_reload(change, marked)
     if change.running:
         outcome.warnings.extend(_finish_reload(change))
     return outcome
 
 
-def _finish_unchanged(change: _Change, check_mode: bool) -> Outcome:
-    """Nothing to do but to end what earlier changes began: servers that have drained go, the good text is kept."""
-    target = change.target
+def _finish_unchanged(change: _Change) -> Outcome:
+    """Complete earlier changes: remove servers that have drained, keep the last known good text."""
+    target, check_mode = change.target, change.options.check_mode
     draining = [step.subject for step in change.steps]
     if change.running and not check_mode:
         with contextlib.suppress(RuntimeFailure, ConfigurationError):
@@ -266,14 +267,14 @@ def _finish_unchanged(change: _Change, check_mode: bool) -> Outcome:
             with contextlib.suppress(ConfigurationError):
                 write_file(target.good, change.before, target.group)
     reasons = write_records(change.records, check_mode)
-    gone = tuple("/".join(name) for name in draining)
-    return Outcome("unchanged", reasons, change.before, change.before, [], True, draining=gone)
+    still_draining = tuple("/".join(name) for name in draining)
+    return Outcome("unchanged", reasons, change.before, change.before, [], True, draining=still_draining)
 
 
 def _write_and_run_steps(change: _Change) -> tuple[str, ...]:
-    """Write the files, then bring the worker to what they say; returns the servers that still drain.
+    """Write the files, then carry out the steps; return the servers that still drain.
 
-    Raises `RuntimeFailure` where the worker refuses a step, or says afterwards that it has something else.
+    Raises `RuntimeFailure` if the worker refuses a step, or does not report the wanted state afterwards.
     """
     target = change.target
     contents = _file_contents(change, change.marked.text)
@@ -288,23 +289,23 @@ def _write_and_run_steps(change: _Change) -> tuple[str, ...]:
                 put_file(path, content, group)
         raise
     pid = cli.serving_worker(target.master)
-    draining = carry_out(target.master, pid, change.steps, change.found, change.policy.drain_time)
+    draining = carry_out(target.master, pid, change.steps, change.found, change.options.drain_time)
     rest = make_plan(change.wanted, change.wanted, change.found, read_worker_state(target.master, change.found))
     missing = [*rest.reload, *(step.what for step in rest.steps if not step.pending_removal)]
     if missing:
-        raise RuntimeFailure(f"read back after the commands, this is not so: {'; '.join(missing)}")
+        raise RuntimeFailure(f"after the commands the worker still lacks: {'; '.join(missing)}")
     _save_last_known_good(change, change.marked.text)
     return draining
 
 
-def _enforce_old_worker_limit(change: _Change, check_mode: bool) -> list[str]:
-    """Keep the number of old workers below the limit; returns the warnings.
+def _enforce_old_worker_limit(change: _Change) -> list[str]:
+    """Keep the number of old workers below the limit; return the warnings.
 
-    Where the drain time allows it, the sessions of the oldest are shut down, spread over that time. Otherwise nobody's
-    sessions are ours to end: the reload is refused.
+    With a drain time, the sessions of the oldest worker are shut down, spread over that time. Without one, no session
+    may be ended: the reload is refused.
     """
     old = [worker for worker in change.workers if worker.old]
-    limit = change.policy.workers
+    limit, drain_time = change.options.max_old_workers, change.options.drain_time
     if not old or len(old) + 1 < limit * 0.8:
         return []
     oldest = max(old, key=lambda worker: worker.uptime)
@@ -312,49 +313,47 @@ def _enforce_old_worker_limit(change: _Change, check_mode: bool) -> list[str]:
     state = f"{len(old)} old workers still serve, the oldest for {since}, with {oldest.sessions} connections"
     if len(old) < limit:
         return [f"{state}; from {limit} on, a reload is refused or ends the oldest one (haproxy_max_old_workers)"]
-    if change.policy.drain_time is None:
+    if drain_time is None:
         raise ConfigurationError(
-            f"{state}, and haproxy_max_old_workers allows {limit}: allow more, or give the time after which sessions "
+            f"{state}, and haproxy_max_old_workers allows {limit}: allow more, or set the time after which sessions "
             "may be shut down (haproxy_drain_time)"
         )
-    if not check_mode:
-        cli.end_sessions(change.target.master, oldest.pid, change.policy.drain_time)
-    return [f"{state}: its sessions are shut down over {change.policy.drain_time:g} s, as haproxy_drain_time allows"]
+    if not change.options.check_mode:
+        cli.end_sessions(change.target.master, oldest.pid, drain_time)
+    return [f"{state}: its sessions are shut down over {drain_time:g} s, as haproxy_drain_time allows"]
 
 
 def _reload_reasons(before: str, loaded: Marker, running: bool, target: Target, others: tuple[str, ...]) -> list[str]:
-    """Why the worker has to load everything anew, whatever the differences of the text are."""
+    """Return why the worker has to load everything again, whatever the differences of the text are."""
     reasons = []
     present = find_marker(before)
     if not before:
         reasons.append(f"{target.path} does not exist yet")
     elif not present:
-        reasons.append(f"{target.path} is not of our making; a copy is kept: {target.by_hand}")
+        reasons.append(f"{target.path} was not written by this role; a copy is kept: {target.by_hand}")
     elif present.text != short_hash(without_marker(before), 8):
         reasons.append(f"{target.path} was changed by hand since the last run; a copy is kept: {target.by_hand}")
     if symlink_differs(target):
-        leads = os.path.realpath(target.link) if os.path.lexists(target.link) else "nothing yet"
+        leads = os.path.realpath(target.link) if os.path.lexists(target.link) else "nothing"
         reasons.append(f"{target.link} leads to {leads} instead of {target.binary}")
     if not running or not present or reasons:
         return reasons
     try:
         serving = find_marker(f"{MARKER} {cli.read_environment(target.master, MARKER)}")
     except RuntimeFailure as failure:
-        return [f"which configuration serves cannot be told: {failure}"]
+        return [f"it is unknown which configuration serves: {failure}"]
     if not serving or serving.load != present.load:
         reasons.append("the file is right, but the serving worker has loaded another configuration")
-    elif serving.program != loaded.program:
-        reasons.append(f"{target.binary} is another program than the one that serves")
+    elif serving.binary != loaded.binary:
+        reasons.append(f"{target.binary} is another binary than the one that serves")
     elif serving.files != loaded.files:
-        names = f": {', '.join(others)}" if others else ""
-        reasons.append(
-            f"a file has changed that only a reload can load, one of those that the configuration names{names}"
-        )
+        names = f", one of: {', '.join(others)}" if others else ""
+        reasons.append(f"a file that the configuration names has changed, and only a reload can load it{names}")
     return reasons
 
 
 def _parse_or_empty(text: str) -> Configuration:
-    """The configuration on disk; one that nobody can read is to be replaced, not complained about."""
+    """Parse the configuration on disk; return an empty one if that fails, as the file is replaced anyway."""
     try:
         return parse(text)
     except ConfigurationError:
@@ -362,15 +361,16 @@ def _parse_or_empty(text: str) -> Configuration:
 
 
 def _file_contents(change: _Change, text: str) -> dict[str, tuple[str, int | None]]:
-    """Path → text and the group that may read it, of all that belongs together; a record is for root alone."""
+    """Return path → text and group for all files that change together; a record has no group: only root reads it."""
     target = change.target
     found: dict[str, tuple[str, int | None]] = {path: (content, None) for path, content in change.records}
     found.update({path: (content, target.group) for path, content in (*change.wanted.files, (target.path, text))})
     return found
 
 
-def _write_and_reload(change: _Change, marked: Marked, running: bool) -> None:
-    target, text = change.target, marked.text
+def _write_and_reload(change: _Change, marked: Marked) -> None:
+    """Write the files and reload HAProxy if it runs; put everything back if that fails."""
+    target, text, running = change.target, marked.text, change.running
     link_before = os.readlink(target.link) if target.link and os.path.islink(target.link) else ""
     contents = _file_contents(change, text)
     before = {path: (read_text(path), group) for path, (_content, group) in contents.items()}
@@ -399,24 +399,24 @@ def _write_and_reload(change: _Change, marked: Marked, running: bool) -> None:
 
 
 def _finish_reload(change: _Change) -> list[str]:
-    """What only the worker that has loaded the files can be told; returns what it did not take."""
-    # Read again: what HAProxy's own ACME client had renewed was kept before the reload.
+    """Do the steps that need the new worker; return a warning if one fails."""
+    # Read the files again: certificates that HAProxy's ACME client had renewed were written before the reload.
     master, found = change.target.master, files.find_files(change.wanted)
-    given = {path: item.pem for path, item in found.certificates.items() if item.chain}
-    given.update({path: item.pem for path, item in found.ca_files.items() if item.kind == "crl-file"})
+    loaded = {path: item.pem for path, item in found.certificates.items() if item.chain}
+    loaded.update({path: item.pem for path, item in found.ca_files.items() if item.kind == "crl-file"})
     left = tuple(step for step in change.steps if step.kind == "tickets")
     try:
         pid = cli.serving_worker(master)
-        for path, pem in given.items():
+        for path, pem in loaded.items():
             certificates.remember(master, pid, path, pem)
         carry_out(master, pid, left, found, None)
     except (ConfigurationError, RuntimeFailure) as failure:
-        return [f"the reload is done, and this is not: {failure}"]
+        return [f"the reload is done, but a step after it failed: {failure}"]
     return []
 
 
 def _save_last_known_good(change: _Change, text: str) -> None:
-    """It serves: this is the last known good one. Where there is no room for it, the next run keeps it."""
+    """Keep the text, which serves, as the last known good one. If the disk is full, the next run keeps it."""
     with contextlib.suppress(ConfigurationError):
         write_file(change.target.good, text, change.target.group)
     with contextlib.suppress(FileNotFoundError):
@@ -424,9 +424,9 @@ def _save_last_known_good(change: _Change, text: str) -> None:
 
 
 def _restore(change: _Change, before: dict[str, tuple[str, int | None]], link_before: str) -> None:
-    """Put back what serves: the last known good text where the worker says it runs that one, else the one before.
+    """Put back the files that serve: the last known good text if the worker runs that one, else the text before.
 
-    Steps at run time that went before the refusal are taken back, as far as the worker does it.
+    Steps that were done before the refusal are undone, as far as the worker allows.
     """
     target = change.target
     with contextlib.suppress(RuntimeFailure):
@@ -448,6 +448,10 @@ def _restore(change: _Change, before: dict[str, tuple[str, int | None]], link_be
 
 
 def _reload_and_wait(marked: Marked, target: Target) -> None:
+    """Reload, and wait until the serving worker reports this marker. Raises `ConfigurationError` with HAProxy's words.
+
+    Before 2.7 the master does not answer a reload: its counter of failed reloads shows a refusal.
+    """
     failed_before = cli.failed_reloads(target.master)
     answer = cli.reload(target.master)
     if answer.taken is False:
@@ -466,4 +470,4 @@ def _reload_and_wait(marked: Marked, target: Target) -> None:
         except RuntimeFailure:
             pass  # the socket changes hands
         time.sleep(0.05)
-    raise ConfigurationError(f"the new configuration does not serve: {problem}")
+    raise ConfigurationError(f"the new configuration is not in service: {problem}")

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files of a change: where they are, the lock, atomic writes, the symlink of the binary."""
+"""Access the files of a change: their paths, the lock, atomic writes, the symlink of the binary."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..config.model import ConfigurationError
 
 
 class Target(NamedTuple):
-    """Where the configuration goes and who runs it.
+    """Name the file of a configuration and the HAProxy that runs it.
 
-    `path`: the file. `binary`: the program that has to run it; `link`: the symlink that the service starts, empty where
+    `path`: the file. `binary`: the HAProxy that has to run it; `link`: the symlink that the service starts, empty where
     the service starts the binary itself. `master`: the master CLI. `state`: folder of the last known good file.
     `group`: numeric group that may read the files, -1 to leave it. `descriptors`: how many file descriptors the service
-    may have, 0 where nobody has told.
+    may have, 0 if unknown.
     """
 
     path: str
@@ -35,22 +35,22 @@ class Target(NamedTuple):
 
     @property
     def good(self) -> str:
-        """The last configuration that a worker was seen to serve."""
+        """Return the path of the last configuration that a worker was seen to serve."""
         return os.path.join(self.state, "last-known-good.cfg")
 
     @property
     def by_hand(self) -> str:
-        """What somebody else has made of the file, before it is replaced."""
+        """Return the path of the copy that is kept of a file that was edited by hand, before it is replaced."""
         return self.path + ".by-hand"
 
     @property
     def rejected(self) -> str:
-        """The last text that was refused, for people to look at."""
+        """Return the path of the last refused text, kept for people to look at."""
         return self.path + ".rejected"
 
 
 def read_target(settings: dict[str, Any], path: str) -> Target:
-    """Where the configuration goes, by the settings of the edge's owner."""
+    """Return the target that the settings of the edge's owner name."""
     try:
         group = grp.getgrnam(settings["group"]).gr_gid
     except (KeyError, ValueError):
@@ -67,7 +67,7 @@ def read_target(settings: dict[str, Any], path: str) -> Target:
 
 
 def write_records(records: tuple[tuple[str, str], ...], check_mode: bool) -> list[str]:
-    """Write the records that differ, without touching HAProxy; returns the reasons."""
+    """Write the records that differ, without touching HAProxy; return the reasons."""
     reasons = []
     for path, content in records:
         if read_text(path) != content:
@@ -78,12 +78,16 @@ def write_records(records: tuple[tuple[str, str], ...], check_mode: bool) -> lis
 
 
 def symlink_differs(target: Target) -> bool:
+    """Return whether the service's symlink leads to another binary than the wanted one."""
     return bool(target.link) and os.path.realpath(target.link) != os.path.realpath(target.binary)
 
 
 @contextlib.contextmanager
 def exclusive_lock(path: str) -> Iterator[None]:
-    """One change of this file at a time on this host, from reading what contributors asked for on; others wait."""
+    """Hold the lock for changes of this file on this host; wait until no other run holds it.
+
+    A caller takes it before it reads the fragments, so that no other run changes them meanwhile.
+    """
     folder = "/run" if os.access("/run", os.W_OK) else tempfile.gettempdir()
     name = os.path.join(folder, f"realtime-edge-{hashlib.sha256(path.encode()).hexdigest()[:12]}.lock")
     with explain_os_errors(name):
@@ -97,7 +101,7 @@ def exclusive_lock(path: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_os_errors(what: str) -> Iterator[None]:
-    """Turns a full or read-only disk into words."""
+    """Convert an OSError of a write (a full or read-only disk) into a ConfigurationError."""
     try:
         yield
     except OSError as error:
@@ -105,7 +109,7 @@ def explain_os_errors(what: str) -> Iterator[None]:
 
 
 def read_text(path: str) -> str:
-    """The file's text, empty where there is none; raises `ConfigurationError` where it cannot be read."""
+    """Return the file's text, empty if there is no file. Raise `ConfigurationError` if it cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
@@ -116,7 +120,7 @@ def read_text(path: str) -> str:
 
 
 def put_file(path: str, text: str, group: int | None) -> None:
-    """Write the file, or remove it where it is to be empty."""
+    """Write the file, or remove it if the text is empty."""
     if text:
         write_file(path, text, group)
     else:
@@ -125,14 +129,18 @@ def put_file(path: str, text: str, group: int | None) -> None:
 
 
 def write_file(path: str, text: str, group: int | None) -> None:
-    """The whole text or nothing; readable by root and the group (None: nobody but root, the folder is made)."""
+    """Write the file for root and the group; without a group for root alone, and create its folder.
+
+    Raises `ConfigurationError`, and then nothing has changed.
+    """
     with explain_os_errors(path):
         if group is None:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        atomic_file.write_atomically(path, text, 0o600 if group is None else 0o640, -1 if group is None else group)
+        atomic_file.write_atomically(path, text, 0o600 if group is None else 0o640, group)
 
 
 def switch_link(destination: str, link: str) -> None:
+    """Let the symlink lead to `destination`, atomically."""
     temporary = f"{link}.{os.getpid()}"
     with explain_os_errors(link):
         os.symlink(destination, temporary)

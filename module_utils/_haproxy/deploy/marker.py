@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The marker of a configuration, by which file and worker tell what they have.
+"""Read and write the marker of a configuration, which says what the file holds and what a worker has loaded.
 
-The serving worker carries a marker of what it has loaded. The file has the same one as long as everything since was
-done at run time, and another one from the moment on in which a reload is wanted: whatever interrupts a change, the
-next run sees how far it has come.
+A worker keeps the marker of the configuration that it has loaded. A change through the Runtime API keeps the marker of
+the file; a change that needs a reload gives the file a new one. So after any interruption the next run sees how far
+the change has come.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..config.model import Configuration, Directive, Section
 from ..config.syntax import INDENT, render
 
-# The environment variable that tells which configuration a worker has loaded (`show env`).
+# The environment variable that names the configuration a worker has loaded (`show env`).
 MARKER = "REALTIME_EDGE_CONFIGURATION"
 
 # The line above it, where the file has comments.
@@ -29,44 +29,44 @@ _MARKER = re.compile(rf"(?m){MARKER} (\w{{16}})-(\w{{8}})-(\w{{8}})-(\w{{8}})$")
 
 
 class Marker(NamedTuple):
-    """What is known of a text, or of what a worker has loaded.
+    """Identify a text, or the configuration that a worker has loaded.
 
-    `load`: the load it belongs to. `program`, `files`: what was loaded with it, beside certificates and maps. `text`:
-    a hash of the text itself, which tells whether somebody else has changed it.
+    `load`: the load it belongs to. `binary`, `files`: the binary, and the files other than certificates and maps, that
+    were loaded with it. `text`: a hash of the text itself, which shows whether it was edited by hand.
     """
 
     load: str
-    program: str
+    binary: str
     files: str
     text: str
 
     def __str__(self) -> str:
-        """The value in the file and in the worker's environment."""
+        """Return the value in the file and in the worker's environment."""
         return "-".join(self)
 
 
 def find_marker(text: str) -> Marker | None:
-    """The marker in a text."""
+    """Return the marker in a text, None if there is none."""
     found = _MARKER.search(text)
     return Marker(*found.groups()) if found else None
 
 
 class Marked(NamedTuple):
-    """A configuration with a marker in `global`, the same as text, and the marker, whose `text` is filled in."""
+    """Hold a configuration with a marker in `global`, its text, and the marker, whose `text` is filled in."""
 
     configuration: Configuration
     text: str
     marker: Marker
 
     def of_load(self, load: str) -> Marked:
-        """The same for another load."""
+        """Return the same for another load."""
         marker = self.marker._replace(load=load)
         text = self.text.replace(f"{MARKER} {self.marker}", f"{MARKER} {marker}", 1)
         return Marked(_with_marker(self.configuration, marker), text, marker)
 
 
 def mark(configuration: Configuration, marker: Marker) -> Marked:
-    """The configuration with this marker. Nothing else renders it: that takes most of the time of a large one."""
+    """Return the configuration with this marker. Only this renders it, as that takes most of a large change's time."""
     draft = render(_with_marker(configuration, marker))
     whole = marker._replace(text=short_hash(without_marker(draft), 8))
     return Marked(
@@ -86,11 +86,12 @@ def _with_marker(configuration: Configuration, marker: Marker) -> Configuration:
 
 
 def short_hash(text: str, length: int) -> str:
+    """Return the first hex digits of the text's SHA-256."""
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:length]
 
 
 def binary_identity(path: str) -> str:
-    """A package that was upgraded in place is another program, too."""
+    """Identify a binary by path, size and time, so that a package that was upgraded in place counts as another one."""
     try:
         status = os.stat(path)
     except OSError:
@@ -99,7 +100,7 @@ def binary_identity(path: str) -> str:
 
 
 def without_marker(text: str) -> str:
-    """The text as its contributors want it: without the line of the marker and the comment above it."""
+    """Return the text without the line of the marker and the comment above it."""
     found = text.find(MARKER)
     if found < 0:
         return text

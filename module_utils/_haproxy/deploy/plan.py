@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a change costs, before it is made: nothing, some commands at run time, or a reload with its reasons. No I/O.
+"""Plan a change without I/O: none, commands of the Runtime API, or a reload with its reasons.
 
-Servers (address, weight, state, maxconn), the contents of certificates, of maps and of ACL files are compared with
-what the worker says of itself; everything else with the file that it has loaded.
+Servers (address, weight, state, maxconn) and the contents of certificates, maps and ACL files are compared with the
+worker's state; everything else with the file that it has loaded.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..config.model import Configuration, Directive, Section
-from ..config.syntax import unquote
+from ..config.words import unquote
 from ..runtime import certificates
 from ..runtime.certificates import LoadedCA, LoadedCertificate
-from ..runtime.files import Files, PatternFile
+from ..runtime.files import Files
 from ..runtime.maps import PAYLOAD_LIMIT
 from ..runtime.servers import Server
 
-# Server options with which a server cannot come at run time (configuration manual, 5.2; management guide,
-# `add server`), and those that let something else decide about its address, weight or state.
+# Server options that `add server` does not accept (configuration manual, 5.2; management guide), and those by which
+# HAProxy changes the server's address, weight or state without us.
 _ONLY_BY_RELOAD = frozenset(
     "agent-check init-addr minconn namespace redir resolve-net resolve-opts resolve-prefer resolvers track".split()
 )
@@ -30,14 +30,14 @@ _ONLY_BY_RELOAD = frozenset(
 # Options with a value that might read like another option.
 _WITH_VALUE = frozenset("alpn ca-file check-sni cookie crt id name npn proto send-proxy-v2-opts sni source".split())
 
-# Balancing that takes servers at run time (configuration manual, `balance`); hashing does when it is consistent.
+# Balancing that allows `add server` (configuration manual, `balance`); hashing does if it is consistent.
 _DYNAMIC = frozenset("first leastconn random roundrobin".split())
 _HASHING = frozenset("hash hdr rdp-cookie source uri url_param".split())
 
-# The version from which on a server can come with a cookie at run time: 3.0 does it, 2.6 refuses.
+# The first version whose `add server` accepts a cookie: 3.0 does, 2.6 refuses.
 _COOKIE = (3, 0)
 
-# The version from which on ca_files that are longer than one payload can be given in pieces (`add ssl ca-file`).
+# The first version that takes a CA file longer than one payload in pieces (`add ssl ca-file`).
 _IN_PIECES = (2, 7)
 
 # Keywords whose first argument is part of their name.
@@ -52,10 +52,10 @@ _MOST_REASONS = 20
 
 
 class Observed(NamedTuple):
-    """What the serving worker says of itself: (backend, server), path of a certificate, map, authority → what it has.
+    """Hold the state of the serving worker, by (backend, server) and by path of a certificate, map or CA file.
 
-    `ahead`: paths of certificates that HAProxy's own ACME client has renewed there, and which the disk has not yet.
-    `version`: its own, major and minor.
+    `ahead`: paths of certificates that HAProxy's own ACME client has renewed, and that are not on the disk yet.
+    `version`: the worker's, major and minor.
     """
 
     servers: Mapping[tuple[str, str], Server] = MappingProxyType({})
@@ -67,11 +67,11 @@ class Observed(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One change at run time.
+    """Describe one change through the Runtime API.
 
-    `what` it does, in words; `commands` as people see them; `sessions` that live on what is changed. `kind` and
-    `subject` are for who carries it out, `payload` is never shown. A `pending_removal` one
-    only ends what an earlier change began.
+    `what` says what changes, for people; `commands` are shown, too; `sessions` are live on the changed part. `kind` and
+    `subject` are for the code that carries it out, `payload` is never shown. A step with `pending_removal` only
+    completes a removal that an earlier change began.
     """
 
     what: str
@@ -83,14 +83,14 @@ class Step(NamedTuple):
     pending_removal: bool = False
 
     def __str__(self) -> str:
-        """For people: what, and who is on it."""
+        """Return what changes and how many live sessions it affects."""
         return f"{self.what} ({self.sessions} live sessions)" if self.sessions else self.what
 
 
 class Plan(NamedTuple):
-    """`reload` has the reasons why nothing less will do; where it is empty, `steps` bring about what is wanted.
+    """Hold the reasons for a reload, or the steps that suffice without one.
 
-    Where it is not, `steps` are what is left to be done after the reload.
+    If there are reasons in `reload`, `steps` are to be done after it.
     """
 
     reload: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}").f
 
 
 class _ServerLine(NamedTuple):
-    """A server line: what of it can change at run time, and the rest, `default-server` expanded."""
+    """Hold a server line, `default-server` expanded: the values that can change without a reload, and the options."""
 
     address: str
     port: int
@@ -112,7 +112,11 @@ class _ServerLine(NamedTuple):
 
 
 class _Proxy(NamedTuple):
-    """A section without its servers that can be changed at run time; these; why none can come or go, or nothing."""
+    """Split a section into the servers that the Runtime API can change and the `rest` of its lines.
+
+    `fixed` says why servers cannot be added or removed without a reload; empty if they can. `lines` are the names, or
+    prefixes, of the servers in `rest`.
+    """
 
     rest: tuple[Directive, ...]
     servers: dict[str, _ServerLine]
@@ -121,7 +125,7 @@ class _Proxy(NamedTuple):
 
 
 def make_plan(present: Configuration, wanted: Configuration, files: Files, observed: Observed) -> Plan:
-    """From the file that the worker has loaded (and what was done to it since) to the wanted one."""
+    """Plan the change from the file that the worker has loaded, and its state since, to the wanted configuration."""
     before, after = _read_proxies(present), _read_proxies(wanted)
     reasons = list(_differences(_compare_sections(present, before), _compare_sections(wanted, after)))
     steps: list[Step] = []
@@ -137,13 +141,14 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
 
 
 def shorten(reasons: Iterable[str]) -> list[str]:
-    """As many as people read, and how many more there are."""
+    """Return the first reasons, and how many more there are."""
     every = list(reasons)
     more = len(every) - _MOST_REASONS
     return [*every[:_MOST_REASONS], f"and {more} more"] if more > 0 else every
 
 
 def _differences(before: dict[str, tuple[Directive, ...]], after: dict[str, tuple[Directive, ...]]) -> Iterator[str]:
+    """Yield the differences between two files, section by section."""
     for name in after:
         if name not in before:
             yield f"{name} is new"
@@ -154,51 +159,48 @@ def _differences(before: dict[str, tuple[Directive, ...]], after: dict[str, tupl
         if name in before and before[name] != lines:
             yield from _compare_lines(name, before[name], lines)
     if list(before) != list(after) and set(before) == set(after):
-        yield "the order of the sections is another"
+        yield "the order of the sections has changed"
 
 
 def _compare_sections(
     configuration: Configuration, proxies: dict[tuple[str, str], _Proxy]
 ) -> dict[str, tuple[Directive, ...]]:
-    """Header → lines without those that are compared with the worker."""
+    """Return header → lines, without those that are compared with the worker."""
     found: dict[str, tuple[Directive, ...]] = {}
     for section in configuration.sections:
         proxy = proxies.get(section.key)
         lines = proxy.rest if proxy else section.directives
         if section.kind == "global" and not lines:
-            continue  # made for the marker
+            continue  # only the marker was in it
         found[section.header] = (*found.get(section.header, ()), *lines)
     return found
 
 
 def _compare_lines(name: str, before: tuple[Directive, ...], after: tuple[Directive, ...]) -> Iterator[str]:
-    """Which directives of a section differ; never their values, which may be secrets."""
+    """Yield which directives of a section differ; never their values, which may be secrets."""
     old, new = [line.text for line in before], [line.text for line in after]
-    known = set(old), set(new)
-    said: dict[str, None] = {}
-    for line in after:
-        if line.text not in known[0]:
-            said[f"{name}: {_subject(line)} is new or changed" + (f" ({line.yaml_path})" if line.yaml_path else "")] = (
-                None
-            )
-    added = {_subject(line) for line in after if line.text not in known[0]}
-    for line in before:
-        if line.text not in known[1] and _subject(line) not in added:
-            said[f"{name}: {_subject(line)} is gone"] = None
-    if said:
-        yield from said
+    changed = [line for line in after if line.text not in set(old)]
+    subjects = {_subject(line) for line in changed}
+    gone = [line for line in before if line.text not in set(new) and _subject(line) not in subjects]
+    reasons = [
+        f"{name}: {_subject(line)} is new or changed" + (f" ({line.yaml_path})" if line.yaml_path else "")
+        for line in changed
+    ]
+    reasons += [f"{name}: {_subject(line)} is gone" for line in gone]
+    if reasons:
+        yield from dict.fromkeys(reasons)
     elif old != new:
-        yield f"{name}: the order of its lines is another"
+        yield f"{name}: the order of its lines has changed"
 
 
 def _subject(line: Directive) -> str:
-    """A directive's name, and of a server its own."""
+    """Return a directive's name; for a server with the server's name."""
     words = [line.keyword, *line.arguments[:1]] if line.keyword in _FAMILIES | {"server"} else [line.keyword]
     return f"`{' '.join(words)}`"
 
 
 def _read_proxies(configuration: Configuration) -> dict[tuple[str, str], _Proxy]:
-    """The backends (and listeners) by their key, defaults applied."""
+    """Return the backends (and `listen` sections) by their key, defaults applied."""
     defaults: dict[str, Section] = {}
     latest: Section | None = None
     named = _named_servers(configuration)
@@ -215,7 +217,7 @@ def _read_proxies(configuration: Configuration) -> dict[tuple[str, str], _Proxy]
 
 
 def _named_servers(configuration: Configuration) -> set[str]:
-    """Servers that rules choose by name: HAProxy keeps these for good."""
+    """Return the servers that rules choose by name: HAProxy does not delete these."""
     return {
         line.arguments[0]
         for section in configuration.sections
@@ -224,13 +226,18 @@ def _named_servers(configuration: Configuration) -> set[str]:
     }
 
 
-def _read_proxy(section: Section, defaults: tuple[Directive, ...], named: set[str]) -> _Proxy:
-    every = (*defaults, *section.directives)
-    balance = next((line.arguments for line in reversed(every) if line.keyword == "balance"), ("roundrobin",))
+def _why_fixed(lines: tuple[Directive, ...]) -> str:
+    """Return why a section with these lines cannot get or lose servers without a reload; empty if it can."""
+    balance = next((line.arguments for line in reversed(lines) if line.keyword == "balance"), ("roundrobin",))
     method = balance[0].split("(")[0] if balance else "roundrobin"
-    consistent = any(line.keyword == "hash-type" and line.arguments[:1] == ("consistent",) for line in every)
-    dynamic = method in _DYNAMIC or (method in _HASHING and consistent)
-    fixed = "" if dynamic else f"`balance {method}` takes no servers at run time"
+    consistent = any(line.keyword == "hash-type" and line.arguments[:1] == ("consistent",) for line in lines)
+    if method in _DYNAMIC or (method in _HASHING and consistent):
+        return ""
+    return f"`balance {method}` needs a reload to change servers"
+
+
+def _read_proxy(section: Section, defaults: tuple[Directive, ...], named: set[str]) -> _Proxy:
+    """Split a section into servers that the Runtime API can change and all other lines."""
     general = [word for line in defaults if line.keyword == "default-server" for word in line.arguments]
     rest: list[Directive] = []
     servers: dict[str, _ServerLine] = {}
@@ -243,21 +250,13 @@ def _read_proxy(section: Section, defaults: tuple[Directive, ...], named: set[st
         else:
             rest.append(line)
     lines = frozenset(line.arguments[0] for line in rest if line.keyword.startswith("server") and line.arguments)
-    return _Proxy(tuple(rest), servers, fixed, lines)
+    return _Proxy(tuple(rest), servers, _why_fixed((*defaults, *section.directives)), lines)
 
 
 def _parse_server(line: Directive, general: Iterable[str]) -> _ServerLine | None:
-    """A server line that can be compared with the worker, None for one that only a reload can change."""
-    if len(line.arguments) < 2:
-        return None
-    host, _colon, port = unquote(line.arguments[1]).rpartition(":")
-    address = host
-    if not _IPV4(host):  # most are, and are what they say
-        try:
-            address = str(ipaddress.ip_address(host.strip("[]")))
-        except ValueError:
-            return None
-    if not port.isdigit():
+    """Parse a server line that can be compared with the worker; return None for one that only a reload can change."""
+    address = _parse_address(line.arguments[1]) if len(line.arguments) > 1 else None
+    if address is None:
         return None
     words = iter([*general, *line.arguments[2:]])
     options: list[str] = []
@@ -277,29 +276,42 @@ def _parse_server(line: Directive, general: Iterable[str]) -> _ServerLine | None
                 if word in _WITH_VALUE:
                     options.append(next(words))
     except (ValueError, StopIteration):
-        return None  # HAProxy will say what is wrong with it
-    return _ServerLine(address, int(port), weight, maxconn, disabled, tuple(options))
+        return None  # HAProxy's check reports the mistake
+    return _ServerLine(*address, weight, maxconn, disabled, tuple(options))
+
+
+def _parse_address(word: str) -> tuple[str, int] | None:
+    """Parse `ADDRESS:PORT`; return None for a name or a socket."""
+    host, _colon, port = unquote(word).rpartition(":")
+    if not port.isdigit():
+        return None
+    if _IPV4(host):  # most addresses; much faster than ip_address
+        return host, int(port)
+    try:
+        return str(ipaddress.ip_address(host.strip("[]"))), int(port)
+    except ValueError:
+        return None
 
 
 def _plan_servers(
     backend: str, before: _Proxy, after: _Proxy, observed: Observed, reasons: list[str], steps: list[Step]
 ) -> None:
-    """What brings the servers of one backend to what is wanted, appended to the reasons of a reload or to the steps."""
+    """Plan the servers of one backend: append reasons for a reload, or steps."""
     for name, server in after.servers.items():
         there = observed.servers.get((backend, name))
         place = f"backend {backend}: server {name}"
         if name in before.servers and before.servers[name].options != server.options:
-            reasons.append(f"{place}: its options are others, and HAProxy changes no server's checks or options")
+            reasons.append(f"{place}: its options have changed, which HAProxy takes by a reload only")
         elif there is None and after.fixed:
             reasons.append(f"{place} is new, and {after.fixed}")
         elif there is None and observed.version < _COOKIE and "cookie" in server.options:
-            reasons.append(f"{place} is new, and this HAProxy takes none with `cookie` at run time")
+            reasons.append(f"{place} is new, and this HAProxy version needs a reload to add one with `cookie`")
         elif there is None:
             steps.append(_add_server(backend, name, server))
         elif name not in before.servers:
-            reasons.append(f"{place} is on its way out from an earlier change, with options of that time")
+            reasons.append(f"{place} is still draining from an earlier change; re-adding it needs a reload")
         elif after.fixed and there.weight != server.weight:
-            reasons.append(f"{place}: another weight, and {after.fixed}")
+            reasons.append(f"{place}: its weight has changed, and {after.fixed}")
         else:
             steps.extend(_adjust_server(backend, name, server, there))
     for (owner, name), there in observed.servers.items():
@@ -312,18 +324,19 @@ def _plan_servers(
 
 
 def _is_line(name: str, lines: frozenset[str]) -> bool:
-    """Whether a server comes from a line that only a reload changes; a template's have a number after its prefix."""
+    """Return whether a server comes from a line that only a reload changes; a template adds a number to its prefix."""
     return name in lines or name.rstrip("0123456789") in lines
 
 
 def _add_server(backend: str, name: str, server: _ServerLine) -> Step:
+    """Return the step that adds a server with its options spelled out."""
     host = f"[{server.address}]" if ":" in server.address else server.address
     place = f"{backend}/{name}"
     words = [f"add server {place} {host}:{server.port}", *server.options]
     words += [f"weight {server.weight}"] if server.weight != 1 else []
     words += [f"maxconn {server.maxconn}"] if server.maxconn else []
     commands = [" ".join(words)]
-    # HAProxy adds servers in maintenance, and with their checks asleep.
+    # HAProxy adds servers in maintenance, with their checks disabled.
     if "check" in server.options:
         commands.append(f"enable health {place}")
     if not server.disabled:
@@ -332,6 +345,7 @@ def _add_server(backend: str, name: str, server: _ServerLine) -> Step:
 
 
 def _adjust_server(backend: str, name: str, server: _ServerLine, there: Server) -> Iterator[Step]:
+    """Yield the steps that change a server of the worker to the wanted values."""
     place, sessions = f"{backend}/{name}", there.sessions
     if "check" in server.options and not there.checked:
         yield Step(f"the health of server {place} is checked", (f"enable health {place}",), sessions)
@@ -345,7 +359,7 @@ def _adjust_server(backend: str, name: str, server: _ServerLine, there: Server) 
             sessions,
         )
     if there.maxconn != server.maxconn:
-        limit = f"maxconn {server.maxconn}" if server.maxconn else "no limit of connections"
+        limit = f"maxconn {server.maxconn}" if server.maxconn else "no connection limit"
         yield Step(f"server {place} gets {limit}", (f"set maxconn server {place} {server.maxconn}",), sessions)
     state = "maint" if server.disabled else "ready"
     if there.state != state:
@@ -354,21 +368,23 @@ def _adjust_server(backend: str, name: str, server: _ServerLine, there: Server) 
 
 
 def _remove_server(backend: str, name: str, there: Server, known: bool) -> Step:
+    """Return the step that drains and removes a server; `known`: the file that is loaded has it."""
     place = f"{backend}/{name}"
     commands = (f"set server {place} state drain", f"set server {place} state maint", f"del server {place}")
     what = f"server {place} is removed when it has no sessions left"
-    # One that drains already was removed by an earlier run; it goes with its last session, which is no news.
-    quiet = not known and there.state != "ready"
-    return Step(what, commands, there.sessions, "server", (backend, name), pending_removal=quiet)
+    # A server that drains already was removed by an earlier run; its end is not a change of this one.
+    pending = not known and there.state != "ready"
+    return Step(what, commands, there.sessions, "server", (backend, name), pending_removal=pending)
 
 
 def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
-    hidden = "<<"  # what follows is a key
+    """Yield the steps that add, replace and remove certificates."""
     for path, found in files.certificates.items():
         there = observed.certificates.get(path)
-        commands: tuple[str, ...] = (f"set ssl cert {path} {hidden}", f"commit ssl cert {path}")
+        # The payload, which holds a key, is not shown.
+        commands: tuple[str, ...] = (f"set ssl cert {path} <<", f"commit ssl cert {path}")
         if there is None:
-            # Named by the text itself, it is the text's difference; a folder's may come at run time.
+            # A new file that the text names is a difference of the text; one of a folder or crt-list can be added.
             if found.crt_list:
                 commands = (f"new ssl cert {path}", *commands, f"add ssl crt-list {found.crt_list} {path}")
                 subject = ("add", path, found.crt_list)
@@ -384,6 +400,7 @@ def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
 
 
 def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
+    """Yield the steps that replace the entries of maps and ACL files."""
     for path, found in files.patterns.items():
         there = observed.patterns.get(path)
         if there is None or there == found.entries:
@@ -399,12 +416,15 @@ def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
             0,
             "patterns",
             (found.kind, path),
-            certificate_payload(found),
+            "\n".join(found.entries),
         )
 
 
 def _plan_cas(files: Files, observed: Observed, reasons: list[str], steps: list[Step]) -> None:
-    """Whom to trust, and whom no more, appended to the reasons of a reload or to the steps."""
+    """Plan the CA files and CRLs: append reasons for a reload, or steps.
+
+    A resumed session is not checked again. So if a client loses its trust, all ticket keys are replaced.
+    """
     fewer = False
     for path, found in files.ca_files.items():
         there = observed.ca_files.get(path)
@@ -415,17 +435,11 @@ def _plan_cas(files: Files, observed: Observed, reasons: list[str], steps: list[
         pieces = certificates.split_pem(found.pem)
         addable = found.kind == "ca-file" and observed.version >= _IN_PIECES
         if max(map(len, pieces)) > PAYLOAD_LIMIT or (len(pieces) > 1 and not addable):
-            reasons.append(f"{what} has changed, and is larger than what this HAProxy takes of it at run time")
+            reasons.append(f"{what} has changed, and this HAProxy version needs a reload for one of its size")
             continue
         commands = tuple(f"del ssl crt-list {folder} {certificate}" for folder, certificate in found.shadowed)
         commands += (f"set ssl {found.kind} {path} <<", f"commit ssl {found.kind} {path}")
         steps.append(Step(f"{what} is replaced", commands, 0, "ca", (path,), found.pem))
     for path in files.tickets if fewer else ():
-        # A session that is resumed was checked when it began, by who was trusted then.
-        what = f"the keys of session tickets in {path} are replaced, so that nobody resumes who is trusted no longer"
+        what = f"the session ticket keys in {path} are replaced, so that clients no longer trusted cannot resume"
         steps.append(Step(what, (f"set ssl tls-key {path} KEY",) * 3, 0, "tickets", (path,)))
-
-
-def certificate_payload(patterns: PatternFile) -> str:
-    """The entries as lines."""
-    return "\n".join(patterns.entries)

@@ -15,17 +15,15 @@ import tempfile
 from ..binary import check
 from ..config.merge import bind_addresses
 from ..config.model import Configuration
-from ..config.syntax import quote
+from ..config.words import quote
 from .disk import explain_os_errors, read_text, write_file
 from .marker import Marked
 
-TAKE_OVER_HINT = (
-    "where that process is an HAProxy which the role is to take over, allow it: haproxy_allow_restart: true"
-)
+TAKE_OVER_HINT = "if that process is an HAProxy which the role is to take over, allow it: haproxy_allow_restart: true"
 
 
 def run_haproxy_check(marked: Marked, binary: str) -> list[str]:
-    """HAProxy's warnings about the text; whatever speaks against it raises `ConfigurationError`."""
+    """Return HAProxy's warnings about the text. Raise `ConfigurationError` if HAProxy refuses it."""
     wanted, text, _marker = marked
     with explain_os_errors("a temporary file"), tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
         for number, (path, content) in enumerate(wanted.files):
@@ -38,7 +36,7 @@ def run_haproxy_check(marked: Marked, binary: str) -> list[str]:
 
 
 def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]:
-    """Where `maxconn` asks for more than the process gets: `haproxy -c` passes it, and a start or a reload fails.
+    """Return a problem for each `maxconn` above what the process can have: `haproxy -c` accepts it, a start fails.
 
     A connection takes two descriptors, one to each side (manual, `maxconn` and `ulimit-n`).
     """
@@ -52,10 +50,10 @@ def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]
 
 
 def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]:
-    """The TCP addresses of `wanted` that cannot be had; those that `serving` has already are left out.
+    """Return a problem for each TCP address of `wanted` that cannot be bound; skip those that `serving` has already.
 
-    `haproxy -c` binds nothing, and a reload that fails for a port stops the listeners for seconds first. Where nobody
-    else listens on a port of ours (on `:443`, which is to be `[::]:443`), the new worker takes it over.
+    `haproxy -c` binds nothing, and a reload that fails for a port stops the listeners for seconds first. A port on
+    which only we listen (on `:443`, which becomes `[::]:443`) is no problem: the new worker takes it over.
     """
     held = {address for address, _line in bind_addresses(serving)}
     problems = []
@@ -78,7 +76,7 @@ def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]
 
 
 def _kernel_address(host: str) -> str:
-    """A host as the kernel's tables have it: `0.0.0.0` for any."""
+    """Return a host as the kernel's tables spell it: `0.0.0.0` for any."""
     try:
         return str(ipaddress.ip_address(host or "0.0.0.0"))  # noqa: S104
     except ValueError:
@@ -86,7 +84,7 @@ def _kernel_address(host: str) -> str:
 
 
 def _listening_addresses(port: int) -> set[str]:
-    """The addresses on which somebody listens on this TCP port; one that is none, where the kernel does not tell."""
+    """Return the addresses that are listened on at this TCP port; a text that matches none if the kernel hides them."""
     found = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for address, number in re.findall(r"(?m)^ *\d+: (\w+):(\w{4}) \w+:\w{4} 0A ", read_text(table)):
@@ -94,4 +92,4 @@ def _listening_addresses(port: int) -> set[str]:
                 # Words of 32 bits, each in the order of this machine (proc(5)).
                 words = [int(address[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(address), 8)]
                 found.add(str(ipaddress.ip_address(b"".join(words))))
-    return found or {"nobody knows"}
+    return found or {"unknown"}

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Take a server out of service and back, in all backends that have it: what the file says, and who is still there."""
+"""Take a server out of service and back, in all backends that have it, and wait until its sessions have ended."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ QUIET = 1.0
 
 
 def server_states() -> list[str]:
-    """The states a server can be put in."""
+    """Return the states that a server can be put in."""
     return list(_WORDS)
 
 
 def set_server_state(configuration: Configuration, name: str, state: str) -> Configuration:
-    """The configuration with the server in that state in all backends; `ConfigurationError` where none has it."""
+    """Return the configuration with the server in that state in all backends.
+
+    Raises `ConfigurationError` if no backend has it.
+    """
     known: set[str] = set()
 
-    def line(directive: Directive) -> Directive:
+    def change_line(directive: Directive) -> Directive:
         if directive.keyword != "server" or len(directive.arguments) < 2:
             return directive
         known.add(directive.arguments[0])
@@ -39,7 +42,7 @@ def set_server_state(configuration: Configuration, name: str, state: str) -> Con
         return replace(directive, arguments=(*words, *_WORDS[state]))
 
     sections = tuple(
-        replace(section, directives=tuple(map(line, section.directives))) for section in configuration.sections
+        replace(section, directives=tuple(map(change_line, section.directives))) for section in configuration.sections
     )
     if name not in known:
         raise ConfigurationError(f"name: no backend of this edge has a server '{name}'{suggest(name, known)}")
@@ -47,7 +50,7 @@ def set_server_state(configuration: Configuration, name: str, state: str) -> Con
 
 
 def require_minimum(servers: dict[tuple[str, str], Server], name: str, minimum: int) -> None:
-    """Raises `ConfigurationError` where a backend would be left with fewer servers that answer than `minimum`."""
+    """Raise `ConfigurationError` if a backend would be left with fewer servers that answer than `minimum`."""
     problems = []
     for backend in sorted(backend for backend, server in servers if server == name):
         others = [
@@ -62,14 +65,14 @@ def require_minimum(servers: dict[tuple[str, str], Server], name: str, minimum: 
         raise ConfigurationError([f"{name} stays in service: {problem}" for problem in problems])
 
 
-def server_exists(master: str, name: str) -> dict[str, Server]:
-    """Backend → what the serving worker says of the server there. Raises `RuntimeFailure`."""
+def read_server(master: str, name: str) -> dict[str, Server]:
+    """Return the state of the server in each backend of the serving worker. Raises `RuntimeFailure`."""
     found = servers.read_servers(master, cli.serving_worker(master))
     return {backend: state for (backend, server), state in found.items() if server == name}
 
 
 def check_interval(configuration: Configuration, name: str) -> float:
-    """Seconds between two health checks of the server (`inter`, 2 s by itself), the longest where backends differ."""
+    """Return the seconds between two health checks of the server (`inter`, default 2), the longest of all backends."""
     longest = 2.0
     for section in configuration.sections:
         lines = [line.arguments for line in section.directives if line.keyword == "default-server"]
@@ -86,16 +89,17 @@ def check_interval(configuration: Configuration, name: str) -> float:
 def wait_until_reached(
     master: str, name: str, seconds: float, quiet: float, healthy: bool
 ) -> tuple[bool, dict[str, int]]:
-    """Wait, at most so long, until the server has had no sessions for `pending_removal` seconds.
+    """Wait, at most `seconds`, until the server has had no sessions for `quiet` seconds.
 
-    Or, `healthy`, until it was up for so long and no check failed meanwhile: what HAProxy says at once may be older
-    than the update. Returns whether it is so, and the server's sessions in each backend. Raises `RuntimeFailure`.
+    With `healthy`, wait until it was up for so long and no check failed: the state that HAProxy reports right after an
+    update may be older. Return whether that was reached, and the server's sessions in each backend. Raises
+    `RuntimeFailure`.
     """
     limit = time.monotonic() + seconds
     since, before = 0.0, [-1]
     while True:
         now = time.monotonic()
-        own = server_exists(master, name)
+        own = read_server(master, name)
         health = [server.health for server in own.values()]
         if healthy:
             fine = all(server.up for server in own.values()) and health == before

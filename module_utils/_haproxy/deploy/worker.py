@@ -9,6 +9,7 @@ import re
 import time
 from pathlib import Path
 
+from ..binary.version import parse_release
 from ..certificates import acme_client, tickets
 from ..config.model import ConfigurationError
 from ..runtime import cli, maps, servers
@@ -27,14 +28,14 @@ from .disk import Target, explain_os_errors, read_text
 from .plan import Observed, Step
 from .preflight import TAKE_OVER_HINT
 
-# How long a HAProxy may take until its master answers, in seconds.
+# How long HAProxy may take until its master answers, in seconds.
 _START = 3.0
 
 
 def read_workers(target: Target, restart: bool) -> tuple[Worker, ...]:
-    """The workers, the serving one first; none where no HAProxy runs, or one that the caller is to restart.
+    """Return the workers, the serving one first; none if no HAProxy runs, or one that the caller is to restart.
 
-    Raises `ConfigurationError` where what answers is no master of HAProxy's, or runs another file.
+    Raises `ConfigurationError` if the socket is not a master CLI, or its HAProxy runs another file.
     """
     if not cli.answers(target.master):
         return ()
@@ -51,25 +52,25 @@ def read_workers(target: Target, restart: bool) -> tuple[Worker, ...]:
 
 
 def dead_socket_reason(target: Target, restart: bool) -> str:
-    """What to say of an HAProxy of ours that runs and can't be told anything; raises where it may not be restarted."""
-    lost = _find_unreachable(target)
-    if not lost:
+    """Explain that our HAProxy runs but its master socket is gone; empty if not. Raise if it may not be restarted."""
+    pid = _find_unreachable(target)
+    if not pid:
         return ""
-    said = f"HAProxy runs (process {lost}), and {target.master} does not answer"
+    reason = f"HAProxy runs (process {pid}), and {target.master} does not answer"
     if not restart:
         raise ConfigurationError(
-            f"{said}: it cannot be changed without a restart, which ends its connections; where that is acceptable, "
+            f"{reason}: it cannot be changed without a restart, which ends its connections; if that is acceptable, "
             "allow it: haproxy_allow_restart: true"
         )
-    return said
+    return reason
 
 
 def _find_unreachable(target: Target) -> int:
-    """The process of an HAProxy that was started for this file and this socket, and has lost the socket; 0 for none."""
+    """Return the pid of the HAProxy that was started for this file and socket and has lost the socket; 0 for none."""
     limit = time.monotonic() + _START
     while pid := _find_process(target):
         if cli.answers(target.master):
-            return 0  # it was about to start
+            return 0  # it had just started
         if time.monotonic() > limit:
             return pid
         time.sleep(0.05)
@@ -77,37 +78,36 @@ def _find_unreachable(target: Target) -> int:
 
 
 def _find_process(target: Target) -> int:
+    """Return the pid of the HAProxy that was started for this file and socket; 0 for none."""
     for name in filter(str.isdigit, os.listdir("/proc")):
-        with contextlib.suppress(ConfigurationError):  # it has just ended
+        with contextlib.suppress(ConfigurationError):  # the process has just ended
             words = read_text(f"/proc/{name}/cmdline").split("\0")
             ours = target.path in words and target.master in [word.partition(",")[0] for word in words]
-            # One with a number in another namespace, too, is a container's, and none of ours.
+            # A process that has a pid in another namespace, too, belongs to a container.
             if ours and not re.search(r"(?m)^NSpid:\s+\d+\s+\d+", read_text(f"/proc/{name}/status")):
                 return int(name)
     return 0
 
 
 def read_worker_state(master: str, found: Files) -> Observed:
-    """What the serving worker says of itself; nothing where it does not answer (its marker then is not told either)."""
+    """Read the serving worker's state; empty if it does not answer (reading its marker then fails, too)."""
     try:
         worker = cli.workers(master)[0]
         pid = worker.pid
-        kept = {path: maps.read_patterns(master, pid, item.kind, path) for path, item in found.patterns.items()}
+        patterns = {path: maps.read_patterns(master, pid, item.kind, path) for path, item in found.patterns.items()}
+        ca_files = {path: read_ca(master, pid, item.kind, path) for path, item in found.ca_files.items()}
         certificates, ahead = {}, frozenset[str]()
-        trusted = {path: read_ca(master, pid, item.kind, path) for path, item in found.ca_files.items()}
         if found.certificates or found.folders:
-            for path in list_certificates(master, pid):
-                certificate = read_certificate(master, pid, path)
-                if certificate:
-                    certificates[path] = certificate
+            loaded = {path: read_certificate(master, pid, path) for path in list_certificates(master, pid)}
+            certificates = {path: certificate for path, certificate in loaded.items() if certificate}
             ahead = frozenset(acme_client.certificates_ahead(master, worker))
         return Observed(
             servers.read_servers(master, pid),
             certificates,
-            {path: entries for path, entries in kept.items() if entries is not None},
+            {path: entries for path, entries in patterns.items() if entries is not None},
             ahead,
-            tuple(int(number) for number in re.findall(r"\d+", worker.version)[:2]),
-            {path: ca_file for path, ca_file in trusted.items() if ca_file is not None},
+            parse_release(worker.version),
+            {path: ca_file for path, ca_file in ca_files.items() if ca_file is not None},
         )
     except RuntimeFailure:
         return Observed()
@@ -116,27 +116,32 @@ def read_worker_state(master: str, found: Files) -> Observed:
 def carry_out(
     master: str, pid: int, steps: tuple[Step, ...], found: Files, drain_time: float | None
 ) -> tuple[str, ...]:
-    """Do these steps, removals last; returns the servers that still drain. Raises `RuntimeFailure`."""
+    """Do these steps, removals last; return the servers that still drain. Raises `RuntimeFailure`."""
     for step in steps:
-        if step.kind == "commands":
-            for text in step.commands:
-                cli.run_command(master, pid, text)
-        elif step.kind == "patterns":
-            kind, path = step.subject
-            maps.replace_patterns(master, pid, kind, path, step.payload.splitlines())
-        elif step.kind == "certificate":
-            what, path, crt_list = step.subject
-            if what == "add":
-                add_certificate(master, pid, path, step.payload, crt_list)
-            elif what == "replace":
-                replace_certificate(master, pid, path, step.payload)
-            else:
-                remove_certificate(master, pid, path, crt_list)
-        elif step.kind == "ca":
-            ca_file = found.ca_files[step.subject[0]]
-            replace_ca(master, pid, ca_file.kind, step.subject[0], ca_file.pem, ca_file.shadowed)
-        elif step.kind == "tickets":
-            with explain_os_errors(step.subject[0]):
-                tickets.renew_keys(Path(step.subject[0]), master)
+        _carry_out_step(master, pid, step, found)
     removals = [(step.subject[0], step.subject[1]) for step in steps if step.kind == "server"]
     return tuple("/".join(name) for name in servers.remove_servers(master, pid, removals, drain_time))
+
+
+def _carry_out_step(master: str, pid: int, step: Step, found: Files) -> None:
+    """Do one step; a removal is left to the caller, as all removals drain together."""
+    if step.kind == "commands":
+        for text in step.commands:
+            cli.run_command(master, pid, text)
+    elif step.kind == "patterns":
+        kind, path = step.subject
+        maps.replace_patterns(master, pid, kind, path, step.payload.splitlines())
+    elif step.kind == "certificate":
+        what, path, crt_list = step.subject
+        if what == "add":
+            add_certificate(master, pid, path, step.payload, crt_list)
+        elif what == "replace":
+            replace_certificate(master, pid, path, step.payload)
+        else:
+            remove_certificate(master, pid, path, crt_list)
+    elif step.kind == "ca":
+        ca_file = found.ca_files[step.subject[0]]
+        replace_ca(master, pid, ca_file.kind, step.subject[0], ca_file.pem, ca_file.shadowed)
+    elif step.kind == "tickets":
+        with explain_os_errors(step.subject[0]):
+            tickets.renew_keys(Path(step.subject[0]), master)

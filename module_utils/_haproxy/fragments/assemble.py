@@ -13,16 +13,16 @@ from ..services.edge import Edge, stated_maxconn
 from .store import OWNER, Fragment
 
 
-def assemble(edge: Edge, contributions: list[Fragment], defaults: bool = True) -> Configuration:
-    """The configuration of an edge: services and native sections of all fragments, in this order, and the defaults.
+def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool = True) -> Configuration:
+    """Return the configuration of an edge: services and sections of all fragments in this order, and base settings.
 
-    Raises `ConfigurationError` with the faults of all of them.
+    Raises `ConfigurationError` with the problems of all fragments.
     """
     problems: list[str] = []
     served: list[Service] = []
     native: list[Configuration] = []
     for name, described, written, groups, _settings in contributions:
-        # Whoever is alone on an edge knows of no fragments, only of the role's variables.
+        # The user of an edge with one fragment knows the role's variables, not fragments.
         root = "" if len(contributions) == 1 else f"fragment {name}: "
         root += "haproxy_" if name == OWNER else ""
         try:
@@ -39,7 +39,7 @@ def assemble(edge: Edge, contributions: list[Fragment], defaults: bool = True) -
     definition.check_conflicts(served)
     edge = edge._replace(maxconn=stated_maxconn(native))
     base = Configuration()
-    if defaults:
+    if with_base_settings:
         base = merge(unknown_host_backend(served), log_formats(served), base_settings(edge))
     configuration = merge(
         base, frontends.service_sections(served, edge), *native, frontends.service_routes(served, edge)

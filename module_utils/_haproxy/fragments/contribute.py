@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One contributor's part comes, changes or goes: the edge is assembled from all parts and applied, within one turn."""
+"""Add, change or remove a contributor's fragment: assemble the edge from all fragments and apply it, under one lock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..config.model import Configuration, ConfigurationError
 from ..deploy import apply, disk
-from ..deploy.apply import Outcome, Policy
+from ..deploy.apply import ApplyOptions, Outcome
 from . import store
 from .store import OWNER, SETTINGS, Fragment
 
@@ -17,33 +17,26 @@ from .store import OWNER, SETTINGS, Fragment
 Assemble = Callable[[list[Fragment], dict[str, Any]], Configuration]
 
 
-class ApplyOptions(NamedTuple):
-    """How the change is made: as `apply.apply` describes it."""
-
-    check_mode: bool = False
-    restart: bool = False
-    warnings_fatal: bool = False
-    policy: Policy = Policy()
-
-
 class Contribution(NamedTuple):
-    """All fragments afterwards, and what came of the change; no `outcome` where HAProxy is left alone, then `reasons`
-    tell what was recorded."""
+    """Report the names of all fragments afterwards, and the outcome of the change.
+
+    There is no `outcome` if HAProxy was not touched; `reasons` then say what was recorded.
+    """
 
     fragments: list[str]
     outcome: Outcome | None
     reasons: list[str]
 
 
-def contribute(path: str, part: Fragment, absent: bool, assemble: Assemble, manner: ApplyOptions) -> Contribution:
-    """Make this part one of the edge whose configuration is at `path`, or take it out (`absent`).
+def contribute(path: str, part: Fragment, absent: bool, assemble: Assemble, options: ApplyOptions) -> Contribution:
+    """Add this fragment to the edge whose configuration is at `path`, or remove it (`absent`).
 
     The fragment is written together with the configuration, or not at all. Raises `ConfigurationError`.
     """
     if part.settings and part.name != OWNER:
         raise ConfigurationError(
-            f"{', '.join(part.settings)}: the edge's own, which fragment '{OWNER}' sets and fragment "
-            f"'{part.name}' cannot"
+            f"{', '.join(part.settings)}: only fragment '{OWNER}' may set options of the edge itself, not fragment "
+            f"'{part.name}'"
         )
     with disk.exclusive_lock(path):
         parts = store.in_order([*store.read_others(path, part.name), *([] if absent else [part])])
@@ -51,19 +44,12 @@ def contribute(path: str, part: Fragment, absent: bool, assemble: Assemble, mann
         record = (store.fragment_path(path, part.name), "" if absent else store.fragment_text(part))
         settings = next((other.settings for other in parts if other.name == OWNER), None)
         if settings is None or (absent and not os.path.exists(record[0])):
-            # Nobody owns the edge (yet), or there is nothing to take out: HAProxy is left alone, mistakes are told.
+            # The edge has no owner (yet), or there is nothing to remove: report errors, but leave HAProxy alone.
             assemble(parts, SETTINGS)
-            return Contribution(names, None, disk.write_records((record,), manner.check_mode))
-        told = settings.get("file_descriptors", 0)
+            return Contribution(names, None, disk.write_records((record,), options.check_mode))
+        # Without a limit set by the owner, the number of file descriptors is unknown: the default is no check.
+        descriptors = settings.get("file_descriptors", 0)
         settings = {**SETTINGS, **settings}
-        outcome = apply.apply(
-            assemble(parts, settings),
-            # How many file descriptors there are, only who runs the service tells.
-            disk.read_target({**settings, "file_descriptors": told}, path),
-            manner.check_mode,
-            manner.restart,
-            (record,),
-            manner.warnings_fatal,
-            manner.policy,
-        )
+        target = disk.read_target({**settings, "file_descriptors": descriptors}, path)
+        outcome = apply.apply(assemble(parts, settings), target, options, (record,))
     return Contribution(names, outcome, outcome.reasons)

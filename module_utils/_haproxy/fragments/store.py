@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What each contributor asked for, kept on the host: one file a fragment, owned by its name."""
+"""Read and write the fragments on the host: one file for each contributor's part, named after it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from .. import paths
 from ..config.model import ConfigurationError
 
-# The fragment of whoever owns the edge; it alone holds the edge's settings.
+# The fragment of the edge's owner; only it holds the edge's settings.
 OWNER = "edge"
 
-# The settings of an edge that no owner has set otherwise.
+# The default settings of an edge.
 SETTINGS: dict[str, Any] = {
     "binds": {"http": [":80"], "https": [":443"], "quic": [], "policy": [":843", ":10843"]},
     "stats_bind": "127.0.0.1:8404",
@@ -26,13 +27,13 @@ SETTINGS: dict[str, Any] = {
     "limits": {},
     "trusted_proxies": {},
     "peers": {},
-    "ticket_keys": "/etc/haproxy/ticket-keys",
-    "certificates": "/etc/haproxy/certificates",
-    "binary": "/usr/sbin/haproxy",
+    "ticket_keys": paths.TICKET_KEYS,
+    "certificates": paths.CERTIFICATES,
+    "binary": paths.PACKAGE_BINARY,
     "link": "",
     "version": "",
-    "master_socket": "/run/haproxy/master.sock",
-    "runtime_socket": "/run/haproxy/admin.sock",
+    "master_socket": paths.MASTER_SOCKET,
+    "runtime_socket": paths.RUNTIME_SOCKET,
     "state_directory": "/var/lib/haproxy",
     "group": "haproxy",
     "file_descriptors": 20000,
@@ -42,9 +43,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
 class Fragment(NamedTuple):
-    """One contributor's part: `services` and `sections` as in the YAML, `groups` that the services name.
+    """Hold one contributor's part: `services` and `sections` as in the YAML, `groups` that the services name.
 
-    `settings` are the edge's own (binds, program, sockets, ...), empty in all but the owner's fragment.
+    `settings` are the edge's own (binds, binary, sockets, ...), empty in all but the owner's fragment.
     """
 
     name: str
@@ -55,32 +56,32 @@ class Fragment(NamedTuple):
 
 
 def fragments_folder(path: str) -> str:
-    """The folder of the fragments of the configuration at `path`."""
+    """Return the folder of the fragments of the configuration at `path`."""
     return os.path.join(os.path.dirname(path), "fragments.d")
 
 
 def fragment_path(path: str, name: str) -> str:
-    """The file of one fragment. Raises `ConfigurationError` for a name that is none."""
+    """Return the file of one fragment. Raise `ConfigurationError` for an invalid name."""
     if not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"fragment: a name of letters, digits, '_', '-' and '.' is needed, 63 at most, not {name!r}"
+            f"fragment: expected a name of at most 63 letters, digits, '_', '-' and '.', not {name!r}"
         )
     return os.path.join(fragments_folder(path), f"{name}.json")
 
 
 def fragment_text(fragment: Fragment) -> str:
-    """The file's text. Raises `ConfigurationError` for what no file can hold, such as a mapping within itself."""
+    """Return the file's text. Raise `ConfigurationError` for values that no file can hold, such as circular ones."""
     content = {key: value for key, value in fragment._asdict().items() if key != "name"}
     try:
         return json.dumps(content) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"fragment {fragment.name}: this is no data of YAML: {error}") from None
+        raise ConfigurationError(f"fragment {fragment.name}: not plain YAML data: {error}") from None
 
 
 def read_others(path: str, name: str) -> list[Fragment]:
-    """All fragments that the host has, but the one of this name.
+    """Return all fragments of the host except the one of this name.
 
-    Raises `ConfigurationError` for a damaged file: what its owner asked for would silently be lost otherwise.
+    Raises `ConfigurationError` for a damaged file: the part of its owner would silently be lost otherwise.
     """
     try:
         names = [entry[:-5] for entry in os.listdir(fragments_folder(path)) if entry.endswith(".json")]
@@ -92,21 +93,21 @@ def read_others(path: str, name: str) -> list[Fragment]:
 
 
 def in_order(fragments: Iterable[Fragment]) -> list[Fragment]:
-    """The order in which fragments are merged: the owner's first, then by name."""
+    """Return the fragments in the order in which they are merged: the owner's first, then by name."""
     return sorted(fragments, key=lambda fragment: (fragment.name != OWNER, fragment.name))
 
 
 def _read_fragment(path: str, name: str) -> Fragment:
     file = fragment_path(path, name)
-    way = f"let its owner contribute it again, or take it out (fragment: {name}, state: absent)"
+    hint = f"let its owner contribute it again, or remove it (fragment: {name}, state: absent)"
     try:
         with open(file, encoding="utf-8") as opened:
             content = json.load(opened)
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{file} is damaged ({error}); nothing has changed: {way}") from None
+        raise ConfigurationError(f"{file} is damaged ({error}); nothing has changed: {hint}") from None
     expected = {"services": list, "groups": dict, "settings": dict}
     if not isinstance(content, dict) or any(not isinstance(content.get(key), kind) for key, kind in expected.items()):
-        raise ConfigurationError(f"{file} is damaged (it is no fragment); nothing has changed: {way}")
+        raise ConfigurationError(f"{file} is damaged (not a fragment); nothing has changed: {hint}")
     return Fragment(name, content["services"], content.get("sections"), content["groups"], content["settings"])

@@ -6,9 +6,9 @@ An order is a dict: `action` (`receive` or `leave`), `name`, `addresses`, `ports
 most), and for `receive` `via` (`ipv4`, `ipv6`, `mac` of the edge that had the addresses) and `idle` (seconds), for
 `leave` `own` (this edge's IPv4 address).
 
-- `receive`, on the new holder: a packet that belongs to no flow of this host and begins none is passed on, unchanged, to
-  the edge that had the address. The kernel's own socket table decides: what would reach a listening socket without being
-  a SYN is not ours. (github/glb-director names the idea "second chance".)
+- `receive`, on the new holder: a packet that belongs to no flow of this host and begins none is passed on, unchanged,
+  to the edge that had the address. The kernel's own socket table decides: what would reach a listening socket without
+  being a SYN is not ours. (github/glb-director names the idea "second chance".)
 - `leave`, on the old holder: the addresses stay on `lo`, so that its sockets go on and answer their clients directly,
   but nobody is told that they are here.
 

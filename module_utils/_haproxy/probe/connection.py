@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""TCP and TLS connections with a time limit for everything together."""
+"""TCP and TLS connections with one time limit for all their steps."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import Any, cast
 
 from .target import ProbeError, Target, explain_failure
 
-# What one answer or one message may bring, in bytes.
+# The largest answer or message, in bytes.
 MOST_BYTES = 2**20
 
 
 class Clock:
-    """The time that is left for one transport."""
+    """The time limit of one transport."""
 
     def __init__(self, seconds: float) -> None:
-        """Start it."""
+        """Start the time."""
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds left, more than 0; raises `ProbeError` when the time is over."""
+        """Return the seconds left, more than 0. Raise `ProbeError` if the time is over."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise ProbeError(f"no answer within {self.seconds:g} s")
@@ -33,7 +33,7 @@ class Clock:
 
 
 class _Stream(io.RawIOBase):
-    """What a socket receives, read within the time that is left."""
+    """Read from a socket within the time that is left."""
 
     def __init__(self, sock: socket.socket, clock: Clock) -> None:
         self._sock, self._clock = sock, clock
@@ -47,59 +47,67 @@ class _Stream(io.RawIOBase):
 
 
 class Connection:
-    """One connection to a place. Errors are those of sockets, of `http.client`, and `ProbeError`."""
+    """One connection to a target. Its methods raise the errors of sockets and of `http.client`, and `ProbeError`."""
 
-    def __init__(self, where: Target, clock: Clock, secure: bool) -> None:
+    def __init__(self, target: Target, clock: Clock, secure: bool) -> None:
         """Connect, with TLS if `secure`."""
         self._clock = clock
-        self._sock = connect(where.address if secure == where.secure else where.http_address, clock)
+        self._sock = connect(target.address if secure == target.secure else target.http_address, clock)
         if secure:
             self._sock.settimeout(clock.left())
             try:
-                self._sock = where.context.wrap_socket(self._sock, server_hostname=where.host)
+                self._sock = target.context.wrap_socket(self._sock, server_hostname=target.host)
             except BaseException:
                 self._sock.close()
                 raise
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """What is received from now on."""
+        """Return a reader of all bytes from now on."""
         return io.BufferedReader(_Stream(self._sock, self._clock))
 
     def send(self, data: bytes) -> None:
-        """Send everything, within the time that is left."""
+        """Send all bytes within the time that is left."""
         self._sock.settimeout(self._clock.left())
         self._sock.sendall(data)
 
-    def ask(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> http.client.HTTPResponse:
+    def ask(
+        self, method: str, request_target: str, headers: dict[str, str], body: bytes = b""
+    ) -> http.client.HTTPResponse:
         """Send a request and read the head of its answer."""
-        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        lines = [
+            f"{method} {request_target} HTTP/1.1",
+            *(f"{name}: {value}" for name, value in headers.items()),
+            "",
+            "",
+        ]
         self.send("\r\n".join(lines).encode() + body)
         response = http.client.HTTPResponse(cast(socket.socket, self), method=method)
         response.begin()
         return response
 
     def certificate(self) -> bytes:
-        """The certificate that was served, in DER; empty without TLS."""
+        """Return the server's certificate in DER, empty without TLS."""
         return (isinstance(self._sock, ssl.SSLSocket) and self._sock.getpeercert(binary_form=True)) or b""
 
     def decoded(self) -> dict[str, Any]:
-        """The certificate that was served and verified, as `ssl` gives it; empty without."""
+        """Return the server's verified certificate as `ssl` decodes it, empty if there is none."""
         return (isinstance(self._sock, ssl.SSLSocket) and self._sock.getpeercert()) or {}
 
     def __enter__(self) -> Connection:
-        """Itself."""
+        """Return the connection."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the connection."""
         self.close()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._sock.close()
 
 
 def connect(address: tuple[str | None, int], clock: Clock) -> socket.socket:
+    """Connect to the first address of a name that answers. Raise `ProbeError` with the reasons if none does."""
     name = f"{address[0] or 'this machine'}:{address[1]}"
     try:
         found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)

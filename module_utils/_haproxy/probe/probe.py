@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The transports of a Socket.IO service, tried on the wire as a browser would use them.
+"""Try the transports of a Socket.IO service as a browser would use them.
 
-No event of the application is sent or awaited: what is asked, every server of the generation answers by itself.
-Whatever the other side does, a transport is either seen to work or has a sentence that says why not, within its time.
+The probe sends and awaits no event of the application, only packets that every server of the generation answers.
+Whatever the server does, each transport either works or has an error text, within its time limit.
 
 Sources: the Engine.IO protocol, revisions 3 and 4, the Socket.IO protocol, revision 5, the Socket.IO 0.9 specification.
 """
@@ -30,14 +30,14 @@ from .engineio import (
 )
 from .target import PeerCertificate, ProbeError, Target, explain_failure, shorten
 
-# In the order in which they are tried and shown.
+# In the order of the probe and of the table.
 TRANSPORTS = ("http", "redirect", "polling", "websocket", "upgrade", "affinity")
 
 _REDIRECTED = "/some/path?with=query&and=more"
 
 
 class Row(NamedTuple):
-    """One line of the table; `detail` tells what was seen, or why it does not work."""
+    """One line of the table; `detail` is the result, or the reason why the transport does not work."""
 
     transport: str
     works: bool
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What was found: the protocol (empty where none was), the rows, the certificate (None without TLS)."""
+    """The result of a probe: the protocol (empty if unknown), the rows, the certificate (None without TLS)."""
 
     protocol: str
     rows: list[Row]
@@ -60,73 +60,73 @@ class _Seen(NamedTuple):
     detail: str
 
 
-def _probe_http(where: Target, _wire: EngineIO, _sessions: int) -> _Seen:
-    with Client(where) as client:
+def _probe_http(target: Target, _protocol: EngineIO, _sessions: int) -> _Seen:
+    with Client(target) as client:
         times: list[float] = []
         while len(times) < EXCHANGES:
             began = time.monotonic()
-            answer = client.request("GET", where.page)
+            answer = client.request("GET", target.page)
             times.append(time.monotonic() - began)
             if answer.status >= 500:
-                raise ProbeError(answer.said)
+                raise ProbeError(answer.summary)
         return _Seen(times, client.node, f"{answer.status} {shorten(answer.reason)}".rstrip())
 
 
-def _probe_redirect(where: Target, _wire: EngineIO, _sessions: int) -> _Seen:
-    with Client(where) as client:
+def _probe_redirect(target: Target, _protocol: EngineIO, _sessions: int) -> _Seen:
+    with Client(target) as client:
         began = time.monotonic()
         answer = client.request("GET", _REDIRECTED, plain=True)
         times = [time.monotonic() - began]
     location = shorten(answer.headers.get("Location", ""))
     if answer.status not in (301, 308):
-        raise ProbeError(f"{answer.said} instead of 301")
-    # Behind a forwarded port the service knows another port than the one we reach it by.
-    ports = sorted({where.port, where.address[1]})
-    wanted = [f"https://{where.authority(port, 443)}{_REDIRECTED}" for port in ports]
+        raise ProbeError(f"{answer.summary} instead of 301")
+    # Behind a forwarded port, the service has another port than the one the probe connects to.
+    ports = sorted({target.port, target.address[1]})
+    wanted = [f"https://{target.authority(port, 443)}{_REDIRECTED}" for port in ports]
     if location not in wanted:
         raise ProbeError(f"leads to {location or 'nowhere'} instead of {' or '.join(wanted)}")
     return _Seen(times, None, f"{answer.status} to https, path and query kept")
 
 
-def _probe_polling(where: Target, wire: EngineIO, _sessions: int) -> _Seen:
-    with Client(where) as client:
-        polling = PollingChannel(client, wire)
-        times = exchanges(polling, wire)
+def _probe_polling(target: Target, protocol: EngineIO, _sessions: int) -> _Seen:
+    with Client(target) as client:
+        polling = PollingChannel(client, protocol)
+        times = exchanges(polling, protocol)
         polling.close()
-        return _Seen(times, client.node, wire.name)
+        return _Seen(times, client.node, protocol.name)
 
 
-def _probe_websocket(where: Target, wire: EngineIO, _sessions: int) -> _Seen:
-    with Client(where) as client:
-        channel = SocketChannel(client, wire)
-        times = exchanges(channel, wire)
+def _probe_websocket(target: Target, protocol: EngineIO, _sessions: int) -> _Seen:
+    with Client(target) as client:
+        channel = SocketChannel(client, protocol)
+        times = exchanges(channel, protocol)
         channel.close()
-        return _Seen(times, client.node, wire.name)
+        return _Seen(times, client.node, protocol.name)
 
 
-def _probe_upgrade(where: Target, wire: EngineIO, _sessions: int) -> _Seen:
-    with Client(where) as client:
-        channel = SocketChannel(client, wire, PollingChannel(client, wire).sid)
+def _probe_upgrade(target: Target, protocol: EngineIO, _sessions: int) -> _Seen:
+    with Client(target) as client:
+        channel = SocketChannel(client, protocol, PollingChannel(client, protocol).sid)
         channel.send("2probe")
-        said = channel.receive()
-        if said != ["3probe"]:
-            raise ProbeError(f"the probe of the upgrade was answered by {shorten(''.join(said))} instead of 3probe")
+        packets = channel.receive()
+        if packets != ["3probe"]:
+            raise ProbeError(f"the probe of the upgrade was answered by {shorten(''.join(packets))} instead of 3probe")
         channel.send("5")
-        times = exchanges(channel, wire)
+        times = exchanges(channel, protocol)
         channel.close()
-        return _Seen(times, client.node, wire.name)
+        return _Seen(times, client.node, protocol.name)
 
 
-def _probe_affinity(where: Target, wire: EngineIO, sessions: int) -> _Seen:
+def _probe_affinity(target: Target, protocol: EngineIO, sessions: int) -> _Seen:
     def session(_number: int) -> tuple[list[float], str | None, int, str]:
         try:
-            with Client(where, browser=False) as client:
-                polling = PollingChannel(client, wire)
-                times = exchanges(polling, wire)
+            with Client(target, browser=False) as client:
+                polling = PollingChannel(client, protocol)
+                times = exchanges(polling, protocol)
                 polling.close()
                 return times, client.node, polling.requests, ""
         except Exception as error:
-            return [], None, 0, explain_failure(error, where.timeout)
+            return [], None, 0, explain_failure(error, target.timeout)
 
     with ThreadPoolExecutor(min(sessions, AT_ONCE)) as pool:
         found = list(pool.map(session, range(sessions)))
@@ -151,47 +151,47 @@ _ATTEMPTS: dict[str, Callable[[Target, EngineIO, int], _Seen]] = {
 }
 
 
-def detect_generation(where: Target) -> EngineIO:
-    """The newest generation that the service speaks, found by a handshake over polling.
+def detect_generation(target: Target) -> EngineIO:
+    """Return the newest generation that the service supports, found by a handshake over polling.
 
-    Where the server wants no polling, the newest. Raises `ProbeError` where there is no Socket.IO.
+    If the server has no polling, it is the newest of all. Raise `ProbeError` if there is no Socket.IO.
     """
-    with Client(where) as client:
-        answer = client.request("GET", GENERATIONS["4"].polling(where.path))
-        for wire in (GENERATIONS["4"], GENERATIONS["2"]) if answer.status == 200 else ():
+    with Client(target) as client:
+        answer = client.request("GET", GENERATIONS["4"].polling(target.path))
+        for protocol in (GENERATIONS["4"], GENERATIONS["2"]) if answer.status == 200 else ():
             try:
-                sid = wire.session(wire.unpack(text(answer.body)))
+                sid = protocol.session(protocol.unpack(text(answer.body)))
             except ProbeError:
                 continue
-            client.request("POST", wire.polling(where.path, sid), wire.pack(wire.farewell).encode())
-            return wire
+            client.request("POST", protocol.polling(target.path, sid), protocol.pack(protocol.farewell).encode())
+            return protocol
         if answer.status == 429 or answer.status >= 500:
-            raise ProbeError(answer.said)
-        if answer.status == 400 and "Transport unknown" in answer.said:
+            raise ProbeError(answer.summary)
+        if answer.status == 400 and "Transport unknown" in answer.summary:
             return GENERATIONS["4"]
-    with Client(where) as client:
-        old = client.request("GET", GENERATIONS["0.9"].polling(where.path))
+    with Client(target) as client:
+        old = client.request("GET", GENERATIONS["0.9"].polling(target.path))
         with contextlib.suppress(ProbeError):
             GENERATIONS["0.9"].session([text(old.body)])
             return GENERATIONS["0.9"]
-    raise ProbeError(f"there is no Socket.IO at {where.path}: {answer.said}")
+    raise ProbeError(f"there is no Socket.IO at {target.path}: {answer.summary}")
 
 
-def probe(where: Target, transports: Sequence[str] = (), generation: str = "auto", sessions: int = 10) -> Result:
-    """Try transports, by default all, but for those that the service's URL or generation cannot have. Never raises.
+def probe(target: Target, transports: Sequence[str] = (), generation: str = "auto", sessions: int = 10) -> Result:
+    """Try transports, by default all that the service's URL and generation can have. Never raise.
 
-    Each takes no longer than the place's timeout, affinity that much for ten sessions; finding the generation twice it.
+    Each takes at most the target's timeout, affinity as much for every ten sessions, finding the generation twice that.
     """
-    wire: EngineIO | None = None
+    protocol: EngineIO | None = None
     missing = ""
     if generation != "auto":
-        wire = GENERATIONS[generation]
+        protocol = GENERATIONS[generation]
     elif set(transports or TRANSPORTS) - {"http", "redirect"}:
         try:
-            wire = detect_generation(where)
+            protocol = detect_generation(target)
         except Exception as error:
-            missing = explain_failure(error, where.timeout)
-    cannot = {"redirect": not where.secure, "upgrade": isinstance(wire, SocketIO09)}
+            missing = explain_failure(error, target.timeout)
+    cannot = {"redirect": not target.secure, "upgrade": isinstance(protocol, SocketIO09)}
     rows = []
     for name in TRANSPORTS:
         if name not in (transports or TRANSPORTS) or cannot.get(name):
@@ -200,17 +200,17 @@ def probe(where: Target, transports: Sequence[str] = (), generation: str = "auto
             rows.append(Row(name, False, None, None, missing))
             continue
         try:
-            seen = _ATTEMPTS[name](where, wire or GENERATIONS["4"], sessions)
+            seen = _ATTEMPTS[name](target, protocol or GENERATIONS["4"], sessions)
         except Exception as error:
-            rows.append(Row(name, False, None, None, explain_failure(error, where.timeout)))
+            rows.append(Row(name, False, None, None, explain_failure(error, target.timeout)))
         else:
             took = round(statistics.median(seen.times) * 1000, 1) if seen.times else None
             rows.append(Row(name, True, took, seen.node, seen.detail))
-    return Result(wire.name if wire else "", rows, read_peer_certificate(where) if where.secure else None)
+    return Result(protocol.name if protocol else "", rows, read_peer_certificate(target) if target.secure else None)
 
 
 def format_table(rows: Sequence[Row]) -> list[str]:
-    """The rows as lines of text, columns aligned."""
+    """Return the rows as lines of text with aligned columns."""
     cells = [["TRANSPORT", "WORKS", "ROUND TRIP", "NODE", "DETAIL"]]
     for row in rows:
         took = "-" if row.round_trip_ms is None else f"{row.round_trip_ms:.1f} ms"

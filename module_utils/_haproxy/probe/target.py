@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Where a probe connects to, and how it verifies the certificate it finds there."""
+"""The target of a probe, its TLS context, and errors in plain words."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MOST_SECONDS = 600
 
 
 class ProbeError(EdgeError):
-    """Why something does not work, in words for people."""
+    """A probe fails; the text says why."""
 
 
 class Target(NamedTuple):
-    """Where a service is, and how it is asked.
+    """The address of a service and the settings of a probe.
 
-    `host`, `port`, `page`: of its URL; `secure`: whether that is https. `address`, `http_address`: (host, port) where
-    connections go, with a host of None for this machine. `path`: Socket.IO's, with a slash at its end. `timeout`:
-    seconds that each transport may take. `node_header`: of answers, names the node. `context`: for TLS.
+    `host`, `port`, `page`: parts of its URL; `secure`: whether that is https. `address`, `http_address`: (host, port)
+    to connect to, with a host of None for this machine. `path`: Socket.IO's, with a slash at its end. `timeout`:
+    seconds that each transport may take. `node_header`: the header of answers that names the node. `context`: for TLS.
     """
 
     host: str
@@ -39,13 +39,13 @@ class Target(NamedTuple):
     context: ssl.SSLContext
 
     def authority(self, port: int, usual: int) -> str:
-        """Host and port as in a URL or a Host header."""
+        """Return host and port as in a URL or a Host header; `usual` is the port to leave out."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if port == usual else f"{host}:{port}"
 
 
 class PeerCertificate(NamedTuple):
-    """The certificate that was served; subject, issuer and end are empty where it is no longer or not yet valid."""
+    """A server's certificate; subject, issuer and end are empty if it has expired or is not valid yet."""
 
     sha256: str
     subject: str
@@ -62,10 +62,10 @@ def read_target(
     node_header: str = "X-Node",
     context: ssl.SSLContext | None = None,
 ) -> Target:
-    """What is to be tried, from words; raises `ProbeError` with the name of the word that cannot be used.
+    """Return the target for these options. Raise `ProbeError` with the name of an option that cannot be used.
 
-    An address is `HOST`, `HOST:PORT` or `:PORT`; no host, or `*`, is this machine, no port is that of the URL (80 for
-    `http_address`).
+    An address is `HOST`, `HOST:PORT` or `:PORT`. The default host, also for `*`, is this machine; the default port is
+    that of the URL (80 for `http_address`).
     """
     try:
         parts = urlsplit(url)
@@ -79,15 +79,15 @@ def read_target(
     secure = parts.scheme == "https"
     port = port or (443 if secure else 80)
     query = f"?{parts.query}" if parts.query else ""
-    to = _split_address("address", address, host, port) if address else (host, port)
-    plain = _split_address("http_address", http_address, to[0], 80) if http_address else (to[0], 80)
+    https = _split_address("address", address, host, port) if address else (host, port)
+    plain = _split_address("http_address", http_address, https[0], 80) if http_address else (https[0], 80)
     safe = "/%:@!$&'()*+,;=~?-._"
     return Target(
         host,
         port,
         quote((parts.path or "/") + query, safe),
         secure,
-        to,
+        https,
         plain,
         quote("/" + "".join(f"{part}/" for part in path.split("/") if part), safe),
         timeout,
@@ -97,6 +97,7 @@ def read_target(
 
 
 def _split_address(option: str, text: str, host: str | None, port: int) -> tuple[str | None, int]:
+    """Return host and port of an address, with these defaults; the host is None for this machine."""
     found = re.match(
         r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.*-]*)|([0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*))(?::(\d+))?$", text, re.ASCII
     )
@@ -107,9 +108,9 @@ def _split_address(option: str, text: str, host: str | None, port: int) -> tuple
 
 
 def make_context(validate: bool = True, ca_path: str | None = None) -> ssl.SSLContext:
-    """A TLS context that trusts the system's CAs, or those of a file, or everybody.
+    """Return a TLS context that trusts the system's CAs, those of a file, or any certificate.
 
-    Raises `ProbeError` where the file holds none.
+    Raise `ProbeError` if the file has none.
     """
     try:
         context = ssl.create_default_context(cafile=ca_path)
@@ -123,7 +124,7 @@ def make_context(validate: bool = True, ca_path: str | None = None) -> ssl.SSLCo
 
 
 def explain_failure(error: Exception, seconds: float) -> str:
-    """What went wrong, in words for people; `seconds` is the time there was."""
+    """Return a plain text for an error; `seconds` is the time limit."""
     if isinstance(error, socket.timeout):
         return f"no answer within {seconds:g} s"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -144,7 +145,7 @@ def explain_failure(error: Exception, seconds: float) -> str:
 
 
 def shorten(text: str | bytes, most: int = 120) -> str:
-    """What somebody else has sent, fit to be shown: one line, printable, not long."""
+    """Return received text in a form that is safe to show: one line, printable, not long."""
     text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     text = "".join(char if char.isprintable() else "." for char in text[: most + 1])
     return text if len(text) <= most else f"{text[:most]}..."

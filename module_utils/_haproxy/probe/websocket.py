@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A WebSocket as a client speaks it (RFC 6455)."""
+"""The client's side of a WebSocket (RFC 6455)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class WebSocket:
     """The client's side of RFC 6455, without extensions."""
 
     def __init__(self, connection: Connection, stream: io.BufferedReader) -> None:
-        """Take over a connection whose handshake is done; `stream` is what it receives."""
+        """Use a connection whose handshake is done; `stream` reads from it."""
         self._connection, self._stream = connection, stream
 
     def send(self, message: str | bytes, opcode: int | None = None, final: bool = True) -> None:
-        """Send one frame, masked: text or binary by its type, unless an opcode (RFC 6455 5.2) says otherwise."""
+        """Send one frame, masked: text or binary by its type, unless there is an opcode (RFC 6455 5.2)."""
         data = message.encode() if isinstance(message, str) else message
         kind = opcode if opcode is not None else 1 if isinstance(message, str) else 2
         size = len(data)
@@ -37,9 +37,9 @@ class WebSocket:
         self._connection.send(head + mask + _mask_frame(data, mask))
 
     def receive(self) -> str | bytes:
-        """The next message, text or binary, its fragments joined. Pings are answered on the way.
+        """Return the next message, text or binary, its fragments joined; answer pings before it.
 
-        Raises `ProbeError` when the server closes, breaks the protocol, or sends more than 1 MiB.
+        Raise `ProbeError` if the server closes, breaks the protocol, or sends more than 1 MiB.
         """
         kind, size = 0, 0
         parts: list[bytes] = []
@@ -57,7 +57,7 @@ class WebSocket:
                 raise ProbeError("the server broke the WebSocket protocol: its fragments are out of order")
             kind = kind or opcode
             parts.append(data)
-            size += len(data) + 1  # empty fragments without end are too much as well
+            size += len(data) + 1  # an endless sequence of empty fragments must end too
             if final:
                 break
         try:
@@ -89,7 +89,7 @@ class WebSocket:
         return data
 
     def close(self) -> None:
-        """Say that we leave (1000, normal closure)."""
+        """Send a close frame (1000, normal closure)."""
         with contextlib.suppress(OSError, ProbeError):  # it may be closed already
             self.send(struct.pack("!H", 1000), 8)
 

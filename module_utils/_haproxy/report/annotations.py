@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What we say about a configuration of ours: one text a purpose, one note a setting that deserves it."""
+"""Hold the explanations of the page: a text for each purpose, notes on single settings."""
 
 from __future__ import annotations
 
@@ -9,168 +9,169 @@ import re
 GOALS: dict[str, tuple[str, str]] = {
     "http": (
         "Ordinary requests",
-        "Pages, scripts and APIs: everything that is not Socket.IO. They go to whichever node is next.",
+        "Pages, scripts and APIs: all requests that are not Socket.IO. Each goes to the next node in turn.",
     ),
     "redirect": (
         "HTTP to HTTPS",
-        "Plain HTTP gets one answer: the same address by HTTPS, path and query kept. The port of the Host header "
-        "is HTTP's, so it does not come along.",
+        "Plain HTTP requests are redirected to the same address over HTTPS, with path and query. The port of the Host "
+        "header is dropped, as it is the one for HTTP.",
     ),
     "tls": (
         "TLS",
-        "TLS ends here, with the versions and ciphers that Mozilla recommends. The first certificate answers "
-        "clients that name no host; the folder holds all others. Browsers are told to come by HTTPS only.",
+        "TLS ends here, with the versions and ciphers that Mozilla recommends. Clients that name no host get the first "
+        "certificate; the folder holds all others. HSTS makes browsers use HTTPS only.",
     ),
     "http/3": (
         "HTTP/3",
-        "The same service over QUIC. Clients that came by TCP are told where it is and remember it for a day. It "
-        "carries polling; WebSockets go on over TCP.",
+        "The same service over QUIC. Responses over TCP announce it (alt-svc), and clients remember it for a day. It "
+        "carries polling; WebSockets stay on TCP.",
     ),
     "routing": (
         "Routing",
-        "Which service a request belongs to, by its Host header; and where it goes when nothing else fits.",
+        "The Host header selects the service of a request; requests that match none go to the default.",
     ),
     "transports": (
         "Telling transports apart",
-        "Socket.IO's requests are known by their path. A handshake names its protocol (EIO=), or has the path of "
-        "Socket.IO 0.9; a request of a session carries the session's id.",
+        "Socket.IO requests are recognised by their path. A handshake names its protocol (EIO=), or has the path of "
+        "Socket.IO 0.9; a request of a session carries the session id.",
     ),
     "polling": (
         "Polling",
-        "A node holds a poll for up to 25 seconds before it answers. The timeouts of client and server are twice "
-        "that and more, or every poll would end as an error.",
+        "A node holds a poll for up to 25 seconds before it answers. The client and server timeouts are at least twice "
+        "that; with shorter ones, polls would end with an error.",
     ),
     "websocket": (
         "WebSocket",
-        "An upgraded connection stays for hours and is silent between heartbeats. From the upgrade on, only the "
-        "tunnel's timeout counts; a connection that one side has closed is let go after ten seconds.",
+        "An upgraded connection stays open for hours and is idle between heartbeats. After the upgrade only the "
+        "tunnel timeout counts; a connection that one side has closed ends after ten seconds.",
     ),
     "flashsocket": (
         "Flash sockets",
-        "The Flash movies of Socket.IO 0.9. They ask for a policy in plain text before they speak TLS, so an "
-        "entrance looks at the first bytes of each connection and hands everything else on.",
+        "Connections of Socket.IO 0.9's Flash movies. They request a policy in plain text before TLS begins, so a TCP "
+        "front end inspects the first bytes of each connection and forwards everything else.",
     ),
     "policy": (
         "Flash policy",
-        "The Flash player asks for permission before it opens a socket: 23 bytes, on port 843 or on the port it "
-        "is about to use. Nothing else begins like that, neither HTTP nor TLS.",
+        "The Flash player requests a policy before it opens a socket: 23 bytes, on port 843 or on the port of the "
+        "socket. Neither HTTP nor TLS begins with these bytes.",
     ),
     "affinity": (
         "Affinity",
-        "A session stays on the node that opened it, without cookies. The id is read from the handshake's answer "
-        "and found again in each request. At a reload the old worker hands its table to the new one; edges of the "
-        "same services tell each other.",
+        "A session stays on the node that opened it, without cookies. A table stores the session id from the response "
+        "to the handshake, and each later request is matched with it. At a reload the old worker sends its table to "
+        "the new one; edges with the same services share it.",
     ),
     "balance": (
         "Balancing",
-        "How a node is chosen for what has none yet: short requests in turn, long-lived sockets where fewest are open.",
+        "How the node of a new session is chosen: short requests in turn, long-lived sockets on the node with the "
+        "fewest connections.",
     ),
     "health": (
         "Health",
-        "Each node is asked every two seconds. Three failures take it out, one good answer takes it back: after a "
-        "start of HAProxy nobody should wait for three.",
+        "Each node is checked every two seconds. Three failures take it out of service, one success puts it back, so "
+        "that clients need not wait for three checks after HAProxy starts.",
     ),
     "forwarding": (
         "The client's address",
-        "What the application learns about the client. Whatever the client says about itself in these headers is "
-        "replaced.",
+        "Headers that report the client's address to the application. Values that the client itself has sent in these "
+        "headers are replaced.",
     ),
     "client certificates": (
         "Client certificates",
-        "Who has no certificate of the authority that is named is turned away. The application learns whose it is.",
+        "Clients without a certificate signed by this CA are rejected. The application gets the certificate's subject.",
     ),
     "origins": (
         "Origins",
-        "Whose pages may open sockets here: browsers send cookies along with a WebSocket to wherever a page says.",
+        "The sites whose pages may open sockets here. Without this rule any page could open one with the user's "
+        "cookies, as browsers send them along with a WebSocket.",
     ),
     "characters": (
         "Forbidden characters",
-        "Control characters in a header, and blanks or a fragment in a URL, are forbidden by HTTP. HAProxy lets some "
-        "through, depending on its version; a node may end the header or the path there.",
+        "HTTP forbids control characters in a header, and blanks or a fragment in a URL. HAProxy accepts some of them, "
+        "depending on its version; a node may end the header or the path at such a character.",
     ),
     "paths": (
         "Plain paths",
-        "A path that is written in disguise could pass a rule here and mean something else to the application.",
+        "A path with encoded or repeated characters could pass a rule here and mean something else to the application.",
     ),
     "acme": (
         "Certificates by ACME",
-        "An authority that is to issue a certificate asks for a token by plain HTTP. The answer is that token and the "
-        "thumbprint of the account, so it needs no file and no other program. Where HAProxy's own client obtains the "
-        "certificates, which is experimental, the authority, the account's key and what it sees to are named here too.",
+        "Before a CA issues a certificate it requests a token by plain HTTP. The response is that token and the "
+        "thumbprint of the account, so it needs no file and no other program. If HAProxy's own client obtains the "
+        "certificates, which is experimental, the CA, the account's key and the certificates are configured here, too.",
     ),
     "limits": (
         "Limits",
-        "What one client, and all of them together, may take: connections, requests, sessions, time. A connection too "
-        "many is refused, a request too many is told when to come again.",
+        "Limits for one client and for all together: connections, requests, sessions, time. Excess connections are "
+        "refused; excess requests get 429 with the time after which to retry.",
     ),
     "statistics": (
         "Statistics",
-        "The statistics page and Prometheus' metrics, each backend with a line of its own. They listen on a "
-        "private address.",
+        "The statistics page and the metrics for Prometheus, for each backend. They listen on a private address.",
     ),
     "logging": (
         "Logging",
-        "One line a request, to the journal: where it came from and went, how long each step took, and how it ended.",
+        "One line for each request, to the journal: client, server, duration of each step, and how it ended.",
     ),
     "reload": (
         "Reloads",
-        "At a reload, connections stay on the old worker until they end by themselves, however many reloads there are.",
+        "At a reload, connections stay on the old worker until client or server ends them, even over many reloads.",
     ),
     "runtime": (
         "Runtime API",
-        "The socket by which servers, weights and certificates are changed and read without a reload.",
+        "The socket that shows and changes servers, weights and certificates without a reload.",
     ),
     "marker": (
         "Marker",
-        "Names this configuration. The worker that serves repeats it when asked: so a run sees whether the file "
-        "was loaded.",
+        "Identifies this configuration. The serving worker reports the marker that it has loaded, so a run sees "
+        "whether the file was loaded.",
     ),
     "protocol": (
         "Protocol",
-        "HAProxy reads requests, not only bytes.",
+        "HAProxy parses HTTP requests instead of forwarding bytes.",
     ),
 }
 
-# Beginning of a line → what is worth knowing about it. The longest beginning counts.
+# Beginning of a line → note. The longest matching beginning counts.
 NOTES: dict[str, str] = {
-    "maxconn": "Two file descriptors a connection: derived from how many the service may have.",
-    "mworker-max-reloads": "From 3.3 on HAProxy would end old workers after 50 reloads, and their sockets with them.",
+    "maxconn": "A connection needs two file descriptors: derived from the number that the service may have.",
+    "mworker-max-reloads": "From 3.3 on HAProxy by default ends old workers, and their sockets, after 50 reloads.",
     "stats socket": (
-        "expose-fd listeners hands open ports to the next worker, so that no connection is refused meanwhile."
+        "expose-fd listeners passes open ports to the next worker, so that no connection is refused during a reload."
     ),
-    "localpeer": "By this name the next worker gets the tables at a reload, and other edges know this one.",
-    "lua-load-per-thread": "A few lines of Lua for what this version of HAProxy cannot say in its own words.",
-    "option redispatch": "A request whose node does not answer goes to another one.",
+    "localpeer": "The name by which the next worker gets the tables at a reload, and other edges know this one.",
+    "lua-load-per-thread": "A short Lua script for a rule that this version of HAProxy has no keyword for.",
+    "option redispatch": "If its node does not answer, a request goes to another one.",
     "option http-no-delay": "Small messages are sent at once instead of being collected.",
-    "option abortonclose": "A request whose client has gone is not passed on any more.",
-    "option dontlognull": "Connections without a byte, such as health checks of others, are not logged.",
-    "timeout http-request": "Time to send a complete request. It ends slow attacks; a held poll is not touched by it.",
+    "option abortonclose": "A queued request is dropped if its client has disconnected.",
+    "option dontlognull": "Connections without data, such as health checks of other systems, are not logged.",
+    "timeout http-request": "Time to send a complete request. It ends slow attacks and does not affect a held poll.",
     "timeout client": "Longer than a poll is held (25 s).",
-    "timeout tunnel": "A socket that is silent for longer is gone: heartbeats come every 25 s.",
-    "timeout client-fin": "Without it, half-closed sockets would stay for the tunnel's timeout.",
+    "timeout tunnel": "A socket that is idle for longer is dead, as heartbeats come every 25 s.",
+    "timeout client-fin": "Without it, half-closed sockets would stay for the tunnel timeout.",
     "http-request lua.wait_for_table": (
-        "After a reload the table arrives some milliseconds late: a known session waits for it."
+        "After a reload the table arrives some milliseconds late: requests of a session wait for it."
     ),
-    "http-request pause": "After a reload the table arrives some milliseconds late: a known session waits for it.",
-    "http-request deny deny_status 400 unless": "Without a Host header there is nowhere to redirect to.",
-    "stick store-response": "The table keeps the id together with the node that gave it.",
+    "http-request pause": "After a reload the table arrives some milliseconds late: requests of a session wait for it.",
+    "http-request deny deny_status 400 unless": "Without a Host header there is no address to redirect to.",
+    "stick store-response": "The table stores the session id with the node that issued it.",
     "tcp-response content set-var(txn.sid)": (
-        "The id is in the body of the handshake's answer. The second line reads that of Socket.IO 0.9."
+        "The id is in the body of the response to the handshake. The second line reads that of Socket.IO 0.9."
     ),
     "log-format": (
-        "HAProxy's own format with the TLS version and the first characters of the session id, and without the query, "
-        "which holds all of it."
+        "HAProxy's default format plus the TLS version and the first characters of the session id, and without the "
+        "query, which holds the whole id."
     ),
-    "http-request set-var(txn.path)": "Socket.IO 0.9 has the session's id in its path: the beginning is logged.",
-    "http-request track-sc2": "Counts requests of sessions that the affinity table does not know.",
-    "lua-load": "Adds what HAProxy's own metrics lack: old workers, certificates, affinity misses.",
+    "http-request set-var(txn.path)": "Socket.IO 0.9 has the session id in its path: only the beginning is logged.",
+    "http-request track-sc2": "Counts requests of sessions that the affinity table does not have.",
+    "lua-load": "Adds metrics that HAProxy lacks: old workers, certificates, affinity misses.",
     "stick match": "The table names the server, so that one table serves all transports.",
-    "tcp-response inspect-delay": "The body of a handshake is waited for; every other answer passes at once.",
-    "http-check expect": "An answer that is not an error of the server counts as alive.",
-    "use_backend flash:%[so_name]": "Everything else goes on to the frontend whose port it came to.",
+    "tcp-response inspect-delay": "HAProxy waits for the body of a handshake; all other responses pass at once.",
+    "http-check expect": "Any response that is not a server error counts as healthy.",
+    "use_backend flash:%[so_name]": "Everything else goes to the frontend of the port that the client connected to.",
 }
 
-# The part of a backend's name behind the service's → what a person calls it.
+# The part of a backend's name after the service's → name of the transport for people.
 TRANSPORTS: dict[str, str] = {
     "http": "HTTP",
     "polling": "Polling",
@@ -183,6 +184,6 @@ _BACKEND = re.compile(rf"(.+)_({'|'.join(sorted(TRANSPORTS, key=len, reverse=Tru
 
 
 def service_of(backend: str) -> tuple[str, str]:
-    """The service and the transport that a backend's name says; the name and nothing where it is not one of ours."""
+    """Return service and transport from a backend's name; the whole name and "" if it is not one of ours."""
     found = _BACKEND.fullmatch(backend)
     return (found[1], found[2]) if found else (backend, "")

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A configuration's text, explained: what each line is for, where the manual describes it, how a request goes through.
+"""Explain the text of a configuration: purpose of each line, links to the manual, paths of requests.
 
-It reads the text line by line, as it is, so that a file of somebody else, a broken one too, is shown as it stands. Only
-a file of ours has purposes; of any other nothing is claimed but what the manual says.
+The text is read line by line, so that any file is shown unchanged, even a broken one. Only files of this role have
+purposes; lines of other files only get their links to the manual.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ from .request_paths import RequestPath, trace_paths
 # The first line of every file of ours.
 _OURS = re.compile(r"#+ *Managed by Ansible \(realtime\.edge\)")
 
-# What the comment above a contributor's lines begins with.
+# How the comment above a contributor's lines begins.
 _CONTRIBUTOR = "fragment "
 
 
 @dataclass
 class Explanation:
-    """Everything a page shows. `manual` is the version of the manual that is linked; `general` has the messages of
-    HAProxy that belong to no line."""
+    """Hold everything that a page shows.
+
+    `manual` is the version of the linked manual; `general` has HAProxy's messages that belong to no line.
+    """
 
     manual: str
     ours: bool
@@ -39,18 +41,18 @@ class Explanation:
 
     @property
     def lines(self) -> Iterator[Line]:
-        """All lines in order."""
+        """Return all lines in order."""
         return (line for part in self.parts for line in part.lines)
 
     @property
     def problems(self) -> list[tuple[str, str, int]]:
-        """What HAProxy says: level, words, number of the line, 0 for none."""
+        """Return HAProxy's messages: level, words, number of the line, 0 for none."""
         placed = [(level, text, line.number) for line in self.lines for level, text in line.messages]
         return [*placed, *((level, text, 0) for level, text in self.general)]
 
     @property
     def goals(self) -> dict[str, tuple[str, str]]:
-        """Purpose → title and text, of the purposes that occur, in the order in which they are explained."""
+        """Return purpose → title and text of the purposes that occur, in the order of the page."""
         used = {line.purpose for line in self.lines if line.purpose}
         known = {purpose: GOALS[purpose] for purpose in GOALS if purpose in used}
         return {**known, **{purpose: (purpose.capitalize(), "") for purpose in sorted(used - set(known))}}
@@ -64,9 +66,9 @@ def explain(
 ) -> Explanation:
     """Explain the text of a configuration file for HAProxy `version`.
 
-    `messages` are HAProxy's: level, words, number of the line (0 for none). `owners`: service → the contributor who
-    described it; lines that contributors wrote themselves say so in their comment. Secrets are masked. Never fails:
-    what can't be read is shown as it is.
+    `messages` are HAProxy's: level, words, number of the line (0 for none). `owners`: service → the contributor that
+    defined it; the comment above native lines of a contributor names it. Secrets are masked. Never fails: a line that
+    cannot be parsed is shown unchanged.
     """
     manual = Manual(version)
     hidden: set[str] = set()
@@ -78,21 +80,54 @@ def explain(
     names = {part.key for part in parts}
     notes: set[str] = set()
     for part in parts:
-        named = [line for line in part.lines if line.words[:1] == ["acl"] and len(line.words) > 1]
-        acls = {line.words[1]: line.number for line in reversed(named)}
-        purpose = ""
         served = (owners or {}).get(service_of(part.name)[0], "") if part.kind == "backend" else ""
-        for line in part.lines:
-            stripped = line.text.strip()
-            if ours and not line.words:
-                purpose = stripped.lstrip("# ") if part.kind else ""
-            if stripped and purpose.startswith(_CONTRIBUTOR):
-                line.owner = purpose[len(_CONTRIBUTOR) :]
-            elif stripped:
-                line.owner, line.purpose = served, purpose
-            line.marks = mark_line(line, part, manual, names, acls)
-            if ours and line.words and not line.owner:
-                line.note = _find_note(line.words, notes)
+        _mark_part(part, manual, names)
+        if ours:
+            _annotate(part, served, notes)
+        else:
+            _set_owner(part, served)
+    general = _attach_messages(parts, messages, hidden)
+    return Explanation(manual.version, ours, parts, list(trace_paths(parts)), general)
+
+
+def _mark_part(part: Part, manual: Manual, names: set[str]) -> None:
+    """Mark the lines of a section."""
+    named = [line for line in part.lines if line.words[:1] == ["acl"] and len(line.words) > 1]
+    acls = {line.words[1]: line.number for line in reversed(named)}
+    for line in part.lines:
+        line.marks = mark_line(line, part, manual, names, acls)
+
+
+def _set_owner(part: Part, owner: str) -> None:
+    """Set the owner of all lines of a section that are not blank."""
+    for line in part.lines:
+        if line.text.strip():
+            line.owner = owner
+
+
+def _annotate(part: Part, served: str, notes: set[str]) -> None:
+    """Set purpose, owner and note of each line in a section of ours; the comment above a line names its purpose.
+
+    `served`: the contributor of the section's service. `notes`: those of the file so far; each is shown once.
+    """
+    _set_owner(part, served)
+    purpose = ""
+    for line in part.lines:
+        stripped = line.text.strip()
+        if not line.words:
+            purpose = stripped.lstrip("# ") if part.kind else ""
+        if stripped and purpose.startswith(_CONTRIBUTOR):
+            line.owner = purpose[len(_CONTRIBUTOR) :]
+        elif stripped:
+            line.purpose = purpose
+        if line.words and not line.owner:
+            line.note = _find_note(line.words, notes)
+
+
+def _attach_messages(
+    parts: list[Part], messages: Iterable[tuple[str, str, int]], hidden: set[str]
+) -> list[tuple[str, str]]:
+    """Attach HAProxy's messages to their lines, secrets masked; return those that belong to no line."""
     numbered = {line.number: line for part in parts for line in part.lines}
     general = []
     for level, words, number in messages:
@@ -102,11 +137,11 @@ def explain(
             numbered[number].messages.append((level, words))
         else:
             general.append((level, words))
-    return Explanation(manual.version, ours, parts, list(trace_paths(parts)), general)
+    return general
 
 
 def _mask_line(text: str, hidden: set[str]) -> str:
-    """A line with its secrets masked; also where a directive is put out of use by `#`. They are added to `hidden`."""
+    """Return a line with its secrets masked, also in a directive that is commented out; add them to `hidden`."""
     begin = len(text) - len(text.lstrip(" \t#"))
     spans = [found.span("word") for found in WORD.finditer(text, begin) if found["word"]]
     if not spans:
@@ -123,7 +158,7 @@ def _mask_line(text: str, hidden: set[str]) -> str:
 
 
 def _split_sections(lines: list[str]) -> list[Part]:
-    """The file's sections."""
+    """Split the file into its sections."""
     parts = [Part("", "", "", [])]
     taken: dict[str, int] = {}
     for number, text in enumerate(lines, 1):
@@ -137,11 +172,11 @@ def _split_sections(lines: list[str]) -> list[Part]:
     return parts if parts[0].lines or len(parts) == 1 else parts[1:]
 
 
-def _find_note(words: list[str], told: set[str]) -> str:
-    """What is worth knowing about a directive, once a file."""
+def _find_note(words: list[str], shown: set[str]) -> str:
+    """Return the note on a directive, the first time that it applies in the file."""
     text = " ".join(words)
     found = max((start for start in NOTES if f"{text} ".startswith(f"{start} ")), key=len, default="")
-    if not found or found in told:
+    if not found or found in shown:
         return ""
-    told.add(found)
+    shown.add(found)
     return NOTES[found]

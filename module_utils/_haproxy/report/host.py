@@ -10,8 +10,6 @@ from typing import Any
 from ..binary.version import describe_binary, parse_library, parse_version
 from ..build.recipe import host_recipe, host_tls_library
 from ..host import (
-    CONFIGURATION,
-    MASTER,
     SERVICE,
     UNIT,
     USER,
@@ -22,18 +20,33 @@ from ..host import (
     service_state,
 )
 
+BUILD_OPTIONS: dict[str, dict[str, Any]] = {
+    "build": {
+        "type": "dict",
+        "options": {
+            "version": {"type": "str", "required": True},
+            "checksum": {"type": "str", "required": True},
+            "options": {"type": "dict", "default": {}},
+            "openssl": {
+                "type": "dict",
+                "default": {},
+                "options": {
+                    "version": {"type": "str", "default": ""},
+                    "checksum": {"type": "str", "default": ""},
+                },
+            },
+            "prefix": {"type": "path", "default": "/opt/haproxy"},
+        },
+    },
+    "binary": {"type": "path"},
+}
+"""The options of a module that say which binary is wanted."""
 
-def gather_host(
-    build: dict[str, Any] | None = None,
-    binary: str | None = None,
-    live: bool = False,
-    master: str = MASTER,
-    path: str = CONFIGURATION,
-) -> dict[str, Any]:
-    """Return everything `haproxy_info` tells, as documented there.
 
-    `build` (version, checksum, options, openssl, prefix) or `binary` says what is wanted; `live` asks the one that
-    runs, through the socket `master`, and looks beside its configuration file `path`. Raises BuildError for a build
+def gather_host(build: dict[str, Any] | None = None, binary: str | None = None) -> dict[str, Any]:
+    """Return what `haproxy_info` tells without asking the HAProxy that runs, as documented there.
+
+    `build` (version, checksum, options, openssl, prefix) or `binary` says what is wanted. Raises BuildError for a build
     that can't be.
     """
     facts: dict[str, Any] = {
@@ -53,8 +66,4 @@ def gather_host(
         said = describe_binary(binary)
         version = parse_version(said)
         facts.update(binary=binary, version=version, installed=bool(version), tls_library=parse_library(said))
-    if live:
-        from . import status  # every run of the role asks the rest, and need not wait for this
-
-        facts["live"] = status.read_live(master, path)
     return facts

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Mark what is in a line: keywords, options, samples, names, and where they lead."""
+"""Mark the parts of a line (keywords, options, samples, names) and their links."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _RULES = ("http-request", "http-response", "http-after-response", "tcp-request",
 _FETCHES = ("7.3.2", "7.3.3", "7.3.4", "7.3.5", "7.3.6", "7.3.7")
 _CONVERTERS = ("7.3.1",)
 
-# Words behind which a sample expression follows, as the whole next word.
+# Words after which the whole next word is a sample expression.
 _EXPRESSION_AFTER = re.compile(
     r"(?:set-var\(.*|track-sc\d+|set-(?:src|dst)(?:-port)?|match|on|store-(?:request|response)|capture)$"
 )
 
-# What a word refers to → the kinds of section that may have this name.
+# Word → the kinds of section that the next word may name.
 _REFERENCES: dict[str, tuple[str, ...]] = {
     "use_backend": ("backend", "listen"),
     "default_backend": ("backend", "listen"),
@@ -38,7 +38,7 @@ _REFERENCES: dict[str, tuple[str, ...]] = {
 
 
 class Mark(NamedTuple):
-    """Characters `start` to `end` of a line are a `kind` (keyword, option, sample, ...) and lead to `target`."""
+    """Mark characters `start` to `end` of a line as a `kind` (keyword, option, sample, ...) with a link to `target`."""
 
     start: int
     end: int
@@ -48,10 +48,10 @@ class Mark(NamedTuple):
 
 @dataclass
 class Line:
-    """One line of the file: its number from 1, its text, what is in it, its purpose, and what HAProxy says of it.
+    """Hold one line of the file: number from 1, text, marks, purpose, and HAProxy's messages.
 
-    `words` are those of the directive, quotes included; `note` is what we say about it; `owner` the contributor that
-    asked for it, where others than the services did.
+    `words` are those of the directive, quotes included; `note` explains it; `owner` is the contributor that wrote it,
+    empty for a line that comes from a service of the edge's owner.
     """
 
     number: int
@@ -66,7 +66,7 @@ class Line:
 
 @dataclass
 class Part:
-    """A section with its lines; the lines before the first section have no `kind`. `key` names it in links."""
+    """Hold a section with its lines; the lines before the first section have no `kind`. `key` names it in links."""
 
     kind: str
     name: str
@@ -75,7 +75,7 @@ class Part:
 
 
 def mark_line(line: Line, part: Part, manual: Manual, names: set[str], acls: Mapping[str, int]) -> list[Mark]:
-    """The line's keywords, options, samples and references; none overlaps another, all in order."""
+    """Return the line's marks in order; none overlaps another."""
     spans = []
     marks = []
     for found in WORD.finditer(line.text):
@@ -84,7 +84,7 @@ def mark_line(line: Line, part: Part, manual: Manual, names: set[str], acls: Map
         else:
             spans.append((found.start(), found["word"]))
     if spans:
-        marks += _mark_directive(spans, part, manual, names, acls)
+        marks += _DirectiveMarker(spans, part, manual, names, acls).mark()
     ordered: list[Mark] = []
     for mark in sorted(marks):
         if not ordered or mark.start >= ordered[-1].end:
@@ -92,69 +92,96 @@ def mark_line(line: Line, part: Part, manual: Manual, names: set[str], acls: Map
     return ordered
 
 
-def _mark_directive(
-    spans: list[tuple[int, str]], part: Part, manual: Manual, names: set[str], acls: Mapping[str, int]
-) -> Iterator[Mark]:
-    words = [word for _start, word in spans]
+class _DirectiveMarker:
+    """Mark the words of one directive; `spans` are its words with their positions."""
 
-    def mark(first: int, count: int, kind: str, target: str = "") -> Mark:
+    def __init__(
+        self, spans: list[tuple[int, str]], part: Part, manual: Manual, names: set[str], acls: Mapping[str, int]
+    ) -> None:
+        self.spans, self.part, self.manual, self.names, self.acls = spans, part, manual, names, acls
+        self.words = [word for _start, word in spans]
+
+    def mark(self) -> list[Mark]:
+        """Return all marks; they may overlap."""
+        if self.words[0] in SECTIONS:
+            return self._mark_header()
+        first = 1 if self.words[0] in ("no", "default") and len(self.words) > 1 else 0
+        marks, after = self._mark_keyword(first)
+        options = self._options_section(first)
+        if options:
+            # Options with their values follow the address (bind), or name and address (server).
+            after += {"bind": 1, "stats": 1, "server": 2, "server-template": 3}.get(self.words[first], 0)
+        elif self.words[first] in _RULES and after < len(self.words):
+            # Before 3.0 the action was part of the keyword.
+            count, anchor = self.manual.find(("4.4",), self.words[after:], 1)
+            marks += [self._mark(after, 1, "option", self.manual.url(anchor))] if count else []
+        conditions = (number for number in range(after, len(self.words)) if self.words[number] in ("if", "unless"))
+        condition = next(conditions, len(self.words))
+        for number in range(first + 1, len(self.words)):
+            marks += self._mark_value(number)
+            if number >= after:
+                marks += self._mark_word(number, options, condition)
+        return marks
+
+    def _mark(self, first: int, count: int, kind: str, target: str = "") -> Mark:
         last = first + count - 1
-        return Mark(spans[first][0], spans[last][0] + len(words[last]), kind, target)
+        return Mark(self.spans[first][0], self.spans[last][0] + len(self.words[last]), kind, target)
 
-    if words[0] in SECTIONS:
-        anchor = _section_anchor(words[0], manual)
-        yield mark(0, 1, "keyword", manual.url(anchor) if anchor else "")
-        if len(words) > 1:
-            yield mark(1, 1, "name")
-        for number in range(2, len(words)):
-            target = _find_reference(words, number, names)
-            if target:
-                yield mark(number, 1, "name", target)
-        return
-    first = 1 if words[0] in ("no", "default") and len(words) > 1 else 0
-    count, anchor = manual.find(manual.of(part.kind), words[first:])
-    if words[0].startswith("."):
-        count, anchor = 1, "2.4"
-    yield mark(0, first + max(count, 1), "keyword", manual.url(anchor) if count else "")
-    at = first + max(count, 1)
-    options = {"bind": "5.1", "server": "5.2", "default-server": "5.2", "server-template": "5.2"}.get(words[first], "")
-    if words[first : first + 2] == ["stats", "socket"]:
-        options = "5.1"
-    if options and part.kind != "ring":
-        # Behind the address (bind), or name and address (server), come options with their values.
-        at += {"bind": 1, "stats": 1, "server": 2, "server-template": 3}.get(words[first], 0)
-    elif words[first] in _RULES and at < len(words):
-        # Before 3.0 the action was part of the keyword.
-        count, anchor = manual.find(("4.4",), words[at:], 1)
-        if count:
-            yield mark(at, 1, "option", manual.url(anchor))
-    condition = next((number for number in range(at, len(words)) if words[number] in ("if", "unless")), len(words))
-    for number in range(first + 1, len(words)):
-        start, word = spans[number]
-        if number < at:
-            pass
-        elif number == condition:
-            yield mark(number, 1, "option", manual.url("7.2"))
-        elif options and word in manual.sections.get(options, ()):
-            yield mark(number, 1, "option", manual.url(f"{options}-{word}"))
-        elif number > condition and word.lstrip("!") in acls:
-            yield mark(number, 1, "name", f"#L{acls[word.lstrip('!')]}")
-        elif _is_expression(words, number):
-            yield from _mark_samples(word, start, 0, manual)
-        elif _NUMBER.match(word):
-            yield mark(number, 1, "number")
-        target = _find_reference(words, number, names)
-        if target:
-            yield mark(number, 1, "name", target)
+    def _mark_header(self) -> list[Mark]:
+        """Mark the line that begins a section: its kind, its name, the sections that it refers to."""
+        anchor = _section_anchor(self.words[0], self.manual)
+        marks = [self._mark(0, 1, "keyword", self.manual.url(anchor) if anchor else "")]
+        marks += [self._mark(1, 1, "name")] if len(self.words) > 1 else []
+        for number in range(2, len(self.words)):
+            target = _find_reference(self.words, number, self.names)
+            marks += [self._mark(number, 1, "name", target)] if target else []
+        return marks
+
+    def _mark_keyword(self, first: int) -> tuple[list[Mark], int]:
+        """Mark the keyword, which begins at word `first` (after `no`), and return the number of the word after it."""
+        count, anchor = self.manual.find(self.manual.of(self.part.kind), self.words[first:])
+        if self.words[0].startswith("."):
+            count, anchor = 1, "2.4"
+        after = first + max(count, 1)
+        return [self._mark(0, after, "keyword", self.manual.url(anchor) if count else "")], after
+
+    def _options_section(self, first: int) -> str:
+        """Return the manual's section with the options of a bind or server line; empty for other lines."""
+        if self.part.kind == "ring":
+            return ""
+        if self.words[first : first + 2] == ["stats", "socket"]:
+            return "5.1"
+        sections = {"bind": "5.1", "server": "5.2", "default-server": "5.2", "server-template": "5.2"}
+        return sections.get(self.words[first], "")
+
+    def _mark_word(self, number: int, options: str, condition: int) -> list[Mark]:
+        """Mark a word after the keyword as condition, option, ACL, sample expression or number."""
+        start, word = self.spans[number]
+        if number == condition:
+            return [self._mark(number, 1, "option", self.manual.url("7.2"))]
+        if options and word in self.manual.sections.get(options, ()):
+            return [self._mark(number, 1, "option", self.manual.url(f"{options}-{word}"))]
+        if number > condition and word.lstrip("!") in self.acls:
+            return [self._mark(number, 1, "name", f"#L{self.acls[word.lstrip('!')]}")]
+        if _is_expression(self.words, number):
+            return list(_mark_samples(word, start, 0, self.manual))
+        return [self._mark(number, 1, "number")] if _NUMBER.match(word) else []
+
+    def _mark_value(self, number: int) -> list[Mark]:
+        """Mark a word as the name of a section, as a string, or the samples within it."""
+        start, word = self.spans[number]
+        target = _find_reference(self.words, number, self.names)
+        marks = [self._mark(number, 1, "name", target)] if target else []
         if "%[" in word:
             for found in re.finditer(r"%\[", word):
-                yield from _mark_samples(word, start, found.end(), manual)
-        elif word[0] in "\"'" and not _is_expression(words, number):
-            yield mark(number, 1, "string")
+                marks += _mark_samples(word, start, found.end(), self.manual)
+        elif word[0] in "\"'" and not _is_expression(self.words, number):
+            marks.append(self._mark(number, 1, "string"))
+        return marks
 
 
 def _section_anchor(kind: str, manual: Manual) -> str:
-    """The anchor of what describes a kind of section."""
+    """Return the manual's anchor for a kind of section."""
     if kind in PROXIES:
         return "4"
     if kind == "global":
@@ -164,7 +191,7 @@ def _section_anchor(kind: str, manual: Manual) -> str:
 
 
 def _find_reference(words: list[str], number: int, names: set[str]) -> str:
-    """The link to the section that a word names; empty if it names none."""
+    """Return the link to the section that a word names; empty if it names none."""
     kinds = _REFERENCES.get(words[number - 1], ()) if number else ()
     name = words[number].split("/", 1)[0]
     target = next((f"{kind}-{name}" for kind in kinds if f"{kind}-{name}" in names), "")
@@ -172,7 +199,7 @@ def _find_reference(words: list[str], number: int, names: set[str]) -> str:
 
 
 def _is_expression(words: list[str], number: int) -> bool:
-    """Whether the word is a sample expression: that of an `acl`, of `{ ... }`, or what an action takes."""
+    """Return whether the word is a sample expression: of an `acl`, of `{ ... }`, or the argument of an action."""
     before = words[number - 1]
     if words[0] == "acl":
         return number == 2
@@ -180,20 +207,20 @@ def _is_expression(words: list[str], number: int) -> bool:
 
 
 def _mark_samples(word: str, start: int, position: int, manual: Manual) -> Iterator[Mark]:
-    """The fetch and the converters of the expression at this position of a word."""
+    """Yield the fetch and the converters of the expression at this position of a word."""
     places: tuple[str, ...] = _FETCHES
     while found := _NAME.match(word, position):
         anchor = manual.sample(found[1], places)
         if anchor:
             yield Mark(start + found.start(1), start + found.end(1), "sample", manual.url(anchor))
-        position = _behind(word, found.end())
+        position = _skip_arguments(word, found.end())
         if word[position : position + 1] != ",":
             return
         places, position = _CONVERTERS, position + 1
 
 
-def _behind(word: str, position: int) -> int:
-    """The position behind the arguments in parentheses, where some begin here."""
+def _skip_arguments(word: str, position: int) -> int:
+    """Return the position after the arguments in parentheses, if some begin here."""
     depth = 0
     quote = ""
     while position < len(word):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from ..binary.version import parse_release
 from ..config.syntax import SECTIONS
 from .manual_data import MANUALS
 
@@ -17,22 +18,22 @@ PROXIES = ("defaults", "frontend", "backend", "listen")
 
 
 class Manual:
-    """Where the manual of one version describes a keyword; the nearest older one stands in for one we lack."""
+    """Find keywords in the manual of one version; for a version without a table, in the nearest older one."""
 
     def __init__(self, version: str) -> None:
         """Choose the manual for a version such as `3.0.11`; without one, the newest."""
-        known = sorted(MANUALS, key=version_key)
-        wanted = version_key(version)
-        self.version = next((name for name in reversed(known) if not wanted or version_key(name) <= wanted), known[0])
+        known = sorted(MANUALS, key=parse_release)
+        wanted = parse_release(version)
+        self.version = next((name for name in reversed(known) if not wanted or parse_release(name) <= wanted), known[0])
         self.sections = {section: frozenset(text.split("|")) for section, text in MANUALS[self.version].items()}
         self._own: dict[str, tuple[str, ...]] = {}
 
     def url(self, anchor: str) -> str:
-        """The address of an anchor (`4.2-timeout client`), as haproxy-dconv writes it."""
+        """Return the URL of an anchor (`4.2-timeout client`), as haproxy-dconv writes it."""
         return _MANUAL_URL.format(self.version, anchor.replace(" ", "%20"))
 
     def find(self, sections: Iterable[str], words: list[str], most: int = 4) -> tuple[int, str]:
-        """How many of the words are one keyword of these sections, and its anchor; (0, "") when they are none."""
+        """Return how many of the words are one keyword of these sections, and its anchor; (0, "") for no keyword."""
         places = list(sections)
         for count in range(min(most, len(words)), 0, -1):
             keyword = " ".join(word.split("(", 1)[0] for word in words[:count])
@@ -42,7 +43,7 @@ class Manual:
         return 0, ""
 
     def of(self, kind: str) -> tuple[str, ...]:
-        """The manual's sections that describe the keywords of a section of this kind, the likeliest first."""
+        """Return the manual's sections that describe the keywords of a section of this kind, the likeliest first."""
         if kind not in self._own:
             self._own[kind] = tuple(self._describing(kind))
         return self._own[kind]
@@ -62,13 +63,9 @@ class Manual:
                 yield from ("3.12", "3.12.1")
 
     def sample(self, name: str, places: tuple[str, ...]) -> str:
-        """The anchor of a sample fetch or converter; empty if it is none. `path_beg` is `path` with a match method."""
+        """Return the anchor of a sample fetch or converter, empty if it is none; `path_beg` is `path` and a match."""
         for candidate in dict.fromkeys((name, _MATCH.sub("", name))):
             count, anchor = self.find(places, [candidate], 1)
             if count:
                 return anchor
         return ""
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])

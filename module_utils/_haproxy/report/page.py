@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""An explanation as one HTML page: nothing is fetched, nothing of the configuration is ever run.
+"""Render an explanation as one HTML page that fetches nothing and runs nothing of the configuration.
 
-The policy in the page's head allows this style and this script, by their hashes, and nothing else. All text of the
-configuration is escaped. The script only moves one class: which lines are `on`.
+The policy in the page's head allows only this style and this script, by their hashes. All text of the configuration
+is escaped. The script only sets the class `on` of lines.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from .lines import Line, Part
 from .page_assets import SCRIPT, STYLE
 from .request_paths import RequestPath
 
-# So many lines are laid out together.
+# The most lines in one block, which the browser lays out together.
 _CHUNK = 100
 
-# From so many lines on it pays to lay out only what is near the window.
+# From this many lines on, the browser lays out only the blocks near the window.
 _LONG = 1500
 
-# So much is said of a station on a request's way.
+# The most details of one hop.
 _DETAILS = 6
 
 # Purpose → title and text.
 Goals = dict[str, tuple[str, str]]
 
-_STEPS = {
+_HOPS = {
     "listen": "Arrives at",
-    "entrance": "By its first bytes",
+    "tcp": "Sorted by its first bytes in",
     "condition": "If",
     "backend": "Goes to",
     "servers": "To one of",
@@ -43,12 +43,45 @@ _TARGETS = {"keyword": "k", "option": "o", "sample": "f", "name": "r", "string":
 
 
 def render_page(explanation: Explanation, title: str, about: Iterable[str] = (), refused: bool = False) -> str:
-    """The page. `title` is the host's name, `about` short facts under it (version, path); `refused` says that HAProxy
-    refuses the file."""
+    """Return the page.
+
+    `title` is the host's name, `about` are short facts above it (version, path); `refused`: HAProxy refuses the file.
+    """
     return "".join(_page(explanation, title, list(about), refused))
 
 
 def _page(explanation: Explanation, title: str, about: list[str], refused: bool) -> Iterator[str]:
+    yield from _head(explanation, title)
+    yield f'<p class="eyebrow">{escape(" · ".join(about))}</p>\n<h1>{escape(title)}</h1>\n'
+    purpose = "What each line is for" if explanation.ours else "This file was not written by realtime.edge"
+    yield (
+        f'<p class="lede">{purpose}. Each keyword links to the manual of HAProxy {explanation.manual}. '
+        "Choose a goal, or a kind of request, to highlight its lines.</p>\n"
+    )
+    yield from _problems(explanation, refused)
+    yield '</div>\n<button type="button" id="theme" class="js">Light / dark</button></header>\n<div class="body">\n'
+    yield from _rail(explanation)
+    yield '<main id="file" tabindex="-1">\n'
+    yield (
+        '<div class="bar" id="bar" hidden><output aria-live="polite"><span></span><small></small></output>'
+        '<button type="button" value="-1">Previous</button><button type="button" value="1">Next</button>'
+        '<button type="button" value="all">Show all</button></div>\n<p class="text" id="text" hidden></p>\n'
+    )
+    yield f'<ol class="way" id="way" hidden></ol>\n{_paths(explanation.paths)}'
+    goals = explanation.goals if explanation.ours else None
+    shown: set[str] = set()
+    for part in explanation.parts:
+        yield from _part(part, goals, shown)
+    yield "</main>\n</div>\n"
+    yield (
+        f"<footer>Made by realtime.edge. Links lead to the manual of HAProxy {explanation.manual} at docs.haproxy.org; "
+        "the page itself fetches nothing.</footer>\n"
+    )
+    yield f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
+
+
+def _head(explanation: Explanation, title: str) -> Iterator[str]:
+    """Yield the page up to its heading, with the policy that allows only our style and script."""
     policy = "; ".join(
         (
             "default-src 'none'",
@@ -68,36 +101,10 @@ def _page(explanation: Explanation, title: str, about: list[str], refused: bool)
         f"<title>{escape(title)} – HAProxy, explained</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         '<a class="skip" href="#file">To the configuration</a>\n<header class="top"><div>'
     )
-    yield f'<p class="eyebrow">{escape(" · ".join(about))}</p>\n<h1>{escape(title)}</h1>\n'
-    purpose = "What each line is for" if explanation.ours else "This file has no annotations of ours"
-    yield (
-        f'<p class="lede">{purpose}. A keyword leads to its place in the manual of HAProxy {explanation.manual}. '
-        "Choose a goal, or a kind of request, to follow it through the file.</p>\n"
-    )
-    yield from _problems(explanation, refused)
-    yield '</div>\n<button type="button" id="theme" class="js">Light / dark</button></header>\n<div class="body">\n'
-    yield from _rail(explanation)
-    yield '<main id="file" tabindex="-1">\n'
-    yield (
-        '<div class="bar" id="bar" hidden><output aria-live="polite"><span></span><small></small></output>'
-        '<button type="button" value="-1">Previous</button><button type="button" value="1">Next</button>'
-        '<button type="button" value="all">Show all</button></div>\n<p class="text" id="text" hidden></p>\n'
-    )
-    yield f'<ol class="way" id="way" hidden></ol>\n{_ways(explanation.paths)}'
-    goals = explanation.goals if explanation.ours else None
-    told: set[str] = set()
-    for part in explanation.parts:
-        yield from _part(part, goals, told)
-    yield "</main>\n</div>\n"
-    yield (
-        f"<footer>Made by realtime.edge. Links lead to the manual of HAProxy {explanation.manual} at docs.haproxy.org; "
-        "the page itself fetches nothing.</footer>\n"
-    )
-    yield f"<script>{SCRIPT}</script>\n</body>\n</html>\n"
 
 
 def _hash(text: str) -> str:
-    """What the Content-Security-Policy calls an inline style or script that may be used."""
+    """Return the hash by which a Content-Security-Policy allows an inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -106,7 +113,7 @@ def _problems(explanation: Explanation, refused: bool) -> Iterator[str]:
     if not found and not refused:
         return
     yield '<section class="problems" aria-labelledby="problems"><h2 id="problems">'
-    yield "HAProxy refuses this file" if refused else "HAProxy takes this file, and remarks"
+    yield "HAProxy refuses this file" if refused else "HAProxy accepts this file with warnings"
     yield "</h2><ul>\n"
     for level, text, number in found:
         place = f'<a href="#L{number}">Line {number}</a>: ' if number else ""
@@ -115,7 +122,7 @@ def _problems(explanation: Explanation, refused: bool) -> Iterator[str]:
 
 
 def _rail(explanation: Explanation) -> Iterator[str]:
-    """The choices, and the sections."""
+    """Yield the choices and the list of sections."""
     yield '<div class="rail"><div>\n<form name="view" class="js" aria-label="What to highlight">\n'
     yield f"<fieldset><legend>Show</legend>{_choice('all:', 'Everything')}</fieldset>\n"
     goals = explanation.goals
@@ -125,7 +132,7 @@ def _rail(explanation: Explanation) -> Iterator[str]:
             yield _choice(f"goal:{goal}", name, [line for line in explanation.lines if line.purpose == goal], text)
         yield "</fieldset>\n"
     if explanation.paths:
-        yield "<fieldset><legend>The way of a request</legend>\n"
+        yield "<fieldset><legend>Request paths</legend>\n"
         for number, path in enumerate(explanation.paths):
             yield (
                 f'<label><input type="radio" name="view" value="path:{escape(path.key)}" data-way="{number}">'
@@ -146,7 +153,7 @@ def _rail(explanation: Explanation) -> Iterator[str]:
 
 
 def _choice(value: str, name: str, lines: Iterable[Line] = (), text: str = "") -> str:
-    """One thing to highlight. Comments are lines of it, but do not count."""
+    """Return one choice. Its comments are highlighted, too, but not counted."""
     count = sum(1 for line in lines if line.words)
     data = f' data-title="{escape(name)}" data-text="{escape(text)}" data-count="{_counted(count)}"'
     data += "" if count else " checked"
@@ -162,33 +169,34 @@ def _counted(count: int) -> str:
 
 
 def _name(path: RequestPath) -> str:
+    """Return the name of a request path: service and kind."""
     return path.label if path.label.lower() == path.group.lower() else f"{path.group}: {path.label}"
 
 
 def _shown(details: tuple[str, ...]) -> list[str]:
-    """As many of the details of a station as it has room for."""
+    """Return the first details of a hop, and how many more there are."""
     more = len(details) - _DETAILS
     return [*details[:_DETAILS], *([f"and {more} more"] if more > 0 else [])]
 
 
-def _ways(paths: list[RequestPath]) -> str:
-    """The ways as data, which the script draws when one is chosen: a long file has a thousand of them.
+def _paths(paths: list[RequestPath]) -> str:
+    """Return the paths as data; the script draws the chosen one, as a long file has a thousand of them.
 
-    A block of data is no script, and no `<` in it can end it.
+    The browser does not run a block of data, and an escaped `<` cannot end it.
     """
-    ways = [
+    content = [
         {
-            "title": f"The way of a request – {_name(path)}",
-            "count": _counted(sum(len(step.lines) for step in path.steps)),
-            "steps": [[_STEPS[step.kind], step.title, _shown(step.details), step.lines] for step in path.steps],
+            "title": f"Request path – {_name(path)}",
+            "count": _counted(sum(len(hop.lines) for hop in path.hops)),
+            "steps": [[_HOPS[hop.kind], hop.title, _shown(hop.details), hop.lines] for hop in path.hops],
         }
         for path in paths
     ]
-    data = json.dumps(ways, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return f'<script type="application/json" id="ways">{data}</script>\n'
 
 
-def _part(part: Part, goals: Goals | None, told: set[str]) -> Iterator[str]:
+def _part(part: Part, goals: Goals | None, shown: set[str]) -> Iterator[str]:
     lines = part.lines
     attributes = ' aria-label="Head of the file"'
     if part.kind:
@@ -198,12 +206,12 @@ def _part(part: Part, goals: Goals | None, told: set[str]) -> Iterator[str]:
         yield f"{_line(lines[0], 'h2')}\n"
         lines = lines[1:]
     for block in _blocks(lines):
-        yield from _block(block, goals, told)
+        yield from _block(block, goals, shown)
     yield "</section>\n"
 
 
 def _blocks(lines: list[Line]) -> Iterator[list[Line]]:
-    """Lines that stand together: of one purpose and one contributor, and not too many."""
+    """Yield blocks of lines with one purpose and one contributor, not too long."""
     block: list[Line] = []
     for line in lines:
         if block and ((line.purpose, line.owner) != (block[0].purpose, block[0].owner) or len(block) >= _CHUNK):
@@ -214,17 +222,17 @@ def _blocks(lines: list[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def _block(block: list[Line], goals: Goals | None, told: set[str]) -> Iterator[str]:
+def _block(block: list[Line], goals: Goals | None, shown: set[str]) -> Iterator[str]:
     goal = block[0].purpose
-    note = "".join(_note(block, goal, goals, told)) if goals is not None else ""
+    note = "".join(_note(block, goal, goals, shown)) if goals is not None else ""
     classes = "block" + (" noted" if note else "") + (" bare" if goals is None else "")
     classes += " chunk" if len(block) >= _CHUNK else ""
     data = f' data-goal="{escape(goal)}"' if goal else ""
     yield f'<div class="{classes}"{data}><pre>{"".join(_line(line) for line in block)}</pre>{note}</div>\n'
 
 
-def _note(block: list[Line], goal: str, goals: Goals, told: set[str]) -> Iterator[str]:
-    """What is beside a block: its goal, explained where it comes first, and notes on single lines."""
+def _note(block: list[Line], goal: str, goals: Goals, shown: set[str]) -> Iterator[str]:
+    """Yield the notes beside a block: its goal, explained at its first block, and notes on single lines."""
     notes = [line for line in block if line.note]
     owner = block[0].owner
     if not goal and not notes and not owner:
@@ -232,8 +240,8 @@ def _note(block: list[Line], goal: str, goals: Goals, told: set[str]) -> Iterato
     yield '<div class="note">'
     if goal:
         name, text = goals[goal]
-        first = goal not in told
-        told.add(goal)
+        first = goal not in shown
+        shown.add(goal)
         yield f"<h3>{escape(name)}</h3>" if first else f'<h3><a href="#goal={escape(goal)}">{escape(name)}</a></h3>'
         if first and text:
             yield f"<p>{escape(text)}</p>"

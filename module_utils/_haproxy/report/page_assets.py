@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a page looks, and what its script does: which lines are `on`, and nothing else."""
+"""Hold the style of a page and its script, which only highlights lines (class `on`)."""
 
 from __future__ import annotations
 
@@ -240,18 +240,18 @@ SCRIPT = """
     return made;
   }
 
-  // The stations of a way are drawn, their lines highlighted; a stop is the first line of each.
-  function draw(way) {
-    list.replaceChildren(...way.steps.map(([what, title, details, lines]) => {
-      const station = document.createElement("li");
-      station.append(
+  // Draw the hops of a request's path and highlight their lines; a stop is the first line of each.
+  function draw(path) {
+    list.replaceChildren(...path.steps.map(([what, title, details, lines]) => {
+      const hop = document.createElement("li");
+      hop.append(
         element("b", what),
         lines.length ? element("a", title, "#L" + lines[0]) : element("span", title),
         ...details.map((detail) => element("span", detail)),
       );
       on.push(...lines.map((line) => document.getElementById("L" + line)));
       stops.push(...lines.slice(0, 1).map((line) => document.getElementById("L" + line)));
-      return station;
+      return hop;
     }));
   }
 
@@ -266,17 +266,17 @@ SCRIPT = """
     input.checked = true;
     const [kind] = value.split(":", 1);
     const what = value.slice(kind.length + 1);
-    const told = kind === "path" ? ways[input.dataset.way] : input.dataset;
-    if (kind === "path") draw(told);
+    const chosen = kind === "path" ? ways[input.dataset.way] : input.dataset;
+    if (kind === "path") draw(chosen);
     else if (kind !== "all") stops = on = [...document.querySelectorAll(`[data-${kind}="${CSS.escape(what)}"]`)];
     on.forEach((element) => element.classList.add("on"));
     root.classList.toggle("focus", kind !== "all");
     bar.hidden = kind === "all";
     list.hidden = kind !== "path";
-    name.textContent = told.title;
-    count.textContent = told.count;
-    text.textContent = told.text || "";
-    text.hidden = !told.text;
+    name.textContent = chosen.title;
+    count.textContent = chosen.count;
+    text.textContent = chosen.text || "";
+    text.hidden = !chosen.text;
     const address = kind === "all" ? location.pathname + location.search : "#" + kind + "=" + encodeURIComponent(what);
     history.replaceState(null, "", address);
     root.style.scrollPaddingTop = bar.offsetHeight + 16 + "px";
@@ -289,7 +289,7 @@ SCRIPT = """
     at = at < 0 ? (by > 0 ? 0 : stops.length - 1) : (at + by + stops.length) % stops.length;
     const scroll = () => stops[at].scrollIntoView({ block: "start", behavior });
     scroll();
-    // In a long file the sections on the way get their true height only when they come into view.
+    // In a long file the sections in between get their true height only when they come into view.
     if (behavior === "instant") requestAnimationFrame(() => requestAnimationFrame(scroll));
   }
 

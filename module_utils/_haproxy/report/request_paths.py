@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Trace how requests go through a configuration, from bind to server."""
+"""Trace the paths of requests through a configuration, from bind to server."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ..config.syntax import unquote
+from ..config.words import unquote
 from .annotations import TRANSPORTS, service_of
 from .lines import Line, Part
 
 
 class Hop(NamedTuple):
-    """A station on a request's way: `kind` (listen, entrance, condition, backend, servers, answer), what it is called,
-    what happens there, and the numbers of its lines."""
+    """Describe one hop of a request's path.
+
+    `kind` is listen, tcp (a TCP front end), condition, backend, servers or answer; `details` say what happens there;
+    `lines` are numbers.
+    """
 
     kind: str
     title: str
@@ -23,16 +26,16 @@ class Hop(NamedTuple):
 
 
 class RequestPath(NamedTuple):
-    """The way of one kind of request: `key` for links, `group` (the service), `label`, the stations."""
+    """Hold the path of one kind of request: `key` for links, `group` (the service), `label`, the hops."""
 
     key: str
     group: str
     label: str
-    steps: tuple[Hop, ...]
+    hops: tuple[Hop, ...]
 
 
 class _Proxy:
-    """What the ways need of a section: lines by keyword."""
+    """Index the lines of a section by keyword."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -56,7 +59,7 @@ class _Proxy:
 
     @property
     def answer(self) -> Line | None:
-        """The rule that answers every request here, if there is one."""
+        """Return the rule that answers every request here, if there is one."""
         for line in self.get("http-request", "redirect"):
             text = " ".join(line.words)
             if re.match(r"(http-request )?(redirect|return) ", text) and not re.search(r" (if|unless) ", text):
@@ -65,62 +68,65 @@ class _Proxy:
 
 
 def trace_paths(parts: list[Part]) -> Iterator[RequestPath]:
-    """The ways from a bind to a server, in the order of the frontends and of their rules."""
+    """Yield the paths from a bind to a server, in the order of the frontends and of their rules."""
     proxies = [_Proxy(part) for part in parts if part.kind in ("frontend", "backend", "listen")]
     fronts = [proxy for proxy in proxies if proxy.part.kind in ("frontend", "listen")]
     backs = {proxy.name: proxy for proxy in proxies if proxy.part.kind in ("backend", "listen")}
-    entrances = _tcp_front_ends(fronts, backs)
+    tcp_front_ends = _tcp_front_ends(fronts, backs)
     seen: set[str] = set()
     for front in fronts:
-        before = entrances.get(front.name, ())
-        # A way that only leads to another frontend is part of that one's ways.
-        routes = [(name, line) for name, line in front.routes if not (name in backs and _leads_on(backs[name], fronts))]
-        for name, line in routes:
+        hops = (*tcp_front_ends.get(front.name, ()), _listen_hop(front))
+        for name, line in front.routes:
             back = backs.get(name)
-            if back is None:
+            # A route to the bind of another frontend is the beginning of that frontend's paths.
+            if back is None or _leads_to_frontend(back, fronts):
                 continue
             group, transport = service_of(name)
             group, label = (group, TRANSPORTS[transport]) if transport else (front.name, name)
             key = name if name not in seen else f"{front.name}/{name}"
             seen.add(key)
-            steps = (*before, _listening(front), _deciding(front, line), *_arriving(back))
-            yield RequestPath(key, group, label, steps)
+            yield RequestPath(key, group, label, (*hops, _condition_hop(front, line), *_backend_hops(back)))
         if front.part.kind == "listen" and front.get("server"):
-            yield RequestPath(front.name, front.name, front.name, (*before, _listening(front), *_arriving(front)))
+            yield RequestPath(front.name, front.name, front.name, (*hops, *_backend_hops(front)))
         elif front.answer and not front.routes:
-            line = front.answer
-            what = (
-                "Redirect" if "redirect" in line.words[:2] else ("Statistics" if line.words[0] == "stats" else "Answer")
-            )
-            step = Hop("answer", what.lower(), (" ".join(line.words),), (line.number,))
-            yield RequestPath(front.name, front.name, what, (*before, _listening(front), step))
+            label = _answer_label(front.answer)
+            hop = Hop("answer", label.lower(), (" ".join(front.answer.words),), (front.answer.number,))
+            yield RequestPath(front.name, front.name, label, (*hops, hop))
 
 
-def _address(word: str) -> str:
-    return unquote(word)
+def _answer_label(line: Line) -> str:
+    """Return the kind of answer that a rule gives."""
+    if "redirect" in line.words[:2]:
+        return "Redirect"
+    return "Statistics" if line.words[0] == "stats" else "Answer"
 
 
-def _targets(back: _Proxy) -> set[str]:
-    """Sockets of this machine that a backend's servers are, which may be binds of another frontend."""
-    addresses = (_address(line.words[2]) for line in back.get("server") if len(line.words) > 2)
-    return {address for address in addresses if address.startswith(("unix@", "abns@", "/"))}
+def _is_local(address: str) -> bool:
+    """Return whether an address is a socket of this machine, which can join a backend to a frontend."""
+    return address.startswith(("unix@", "abns@", "/"))
+
+
+def _local_servers(back: _Proxy) -> set[str]:
+    """Return the local sockets among a backend's servers, which may be binds of another frontend."""
+    addresses = (unquote(line.words[2]) for line in back.get("server") if len(line.words) > 2)
+    return {address for address in addresses if _is_local(address)}
 
 
 def _binds(front: _Proxy) -> set[str]:
-    return {_address(line.words[1]) for line in front.get("bind") if len(line.words) > 1}
+    """Return the addresses that a frontend listens on."""
+    return {unquote(line.words[1]) for line in front.get("bind") if len(line.words) > 1}
 
 
-def _leads_on(back: _Proxy, fronts: list[_Proxy]) -> bool:
-    targets = _targets(back)
+def _leads_to_frontend(back: _Proxy, fronts: list[_Proxy]) -> bool:
+    """Return whether a backend only hands connections to another frontend."""
+    targets = _local_servers(back)
     return bool(targets) and any(targets & _binds(front) for front in fronts)
 
 
 def _tcp_front_ends(fronts: list[_Proxy], backs: Mapping[str, _Proxy]) -> dict[str, tuple[Hop, ...]]:
-    """Frontend → what stands before it, where it listens on a socket that another frontend hands connections to."""
+    """Return frontend → the hop before it, for each that gets its connections from another frontend."""
     result: dict[str, tuple[Hop, ...]] = {}
-    joined = {
-        address: front for front in fronts for address in _binds(front) if address.startswith(("unix@", "abns@", "/"))
-    }
+    joined = {address: front for front in fronts for address in _binds(front) if _is_local(address)}
     if not joined:
         return result
     for before in fronts:
@@ -128,52 +134,51 @@ def _tcp_front_ends(fronts: list[_Proxy], backs: Mapping[str, _Proxy]) -> dict[s
             # `flash:%[so_name]` names every backend that fits.
             fits = re.compile(re.sub(r"%\\\[.*?\\\]", "[^/]+", re.escape(pattern)) + "$")
             for back in (backs[name] for name in backs if fits.match(name)):
-                for address in _targets(back):
+                for address in _local_servers(back):
                     front = joined.get(address)
                     if front and front is not before:
-                        listening = _listening(before)
-                        lines = (
-                            *listening.lines,
-                            line.number,
-                            back.head,
-                            *(item.number for item in back.get("server")),
-                        )
-                        step = Hop(
-                            "entrance", f"frontend {before.name}", (*listening.details, line.text.strip()), lines
-                        )
-                        result.setdefault(front.name, (step,))
+                        result.setdefault(front.name, (_tcp_hop(before, line, back),))
     return result
 
 
-def _listening(front: _Proxy) -> Hop:
+def _tcp_hop(front: _Proxy, line: Line, back: _Proxy) -> Hop:
+    """Return the hop of a TCP front end whose rule `line` hands connections to `back`."""
+    listen = _listen_hop(front)
+    lines = (*listen.lines, line.number, back.head, *(item.number for item in back.get("server")))
+    return Hop("tcp", listen.title, (*listen.details, line.text.strip()), lines)
+
+
+def _listen_hop(front: _Proxy) -> Hop:
+    """Return the hop of a frontend's binds."""
     binds = front.get("bind")
     details = []
     for line in binds:
         words = line.words
-        told = [_address(words[1])] if len(words) > 1 else []
-        told += ["TLS"] if "ssl" in words else []
-        told += [words[words.index("alpn") + 1].replace(",", ", ")] if "alpn" in words[:-1] else []
-        details.append(" · ".join(told))
+        facts = [unquote(words[1])] if len(words) > 1 else []
+        facts += ["TLS"] if "ssl" in words else []
+        facts += [words[words.index("alpn") + 1].replace(",", ", ")] if "alpn" in words[:-1] else []
+        details.append(" · ".join(facts))
     return Hop(
         "listen", f"{front.part.kind} {front.name}", tuple(details), (front.head, *(line.number for line in binds))
     )
 
 
-def _deciding(front: _Proxy, line: Line) -> Hop:
-    """The rule, and the ACLs that it names."""
+def _condition_hop(front: _Proxy, line: Line) -> Hop:
+    """Return the hop of a rule, with the ACLs that it names."""
     words = line.words[2:]
     names = {word.lstrip("!") for word in words}
     acls = [acl for acl in front.get("acl") if len(acl.words) > 2 and acl.words[1] in names]
     details = [f"{acl.words[1]}: {' '.join(acl.words[2:])}" for acl in acls]
     return Hop(
         "condition",
-        " ".join(words[1:] if words[:1] == ["if"] else words) or "nothing before fits",
+        " ".join(words[1:] if words[:1] == ["if"] else words) or "no earlier rule matches",
         tuple(details),
         (line.number, *(acl.number for acl in acls)),
     )
 
 
-def _arriving(back: _Proxy) -> Iterator[Hop]:
+def _backend_hops(back: _Proxy) -> Iterator[Hop]:
+    """Yield the hops of a backend and of its servers."""
     rules = back.get("balance", "stick", "cookie", "hash-type")
     details = []
     for line in rules:
@@ -186,7 +191,7 @@ def _arriving(back: _Proxy) -> Iterator[Hop]:
         (back.head, *(line.number for line in rules)),
     )
     servers = back.get("server", "server-template")
-    named = tuple(" ".join(_address(word) for word in line.words[1:3]) for line in servers)
+    named = tuple(" ".join(unquote(word) for word in line.words[1:3]) for line in servers)
     yield Hop(
         "servers", f"{len(servers)} server{'' if len(servers) == 1 else 's'}", named, tuple(s.number for s in servers)
     )

@@ -1,10 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How a running HAProxy is doing: asked through its master, told as facts and as a table. Nothing is changed."""
+"""Read the state of a running HAProxy through its master, as facts and as a table. Nothing is changed."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
@@ -15,11 +13,12 @@ from ..certificates import acme_client
 from ..config import data
 from ..config.model import ConfigurationError
 from ..fragments import store
-from ..runtime.cli import RuntimeFailure, Worker, ask, failed_reloads, tell, workers
+from ..paths import BINARIES
+from ..runtime.certificates import show_certificate, show_certificates
+from ..runtime.cli import RuntimeFailure, Worker, failed_reloads, processes, tell, workers
+from ..runtime.servers import STATS_BACKENDS, STATS_SERVERS, read_stats
 from ..services.peers import SECTION
 from .annotations import TRANSPORTS, service_of
-
-BINARIES = ("/usr/local/sbin/haproxy", "/usr/sbin/haproxy")
 
 # `show stat` of these kinds: backends and servers (management guide, 9.3 "show stat").
 _BACKENDS, _SERVERS = "1", "2"
@@ -28,11 +27,10 @@ Rows = list[dict[str, str]]
 
 
 def read_live(master: str, path: str, now: datetime | None = None) -> dict[str, Any]:
-    """Everything that `haproxy_info` tells with `live`, as documented there.
+    """Return the facts of `haproxy_info` with `live`, as documented there.
 
-    `path` is the configuration file, beside which contributors are; `now` is for the days that are left.
-
-    `answers` is false where no master answers, and `problem` says why.
+    `path` is the configuration file, which has the fragments beside it; `now` is for the days left of certificates.
+    If no master answers, `answers` is false, and `problem` says why.
     """
     try:
         known = workers(master, sessions=True)
@@ -68,35 +66,33 @@ def _read_worker(worker: Worker) -> dict[str, Any]:
 
 
 def _uptime(master: str) -> int:
-    """Seconds since the master was started; reloads do not end it."""
-    found = re.search(r"^\d+\s+master\s+.*?(\d+)d(\d+)h(\d+)m(\d+)s", ask(master, "show proc", 10), re.MULTILINE)
-    days, hours, minutes, seconds = (int(part) for part in found.groups()) if found else (0, 0, 0, 0)
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    """Return the seconds since the master was started; a reload does not reset them."""
+    return next((process.uptime for process in processes(master) if process.kind == "master"), 0)
 
 
 def _build(pid: int, version: str) -> dict[str, str]:
-    """The build that runs, in HAProxy's words (`haproxy -vv`): its options and TLS library, empty where nobody knows.
+    """Return options and TLS library of the running build, from `haproxy -vv`; empty if unknown.
 
-    The program of the worker itself, also when its file is gone; in a container it may be hidden even from root.
+    The worker's own binary can be run even after its file was deleted; in a container it may be hidden even from root.
     """
-    for program in (f"/proc/{pid}/exe", *BINARIES):
-        said = describe_binary(program)
-        if said and version in said.partition("\n")[0]:
-            options = re.search(r"^\s*OPTIONS = (.*)$", said, re.MULTILINE)
-            return {"build": options[1] if options else "", "tls_library": parse_library(said)}
+    for binary in (f"/proc/{pid}/exe", *BINARIES):
+        answer = describe_binary(binary)
+        if answer and version in answer.partition("\n")[0]:
+            options = re.search(r"^\s*OPTIONS = (.*)$", answer, re.MULTILINE)
+            return {"build": options[1] if options else "", "tls_library": parse_library(answer)}
     return {"build": "", "tls_library": ""}
 
 
 def _statistics(master: str, pid: int) -> Rows:
-    """Backends and servers as one worker counts them; nothing where it has ended meanwhile."""
+    """Return one worker's figures of backends and servers; none if it has just ended."""
     try:
-        return list(csv.DictReader(io.StringIO(tell(master, pid, "show stat -1 6 -1").lstrip("# "))))
+        return read_stats(master, pid, STATS_BACKENDS | STATS_SERVERS)
     except RuntimeFailure:
         return []
 
 
 def _contributors(path: str) -> list[dict[str, Any]]:
-    """Who has a fragment here, in the order in which they are merged; nobody where one of them cannot be read."""
+    """Return the contributors, in the order in which fragments are merged; none if a fragment cannot be read."""
     try:
         return [
             {
@@ -111,37 +107,37 @@ def _contributors(path: str) -> list[dict[str, Any]]:
 
 
 def _tables(answer: str) -> dict[str, int]:
-    """Stick table → how many entries it holds."""
+    """Return stick table → number of its entries."""
     found = re.findall(r"^# table: (\S+), .*used:(\d+)", answer, re.MULTILINE)
     return {name: int(used) for name, used in found}
 
 
 def _peers(answer: str) -> list[dict[str, Any]]:
-    """The other edges that hold the affinity tables; nobody where the section is not there (management guide, 9.3)."""
+    """Return the other edges that share the affinity tables (management guide, 9.3); none without a peers section."""
     found = re.findall(r"id=(\S+)\(remote,\w+\) addr=(\S+).* last_status=(\S+)", answer)
     return [{"name": name, "address": address, "up": state == "ESTA"} for name, address, state in found]
 
 
 def _certificates(master: str, worker: Worker, now: datetime) -> list[dict[str, Any]]:
-    """The certificates that the worker has loaded, those that end first before the others."""
+    """Return the certificates that the worker has loaded, sorted by their end."""
     found = []
-    seen_to = acme_client.read_status(master, worker)
-    for path in re.findall(r"^\*?(/.*)$", tell(master, worker.pid, "show ssl cert"), re.MULTILINE):
-        answer = tell(master, worker.pid, f"show ssl cert {path}")
-        told = dict(re.findall(r"^([^:\n]+): (.*)$", answer, re.MULTILINE))
-        until = _date(told.get("notAfter", ""))
-        if until is None:  # empty, or of a change that somebody has left open
+    orders = acme_client.read_status(master, worker)
+    loaded, still_open = show_certificates(master, worker.pid)
+    for path in (*loaded, *still_open):
+        fields = show_certificate(master, worker.pid, path)
+        until = _date(fields.get("notAfter", ""))
+        if until is None:  # empty, or of a transaction that was left open
             continue
-        names = re.findall(r"(?:DNS|IP Address):([^,\s]+)", told.get("Subject Alternative Name", ""))
+        names = re.findall(r"(?:DNS|IP Address):([^,\s]+)", fields.get("Subject Alternative Name", ""))
         found.append(
             {
                 "path": path,
                 "names": names,
-                "subject": told.get("Subject", ""),
-                "algorithm": told.get("Algorithm", ""),
+                "subject": fields.get("Subject", ""),
+                "algorithm": fields.get("Algorithm", ""),
                 "not_after": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "days_left": (until - now).days,
-                "acme": seen_to[path]._asdict() if path in seen_to else None,
+                "acme": orders[path]._asdict() if path in orders else None,
             }
         )
     return sorted(found, key=lambda certificate: certificate["not_after"])
@@ -155,30 +151,20 @@ def _date(text: str) -> datetime | None:
 
 
 def _services(rows: dict[int, Rows], serving: int, tables: dict[str, int]) -> list[dict[str, Any]]:
-    """The backends of the serving worker by service; what old workers still serve is added to the sessions."""
-    old: dict[tuple[str, str], int] = {}
-    for pid, statistics in rows.items():
-        for row in statistics if pid != serving else ():
-            key = row["pxname"], row["svname"]
-            old[key] = old.get(key, 0) + int(row["scur"] or 0)
+    """Return the backends of the serving worker by service, with the sessions that old workers still serve."""
+    old = _old_sessions(rows, serving)
     services: dict[str, dict[str, Any]] = {}
     for row in rows.get(serving, ()):
         name = row["pxname"]
         if name.startswith("limits:"):
-            continue  # a table, which serves nobody
+            continue  # it only holds a table
         owner, transport = service_of(name)
         service = services.setdefault(owner, {"name": owner, "known_sessions": None, "backends": []})
         backend = next((item for item in service["backends"] if item["name"] == name), None)
         if backend is None:
             backend = {"name": name, "transport": transport, "servers": []}
             service["backends"].append(backend)
-        figures = {
-            "status": row["status"],
-            "sessions": int(row["scur"] or 0),
-            "old_sessions": old.get((name, row["svname"]), 0),
-            "total": int(row["stot"] or 0),
-            "queue": int(row["qcur"] or 0),
-        }
+        figures = _read_figures(row, old)
         if row["type"] == _SERVERS:
             more = {"name": row["svname"], "address": row["addr"], "weight": int(row["weight"] or 0)}
             backend["servers"].append({**more, **figures, "check": row["check_status"]})
@@ -189,39 +175,83 @@ def _services(rows: dict[int, Rows], serving: int, tables: dict[str, int]) -> li
     return list(services.values())
 
 
+def _old_sessions(rows: dict[int, Rows], serving: int) -> dict[tuple[str, str], int]:
+    """Return (backend, server) → sessions on all old workers."""
+    old: dict[tuple[str, str], int] = {}
+    for pid, statistics in rows.items():
+        for row in statistics if pid != serving else ():
+            key = row["pxname"], row["svname"]
+            old[key] = old.get(key, 0) + int(row["scur"] or 0)
+    return old
+
+
+def _read_figures(row: dict[str, str], old: dict[tuple[str, str], int]) -> dict[str, Any]:
+    """Return state and figures of one row of `show stat`."""
+    return {
+        "status": row["status"],
+        "sessions": int(row["scur"] or 0),
+        "old_sessions": old.get((row["pxname"], row["svname"]), 0),
+        "total": int(row["stot"] or 0),
+        "queue": int(row["qcur"] or 0),
+    }
+
+
 def format_table(facts: dict[str, Any]) -> list[str]:
-    """The facts as lines of text."""
-    serving = facts["workers"][0]
+    """Return the facts as lines of text, a block for each subject."""
+    blocks = (_version_lines, _worker_lines, _service_lines, _table_lines, _certificate_lines, _contributor_lines)
+    lines: list[str] = []
+    for block in blocks:
+        found = block(facts)
+        lines += ["", *found] if lines and found else found
+    return lines
+
+
+def _version_lines(facts: dict[str, Any]) -> list[str]:
     library = facts["tls_library"] or "TLS library unknown"
-    ages = f"up for {duration(facts['uptime'])}, the configuration for {duration(serving['uptime'])}"
-    lines = [f"HAProxy {facts['version']}, {library}; {ages}", ""]
+    uptime, configuration = duration(facts["uptime"]), duration(facts["workers"][0]["uptime"])
+    return [f"HAProxy {facts['version']}, {library}; up for {uptime}, the configuration for {configuration}"]
+
+
+def _worker_lines(facts: dict[str, Any]) -> list[str]:
     rows: list[tuple[str, ...]] = [("worker", "serves", "up", "connections", "version")]
     rows += [
         (
             str(worker["pid"]),
-            "new clients" if worker["serving"] else "its last ones",
+            "new clients" if worker["serving"] else "existing connections",
             duration(worker["uptime"]),
             "?" if worker["connections"] < 0 else str(worker["connections"]),
             worker["version"],
         )
         for worker in facts["workers"]
     ]
-    lines += [*_aligned(rows), ""]
-    rows = [("service", "transport", "server", "state", "live", "on old workers", "so far", "waiting")]
+    return _aligned(rows)
+
+
+def _service_lines(facts: dict[str, Any]) -> list[str]:
+    rows = [("service", "transport", "server", "state", "live", "on old workers", "total", "queued")]
     for service in facts["services"]:
         for backend in service["backends"]:
             transport = TRANSPORTS.get(backend["transport"], "–")
             rows.append((service["name"], transport, "", *_figures(backend)))
             rows += [("", "", server["name"], *_figures(server)) for server in backend["servers"]]
-    lines += [*_aligned(rows), ""]
+    return _aligned(rows)
+
+
+def _table_lines(facts: dict[str, Any]) -> list[str]:
     known = [service for service in facts["services"] if service["known_sessions"] is not None]
-    for service in known:
-        lines.append(f"{service['name']}: {service['known_sessions']} Socket.IO sessions in the affinity table")
-    lines += [
-        f"{peer['name']} ({peer['address']}): {'has' if peer['up'] else 'DOES NOT GET'} the same tables"
+    lines = [
+        f"{service['name']}: {service['known_sessions']} Socket.IO sessions in the affinity table" for service in known
+    ]
+    return lines + [
+        f"{peer['name']} ({peer['address']}): {'shares' if peer['up'] else 'DOES NOT SHARE'} these tables"
         for peer in facts["peers"]
     ]
-    lines += [""] if known else []
+
+
+def _certificate_lines(facts: dict[str, Any]) -> list[str]:
+    if not facts["certificates"]:
+        return ["no certificates are loaded"]
+    # Only an edge whose HAProxy renews certificates has the column.
     own = any(certificate["acme"] for certificate in facts["certificates"])
     rows = [("certificate", "names", "key", "until", "days left", *(["HAProxy renews"] if own else []))]
     rows += [
@@ -235,17 +265,20 @@ def format_table(facts: dict[str, Any]) -> list[str]:
         )
         for certificate in facts["certificates"]
     ]
-    lines += _aligned(rows) if len(rows) > 1 else ["no certificates are loaded"]
+    return _aligned(rows)
+
+
+def _contributor_lines(facts: dict[str, Any]) -> list[str]:
     rows = [("contributor", "services", "sections")]
     rows += [
         (part["name"], " ".join(part["services"]) or "–", ", ".join(part["sections"]) or "–")
         for part in facts["contributors"]
     ]
-    return [*lines, "", *_aligned(rows)] if len(rows) > 1 else lines
+    return _aligned(rows) if facts["contributors"] else []
 
 
 def _renewal(acme: dict[str, Any] | None) -> str:
-    """When HAProxy's own ACME client is to renew a certificate that it sees to."""
+    """Return when HAProxy's own ACME client renews a certificate."""
     return ("now" if acme["running"] else acme["renewal"][:10]) if acme else "–"
 
 
@@ -255,7 +288,7 @@ def _figures(item: dict[str, Any]) -> tuple[str, ...]:
 
 
 def duration(seconds: int) -> str:
-    """Two units of a time: `3 d 4 h`, `5 min 12 s`."""
+    """Return a time in two units: `3 d 4 h`, `5 min 12 s`."""
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     for number, (unit, size) in enumerate(units[:-1]):
         if seconds >= size:
@@ -265,7 +298,7 @@ def duration(seconds: int) -> str:
 
 
 def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    """Columns of one width; those that hold numbers only are aligned on the right."""
+    """Return the rows with aligned columns; columns of numbers are aligned on the right."""
     listed = list(rows)
     columns = list(zip(*listed))
     widths = [max(len(cell) for cell in column) for column in columns]

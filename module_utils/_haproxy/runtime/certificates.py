@@ -14,20 +14,22 @@ from .maps import PAYLOAD_LIMIT
 
 
 class LoadedText(NamedTuple):
-    """What is known of a file that a worker has: the `digest` of the text that it was given at run time, or, where it
-    still has what it read by itself, an empty one and when it `started` (seconds since the epoch, rounded down)."""
+    """Which text of a file a worker has loaded: the `digest` of a text sent by the Runtime API; if it still has the
+    text read at its start, an empty digest and when it `started` (seconds since the epoch, rounded down)."""
 
     digest: str = ""
     started: int = 0
 
     def matches(self, text: str, written: float) -> bool:
-        """Whether that was this text, which is in its file since `written` (the file's change time)."""
+        """Return whether the worker has this text, which is in its file since `written` (the file's change time)."""
         return self.digest == digest(text) if self.digest else written < self.started
 
 
 class LoadedCertificate(NamedTuple):
-    """A certificate as the serving worker has it: SHA-1 of the leaf (lower case), how many follow it as its chain, and
-    what is known of the whole: which ones follow, it tells by names only, and a renewed one has the same."""
+    """A certificate that a worker has loaded: SHA-1 of the leaf (lower case), the length of its chain, and which text.
+
+    HAProxy reports a chain by subject names only, which a renewed intermediate shares: the text tells them apart.
+    """
 
     fingerprint: str
     chain: int
@@ -35,30 +37,41 @@ class LoadedCertificate(NamedTuple):
 
 
 class LoadedCA(NamedTuple):
-    """Whom the serving worker trusts, or no more: the SHA-1 of each certificate of a `ca-file` (lower case), none for a
-    `crl-file`, of which is known only what is known of its text."""
+    """A CA file or CRL that a worker has loaded: the SHA-1 of each certificate of a `ca-file` (lower case), none for a
+    `crl-file`, of which only the text is known."""
 
     fingerprints: frozenset[str]
     loaded: LoadedText = LoadedText()
 
 
-def list_certificates(master: str, pid: int) -> list[str]:
-    """The paths of the certificates that this worker has loaded. What an interrupted change has left open is ended."""
+def show_certificates(master: str, pid: int) -> tuple[list[str], list[str]]:
+    """Return the paths of the certificates that this worker has loaded, and those of changes that are still open."""
     answer = tell(master, pid, "show ssl cert")
-    for path in re.findall(r"^\*(/.*)$", answer, re.MULTILINE):
+    return re.findall(r"^/.*$", answer, re.MULTILINE), re.findall(r"^\*(/.*)$", answer, re.MULTILINE)
+
+
+def list_certificates(master: str, pid: int) -> list[str]:
+    """Return the paths that this worker has loaded; abort changes that an interrupted run has left open."""
+    loaded, still_open = show_certificates(master, pid)
+    for path in still_open:
         tell(master, pid, f"abort ssl cert {path}")
-    return re.findall(r"^/.*$", answer, re.MULTILINE)
+    return loaded
+
+
+def show_certificate(master: str, pid: int, path: str) -> dict[str, str]:
+    """Return the fields of `show ssl cert PATH` by name."""
+    return dict(re.findall(r"^([^:\n]+): (.*)$", tell(master, pid, f"show ssl cert {path}"), re.MULTILINE))
 
 
 def read_certificate(master: str, pid: int, path: str) -> LoadedCertificate | None:
-    """What this worker has loaded from that path, None if nothing."""
+    """Return the certificate that this worker has loaded from the path, None if there is none."""
     answer, loaded = _show_ssl(master, pid, "cert", path)
     found = re.search(r"^SHA1 FingerPrint: ([0-9A-F]+)", answer, re.MULTILINE)
     return LoadedCertificate(found.group(1).lower(), answer.count("\nChain Subject:"), loaded) if found else None
 
 
 def read_ca(master: str, pid: int, kind: str, path: str) -> LoadedCA | None:
-    """What this worker has loaded from that path as `kind`, ca-file or crl-file; None if nothing."""
+    """Return the CA file or CRL (`kind`: ca-file, crl-file) that this worker has loaded from the path, None if none."""
     answer, loaded = _show_ssl(master, pid, kind, path)
     if not re.search(r"^Status: ", answer, re.MULTILINE):
         return None
@@ -67,15 +80,15 @@ def read_ca(master: str, pid: int, kind: str, path: str) -> LoadedCA | None:
 
 
 def _show_ssl(master: str, pid: int, kind: str, path: str) -> tuple[str, LoadedText]:
-    """The answer to `show ssl KIND PATH`, and what is known of the file's text."""
+    """Return the answer to `show ssl KIND PATH`, and which text of the file the worker has."""
     answer = tell(master, pid, f"show ssl {kind} {path}; @!{pid} get var {_variable(path)}; @!{pid} show info")
-    told = re.search(r"^proc\.\S+: type=str value=<(\w+)>", answer, re.MULTILINE)
+    kept = re.search(r"^proc\.\S+: type=str value=<(\w+)>", answer, re.MULTILINE)
     started = re.search(r"^Start_time_sec: (\d+)", answer, re.MULTILINE)
-    return answer, LoadedText(told.group(1) if told else "", int(started.group(1)) if started else 0)
+    return answer, LoadedText(kept.group(1) if kept else "", int(started.group(1)) if started else 0)
 
 
 def digest(text: str) -> str:
-    """What stands for the text of a file."""
+    """Return a short hash of the text of a file."""
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
@@ -84,16 +97,15 @@ def _variable(path: str) -> str:
 
 
 def remember(master: str, pid: int, path: str, text: str) -> None:
-    """Let this worker keep which text it has of that file, in a variable of its own, for as long as it lives.
+    """Store which text of the file this worker has, in one of its process variables.
 
-    `set var` counts as experimental on the command line, up to 3.4; where it is refused, the file is given once more by
-    another run.
+    `set var` is experimental on the CLI up to 3.4; if HAProxy refuses it, the next run sends the file again.
     """
     ask(master, f"experimental-mode on; @!{pid} set var {_variable(path)} str({digest(text)})", SOON)
 
 
 def dump_certificate(master: str, pid: int, path: str) -> str:
-    """Key, certificate and chain as this worker has them, in PEM (from 3.2 on). Raises `RuntimeFailure`."""
+    """Return key, certificate and chain that this worker has loaded, in PEM (3.2 and later). Raise `RuntimeFailure`."""
     answer = tell(master, pid, f"dump ssl cert {path}")
     if "PRIVATE KEY-----" not in answer:
         raise RuntimeFailure(f"HAProxy refused `dump ssl cert {path}`")
@@ -103,19 +115,19 @@ def dump_certificate(master: str, pid: int, path: str) -> str:
 def replace_certificate(master: str, pid: int, path: str, pem: str) -> None:
     """Serve `pem` (certificate, chain, key) under a path that this worker has loaded; connections stay.
 
-    Raises `RuntimeFailure` with HAProxy's words, and then it serves what it has served. The caller writes the file.
+    Raise `RuntimeFailure` with HAProxy's text; it then serves the old certificate. The caller writes the file.
     """
-    list_certificates(master, pid)
-    _transaction(master, pid, f"cert {path}", [pem])
+    list_certificates(master, pid)  # aborts what is still open
+    _run_transaction(master, pid, f"cert {path}", [pem])
     remember(master, pid, path, pem)
 
 
-def _transaction(master: str, pid: int, what: str, parts: Sequence[str]) -> None:
-    """Give HAProxy the parts of a file and commit them, or give it up. Raises `RuntimeFailure`."""
+def _run_transaction(master: str, pid: int, what: str, parts: Sequence[str]) -> None:
+    """Send the parts of a file and commit them, or abort. Raise `RuntimeFailure`."""
     try:
         for number, part in enumerate(parts):
-            sent = f"{'add' if number else 'set'} ssl {what}"
-            expect_answer(tell(master, pid, sent, part), sent, r"(?i)^transaction (created|updated)")
+            command = f"{'add' if number else 'set'} ssl {what}"
+            expect_answer(tell(master, pid, command, part), command, r"(?i)^transaction (created|updated)")
         expect_answer(tell(master, pid, f"commit ssl {what}"), f"commit ssl {what}", r"^Success!$")
     except RuntimeFailure:
         with contextlib.suppress(RuntimeFailure):
@@ -126,22 +138,22 @@ def _transaction(master: str, pid: int, what: str, parts: Sequence[str]) -> None
 def replace_ca(master: str, pid: int, kind: str, path: str, pem: str, shadowed: Sequence[tuple[str, str]]) -> None:
     """Check the certificates of clients (or servers) by `pem` from now on; connections stay. `kind`: ca-file, crl-file.
 
-    `shadowed` are (list, certificate) that go before: a bind's folder has a certificate without the CA that the
-    crt-list before it asks clients for. HAProxy takes the first of both, and the change puts the crt-list's behind the
-    folder's: nobody would be asked for a certificate any more (seen on 2.6.12, 3.0.11, 3.2.26 and 3.4.7).
+    `shadowed` are (list, certificate) to remove first: entries of a bind's folder, without a CA, for certificates that
+    its crt-list has with one. HAProxy uses the first of both, and replacing the CA file moves the crt-list's entry
+    behind the folder's: it would no longer ask clients for certificates (seen on 2.6.12, 3.0.11, 3.2.26 and 3.4.7).
 
-    Raises `RuntimeFailure` with HAProxy's words, and then it asks as before. The caller writes the file.
+    Raise `RuntimeFailure` with HAProxy's text; the old file then still applies. The caller writes the file.
     """
-    tell(master, pid, f"abort ssl {kind} {path}")  # what an interrupted run has left
+    tell(master, pid, f"abort ssl {kind} {path}")  # an interrupted run may have left one open
     for crt_list, certificate in shadowed:
         command = f"del ssl crt-list {crt_list} {certificate}"
         expect_answer(tell(master, pid, command), command, r"deleted in crtlist|can't be found|does not exist")
-    _transaction(master, pid, f"{kind} {path}", split_pem(pem))
+    _run_transaction(master, pid, f"{kind} {path}", split_pem(pem))
     remember(master, pid, path, pem)
 
 
 def split_pem(pem: str) -> list[str]:
-    """The blocks of a PEM text, in as few payloads as HAProxy takes them."""
+    """Return the blocks of a PEM text in as few payloads as HAProxy accepts."""
     found: list[str] = []
     for block in re.findall(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", pem, re.DOTALL):
         if not found or len(found[-1]) + len(block) > PAYLOAD_LIMIT:
@@ -151,7 +163,7 @@ def split_pem(pem: str) -> list[str]:
 
 
 def add_certificate(master: str, pid: int, path: str, pem: str, crt_list: str) -> None:
-    """Serve `pem` under a new path, in the crt-list or folder `crt_list` that a bind names. Raises `RuntimeFailure`."""
+    """Serve `pem` under a new path, in the crt-list or folder `crt_list` that a bind names. Raise `RuntimeFailure`."""
     expect_answer(tell(master, pid, f"new ssl cert {path}"), f"new ssl cert {path}", r"^New empty|already exists")
     try:
         replace_certificate(master, pid, path, pem)
@@ -164,7 +176,7 @@ def add_certificate(master: str, pid: int, path: str, pem: str, crt_list: str) -
 
 
 def remove_certificate(master: str, pid: int, path: str, crt_list: str) -> None:
-    """Serve this path no longer; `crt_list` is the crt-list or folder that has it. Raises `RuntimeFailure`."""
+    """Stop serving this path; `crt_list` is the crt-list or folder that has it. Raise `RuntimeFailure`."""
     command = f"del ssl crt-list {crt_list} {path}"
     expect_answer(tell(master, pid, command), command, r"deleted in crtlist|does not exist")
     expect_answer(tell(master, pid, f"del ssl cert {path}"), f"del ssl cert {path}", r"' deleted!|doesn't exist")

@@ -12,27 +12,43 @@ from typing import NamedTuple
 
 from ..errors import EdgeError
 
-# A reload of a large configuration takes seconds; nothing else takes long.
+# Seconds: a reload of a large configuration takes some, no other command does.
 TIMEOUT = 60.0
 SOON = 10.0
 
 
 class RuntimeFailure(EdgeError):
-    """A socket that does not answer, or an answer that is a refusal; the text says which and why."""
+    """A socket does not answer, or HAProxy refuses a command; the text says which and why."""
 
 
 class Reload(NamedTuple):
-    """The master's answer to `reload`: taken or not (None where this version does not say), and its log."""
+    """The master's answer to `reload`: whether it succeeded (None if this version does not report it), and its log."""
 
     taken: bool | None
     log: str
 
 
-class Worker(NamedTuple):
-    """A process of HAProxy as its master knows it.
+class Process(NamedTuple):
+    """One line of `show proc`; `kind` is master or worker, `failed` the master's reloads that failed in succession."""
 
-    `old`: it only serves the sockets that it had before a reload. `reloads`: how many it has seen. `uptime` in seconds.
-    `sessions`: connections of clients, -1 where the worker has not told.
+    pid: int
+    kind: str
+    reloads: int
+    failed: int
+    uptime: int
+    version: str
+
+
+_PROCESS = re.compile(
+    r"^(\d+)\s+(\w+)\s+(\d+)(?: \[failed: (\d+)\])?\s+(\d+)d(\d+)h(\d+)m(\d+)s[ \t]*(\S*)", re.MULTILINE
+).findall
+
+
+class Worker(NamedTuple):
+    """A worker process in the master's list.
+
+    `old`: it only serves connections from before a reload. `reloads`: how many it has survived. `uptime` in seconds.
+    `sessions`: connections of clients, -1 if unknown.
     """
 
     pid: int
@@ -44,34 +60,34 @@ class Worker(NamedTuple):
 
 
 def ask(path: str, command: str, timeout: float = TIMEOUT) -> str:
-    """The answer to one command line at the socket `path`; `timeout` in seconds for the whole exchange's each step.
+    """Return the answer to one command line at the socket `path`; `timeout` (seconds) holds for each step.
 
-    Raises `RuntimeFailure` when nobody answers there.
+    Raise `RuntimeFailure` if there is no answer.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(path)
             connection.sendall(command.encode() + b"\n")
-            # Without the half-close the master CLI waits for more, until our own timeout.
+            # Without the half-close the master CLI waits for more input, until our own timeout.
             connection.shutdown(socket.SHUT_WR)
             answer = b""
             while chunk := connection.recv(65536):
                 answer += chunk
     except socket.timeout:
-        raise RuntimeFailure(f"{path} did not answer `{_public(command)}` within {timeout:g} s") from None
+        raise RuntimeFailure(f"{path} did not answer `{_without_payload(command)}` within {timeout:g} s") from None
     except OSError as error:
         raise RuntimeFailure(f"{path} does not answer: {error.strerror or error}") from None
     return answer.decode(errors="replace")
 
 
-def _public(command: str) -> str:
-    """The command without what it carries, which may be a key."""
+def _without_payload(command: str) -> str:
+    """Return the command without its payload, which may be a key."""
     return " ".join(command.partition("\n")[0].split()[:5])
 
 
 def answers(path: str) -> bool:
-    """Whether a HAProxy listens at this socket; one that is just re-executing itself gets two seconds."""
+    """Return whether a HAProxy answers at this socket; one that is re-executing itself gets two seconds."""
     limit = time.monotonic() + 2
     while os.path.exists(path):
         try:
@@ -85,36 +101,50 @@ def answers(path: str) -> bool:
     return False
 
 
-def workers(master: str, sessions: bool = False) -> list[Worker]:
-    """All workers, the one that serves first; with `sessions` each is asked how many connections it has.
+def processes(master: str) -> list[Process]:
+    """Return the processes that the master lists (`show proc`). Raise `RuntimeFailure` if it does not answer."""
+    return [
+        Process(
+            int(pid),
+            kind,
+            int(reloads),
+            int(failed or 0),
+            ((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds),
+            version,
+        )
+        for pid, kind, reloads, failed, days, hours, minutes, seconds, version in _PROCESS(
+            ask(master, "show proc", SOON)
+        )
+    ]
 
-    After a refused reload the serving worker is listed among the old ones: it is the one with the fewest reloads.
-    Raises `RuntimeFailure` where the master does not answer, or knows of none.
+
+def workers(master: str, sessions: bool = False) -> list[Worker]:
+    """Return all workers, the serving one first; with `sessions` also the number of connections of each.
+
+    After a refused reload HAProxy lists the serving worker among the old ones: it is the one with the fewest reloads.
+    Raise `RuntimeFailure` if the master does not answer or has no worker.
     """
-    found = []
-    rows = re.findall(
-        r"^(\d+)\s+worker\s+(\d+)\s+(\d+)d(\d+)h(\d+)m(\d+)s\s+(\S+)", ask(master, "show proc", SOON), re.MULTILINE
-    )
-    for pid, reloads, days, hours, minutes, seconds, version in rows:
-        uptime = ((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)
-        found.append(Worker(int(pid), True, int(reloads), uptime, version))
-    if not found:
-        raise RuntimeFailure(f"{master} knows of no worker")
-    found.sort(key=lambda worker: worker.reloads)
-    found[0] = found[0]._replace(old=False)
+    rows = [process for process in processes(master) if process.kind == "worker"]
+    if not rows:
+        raise RuntimeFailure(f"{master} has no worker")
+    rows.sort(key=lambda process: process.reloads)
+    found = [
+        Worker(process.pid, number > 0, process.reloads, process.uptime, process.version)
+        for number, process in enumerate(rows)
+    ]
     return [worker._replace(sessions=_count_connections(master, worker.pid)) for worker in found] if sessions else found
 
 
 def serving_worker(master: str) -> int:
-    """The process id of the worker that serves."""
+    """Return the process id of the serving worker."""
     return workers(master)[0].pid
 
 
 def tell(master: str, pid: int, command: str, payload: str = "") -> str:
-    """The answer of one worker to one command of the Runtime API, without blank lines around it.
+    """Return one worker's answer to one command of the Runtime API, without blank lines around it.
 
-    Asked through the master: for a moment after a reload, the worker's own socket may still be answered by the old one.
-    `payload` are lines that follow the command; blank ones are left out, as the first of them would end it.
+    The command goes through the master: just after a reload, the old worker may still answer at the worker's socket.
+    `payload` are the lines after the command, without blank ones: the first of these would end it.
     """
     if payload:
         lines = [line for line in payload.splitlines() if line.strip()]
@@ -126,7 +156,7 @@ def tell(master: str, pid: int, command: str, payload: str = "") -> str:
 
 
 def read_environment(master: str, name: str) -> str:
-    """The value of an environment variable in the worker that serves; empty where it has none."""
+    """Return the value of an environment variable in the serving worker, empty if it is not set."""
     found = re.search(
         rf"^{re.escape(name)}=(.*)$", tell(master, serving_worker(master), f"show env {name}"), re.MULTILINE
     )
@@ -137,39 +167,38 @@ def _count_connections(master: str, pid: int) -> int:
     try:
         found = re.search(r"^CurrConns: (\d+)", tell(master, pid, "show info"), re.MULTILINE)
     except RuntimeFailure:
-        return -1  # it has ended between the two questions
+        return -1  # it has ended between the two commands
     return int(found.group(1)) if found else -1
 
 
 def expect_answer(answer: str, command: str, pattern: str) -> None:
-    """An answer that is not what success looks like is a refusal, in HAProxy's words."""
+    """Raise `RuntimeFailure` with HAProxy's text unless the answer matches the pattern of success."""
     if not re.search(pattern, answer, re.MULTILINE):
-        raise RuntimeFailure(f"HAProxy refused `{command}`: {' '.join(answer.split()) or 'without a word'}")
+        raise RuntimeFailure(f"HAProxy refused `{command}`: {' '.join(answer.split()) or 'without a reason'}")
 
 
 def failed_reloads(master: str) -> int:
-    """How many reloads were refused since the last one that was taken, from the master's `show proc`."""
-    found = re.search(r"\[failed: (\d+)\]", ask(master, "show proc", SOON))
-    return int(found.group(1)) if found else 0
+    """Return how many reloads have failed since the last one that succeeded (`show proc`)."""
+    return next((process.failed for process in processes(master) if process.kind == "master"), 0)
 
 
 def reload(master: str) -> Reload:
-    """Ask the master CLI for a reload, and read what it says.
+    """Reload by the master CLI and return its answer.
 
-    From 2.7 on the answer is `Success=1` or `Success=0` with the start-up log. Before, the connection ends without a
-    word, and the caller has to look.
+    From 2.7 on the answer is `Success=1` or `Success=0` with the start-up log. Before, the connection ends without
+    an answer, and the caller has to check the workers.
     """
     try:
         answer = ask(master, "reload")
     except RuntimeFailure:
-        # 2.6 re-executes itself under the connection, which may end it hard.
+        # 2.6 re-executes itself during the connection, which may reset it.
         return Reload(None, "")
     found = re.search(r"^Success=([01])", answer, re.MULTILINE)
     log = re.sub(r"^(Success=\d|--)\s*$", "", answer, flags=re.MULTILINE).strip()
     return Reload(found.group(1) == "1" if found else None, log)
 
 
-# How success looks, by the beginning of the command; nothing is said otherwise.
+# The answer on success, by the beginning of the command; empty for all others.
 _SUCCESS = (
     (re.compile(r"add server "), r"^New server registered"),
     (re.compile(r"set server \S+ addr "), r"changed from|no need to change"),
@@ -177,16 +206,16 @@ _SUCCESS = (
 
 
 def run_command(master: str, pid: int, text: str) -> None:
-    """Have one worker carry out one command. Raises `RuntimeFailure` with HAProxy's words where it refuses."""
+    """Run one command on one worker. Raise `RuntimeFailure` with HAProxy's text if it refuses."""
     pattern = next((success for begin, success in _SUCCESS if begin.match(text)), r"\A\Z")
     expect_answer(tell(master, pid, text), text, pattern)
 
 
 def end_sessions(master: str, pid: int, seconds: float) -> int:
-    """Shut down a worker's sessions one after the other, spread over this time; returns how many there were."""
+    """Shut down a worker's sessions one by one, spread over this time; return how many there were."""
     found = re.findall(r"^(0x[0-9a-f]+): proto=(?!unix)", tell(master, pid, "show sess"), re.MULTILINE)
     for session in found:
-        with contextlib.suppress(RuntimeFailure):  # the worker ends with its last one
+        with contextlib.suppress(RuntimeFailure):  # the worker ends with its last session
             tell(master, pid, f"shutdown session {session}")
         time.sleep(seconds / len(found))
     return len(found)

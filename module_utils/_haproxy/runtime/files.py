@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The files that a worker loads with its configuration, each by what can be done to it at run time."""
+"""Find the files that a worker loads with its configuration, by how the Runtime API can replace them."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ import hashlib
 import os
 import re
 import ssl
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 from ..config.model import Configuration
-from ..config.syntax import unquote
+from ..config.words import unquote
 from .certificates import LoadedCA, LoadedCertificate
 
-# Files that change while HAProxy runs.
+# Files that HAProxy writes while it runs.
 _WRITTEN_BY_HAPROXY = frozenset(("log", "pidfile", "server-state-file", "server-state-base"))
 
 _PATH = re.compile(r"/[\w./@+~-]+")
 
-# Converters that look something up in a file, and the rules that change such a file's content while HAProxy runs.
+# Converters that use a map file, and rules that change the loaded entries of a file while HAProxy runs.
 _MAP = re.compile(r"\bmap(?:_\w+)?\((/[^,)\s]+)")
 _CHANGED_BY_RULES = re.compile(r"\b(?:set-map|del-map|add-acl|del-acl)\((/[^)\s]+)\)")
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 
-# Options of `bind` and of `server` whose file says whom to trust, and whom no more; by the kind of PEM in it.
+# Options of `bind` and `server` that name a CA file or a CRL, and the PEM label of its blocks.
 _CA = {"ca-file": "CERTIFICATE", "crl-file": "X509 CRL"}
 _IN_BRACKETS = re.compile(r"\b(ca-file|crl-file)\s+(/[^\s\]]+)")
 
 
+_Content = TypeVar("_Content")
+
+
 class CertificateFile(NamedTuple):
-    """A file with a certificate: SHA-1 of the leaf, how many others follow, the text, the folder or crt-list that a
-    bind names it by (empty where it names the file itself), and when the file was written (seconds since the epoch)."""
+    """A file with a certificate: SHA-1 of the leaf, the length of its chain, the text, the folder or crt-list by which
+    a bind names it (empty if it names the file itself), and when the file was written (seconds since the epoch)."""
 
     fingerprint: str
     chain: int
@@ -41,15 +44,15 @@ class CertificateFile(NamedTuple):
     written: float = 0.0
 
     def is_served(self, there: LoadedCertificate) -> bool:
-        """Whether this is what a worker has; a certificate without a chain is told by its fingerprint alone."""
+        """Return whether a worker has loaded this; without a chain, the fingerprint identifies it."""
         if (there.fingerprint, there.chain) != (self.fingerprint, self.chain):
             return False
         return not self.chain or there.loaded.matches(self.pem, self.written)
 
 
 class CAFile(NamedTuple):
-    """A file that says whom to trust (`kind` ca-file) or whom no more (crl-file): SHA-1 of the certificates in it, the
-    text, when it was written, and the (folder, certificate) that hide the lines of a crt-list where it changes."""
+    """A CA file or a CRL (`kind`: ca-file, crl-file): SHA-1 of its certificates, the text, when it was written, and the
+    (folder, certificate) entries that would take precedence over a crt-list's once the file is replaced."""
 
     kind: str
     fingerprints: frozenset[str]
@@ -58,28 +61,28 @@ class CAFile(NamedTuple):
     shadowed: tuple[tuple[str, str], ...] = ()
 
     def is_served(self, there: LoadedCA) -> bool:
-        """Whether this is what a worker has."""
+        """Return whether a worker has loaded this."""
         if self.kind == "ca-file":
             return there.fingerprints == self.fingerprints
         return there.loaded.matches(self.pem, self.written)
 
     def takes_away(self, there: LoadedCA) -> bool:
-        """Whether somebody whom that worker trusts is not trusted any more."""
+        """Return whether this revokes trust that the worker still grants."""
         return self.kind == "crl-file" or not there.fingerprints <= self.fingerprints
 
 
 class PatternFile(NamedTuple):
-    """A file of a map or an ACL: `kind` is map or acl, `entries` its lines as HAProxy understands them."""
+    """A file of a map or an ACL: `kind` is map or acl, `entries` its lines as HAProxy reads them."""
 
     kind: str
     entries: tuple[str, ...]
 
 
 class Files(NamedTuple):
-    """Path → content, for certificates, maps and ACLs, and authorities; `folders` are those that binds take
+    """Path → content of certificates, maps and ACLs, CA files and CRLs; `folders` are those that binds load
     certificates from, `tickets` the files with the keys of session tickets.
 
-    `reload_only` are the paths of what only a reload can load anew.
+    `reload_only` are the paths that only a reload can load again.
     """
 
     certificates: dict[str, CertificateFile]
@@ -90,63 +93,90 @@ class Files(NamedTuple):
     tickets: tuple[str, ...] = ()
 
 
+class _Reference(NamedTuple):
+    """A file that a line names. `kind`: crt, folder, ca-file, crl-file, map, acl, tickets, changing, or other.
+
+    `listed_by` is the crt-list or folder with the certificate.
+    """
+
+    kind: str
+    path: str
+    listed_by: str = ""
+
+
 def find_files(configuration: Configuration) -> Files:
-    """The files that the text names, and those of the folders and crt-lists that it names; each is read once."""
-    crt_listed: dict[str, str] = {}
-    patterns: dict[str, str] = {}
-    folders: dict[str, None] = {}
-    changing: set[str] = set()
-    named: set[str] = set()
-    ca_files: dict[str, str] = {}
-    tickets: dict[str, None] = {}
-    binds: list[list[str]] = []
+    """Return the files that the text names, and those in its folders and crt-lists; each is read once."""
+    lines = list(_lines_with_paths(configuration))
+    references = [reference for words in lines for reference in _find_references(words)]
+    return _load_files(references, [words for words in lines if words[0] == "bind"])
+
+
+def _lines_with_paths(configuration: Configuration) -> Iterator[list[str]]:
+    """Yield the unquoted words of each line that may name a file to load."""
     for section in configuration.sections:
         for line in section.directives:
-            if line.keyword in _WRITTEN_BY_HAPROXY:
-                continue
-            words = [line.keyword, *(unquote(word) for word in line.arguments)]
-            text = " ".join(words)
-            if "/" not in text:
-                continue
-            patterns.update((path, "map") for path in _MAP.findall(text))
-            changing.update(_CHANGED_BY_RULES.findall(text))
-            if line.keyword == "bind":
-                binds.append(words)
-            for before, word in zip(words, words[1:]):
-                if "/" not in word:
-                    continue
-                # The keys of tickets rotate in the running process as in the file.
-                if before == "tls-ticket-keys":
-                    tickets[word] = None
-                    continue
-                if before == "crt" and os.path.isdir(word):
-                    folders[word] = None
-                elif before == "crt":
-                    crt_listed[word] = ""
-                elif before == "crt-list":
-                    crt_listed.update((path, word) for path, _options in _list_crt_list(word))
-                    ca_files.update(pair for _path, options in _list_crt_list(word) for pair in options)
-                elif before in _CA:
-                    ca_files[word] = before
-                elif before == "-f" and "-M" not in words:
-                    patterns.setdefault(word, "acl")
-                named.update(path for path in _PATH.findall(word) if os.path.isfile(path))
+            if line.keyword not in _WRITTEN_BY_HAPROXY:
+                words = [line.keyword, *(unquote(word) for word in line.arguments)]
+                if any("/" in word for word in words):
+                    yield words
+
+
+def _find_references(words: list[str]) -> Iterator[_Reference]:
+    """Yield the files that a line names."""
+    text = " ".join(words)
+    yield from (_Reference("map", path) for path in _MAP.findall(text))
+    yield from (_Reference("changing", path) for path in _CHANGED_BY_RULES.findall(text))
+    for option, word in zip(words, words[1:]):
+        if "/" not in word:
+            continue
+        # The keys of tickets rotate in the running process and in the file alike.
+        if option == "tls-ticket-keys":
+            yield _Reference("tickets", word)
+            continue
+        if option == "crt":
+            yield _Reference("folder" if os.path.isdir(word) else "crt", word)
+        elif option == "crt-list":
+            for path, options in _list_crt_list(word):
+                yield _Reference("crt", path, word)
+                yield from (_Reference(kind, file) for file, kind in options)
+        elif option in _CA:
+            yield _Reference(option, word)
+        elif option == "-f" and "-M" not in words:
+            yield _Reference("acl", word)
+        yield from (_Reference("other", path) for path in _PATH.findall(word) if os.path.isfile(path))
+
+
+def _load_files(references: list[_Reference], binds: list[list[str]]) -> Files:
+    """Read the files; one that the Runtime API cannot replace is among `reload_only`."""
+
+    def paths(*kinds: str) -> dict[str, str]:
+        return {reference.path: reference.kind for reference in references if reference.kind in kinds}
+
+    folders = paths("folder")
+    listed_by = {reference.path: reference.listed_by for reference in references if reference.kind == "crt"}
     for folder in folders:
-        crt_listed.update((path, folder) for path in _list_folder(folder) if path not in crt_listed)
-    certificates = {
-        path: found for path, place in crt_listed.items() if (found := read_certificate_file(path, place)) is not None
-    }
-    loaded = {path: _pattern_entries(path, kind) for path, kind in patterns.items() if path not in changing}
-    readable = {path: found for path, found in loaded.items() if found is not None}
-    trusted = {path: said for path, kind in ca_files.items() if (said := _ca_file(path, kind, binds)) is not None}
-    others = (named | set(crt_listed)) - {*certificates, *readable}
-    others |= {path for path in ca_files if os.path.isfile(path)}
-    others -= set(trusted)
-    return Files(certificates, readable, tuple(folders), tuple(sorted(others)), trusted, tuple(tickets))
+        listed_by.update((path, folder) for path in _list_folder(folder) if path not in listed_by)
+    pattern_kinds: dict[str, str] = {}
+    for reference in references:
+        if reference.kind in ("map", "acl") and reference.path not in paths("changing"):
+            # A file of both kinds is a map.
+            pattern_kinds[reference.path] = "map" if pattern_kinds.get(reference.path) == "map" else reference.kind
+    ca_kinds = paths(*_CA)
+    certificates = _without_none({path: read_certificate_file(path, by) for path, by in listed_by.items()})
+    patterns = _without_none({path: _read_pattern_file(path, kind) for path, kind in pattern_kinds.items()})
+    ca_files = _without_none({path: _read_ca_file(path, kind, binds) for path, kind in ca_kinds.items()})
+    named = {*paths("other"), *listed_by} - {*certificates, *patterns}
+    named |= {path for path in ca_kinds if os.path.isfile(path)}
+    reload_only = tuple(sorted(named - {*ca_files}))
+    return Files(certificates, patterns, tuple(folders), reload_only, ca_files, tuple(paths("tickets")))
+
+
+def _without_none(found: dict[str, _Content | None]) -> dict[str, _Content]:
+    return {path: content for path, content in found.items() if content is not None}
 
 
 def digest_files(paths: tuple[str, ...], contents: dict[str, str]) -> str:
-    """A hash of these files: of their contents as they are to be, or else as they are."""
+    """Return a hash of these files: of their new contents if given, else of the ones on disk."""
     total = hashlib.sha256()
     for path in paths:
         content = contents[path].encode(errors="surrogateescape") if path in contents else _read_text(path)
@@ -155,55 +185,61 @@ def digest_files(paths: tuple[str, ...], contents: dict[str, str]) -> str:
 
 
 def _list_folder(folder: str) -> list[str]:
-    # HAProxy passes over hidden files, and takes those of other kinds together with the certificate they belong to.
+    # HAProxy skips hidden files, and loads those of other kinds together with their certificate.
     other = (".key", ".issuer", ".ocsp", ".sctl", ".dh")
     found = (entry for entry in os.scandir(folder) if entry.is_file())
     return sorted(e.path for e in found if not e.name.startswith(".") and not e.name.endswith(other))
 
 
 def _list_crt_list(path: str) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The certificates of a crt-list, each with the ca_files (path, kind) that it asks for (manual, 3.12)."""
+    """Return the certificates of a crt-list, each with its CA files and CRLs (path, kind) (manual, 3.12)."""
     lines = _read_text(path).decode(errors="replace").splitlines()
     named = [line for line in lines if line.strip() and not line.startswith("#")]
     return [(line.split()[0], [(file, kind) for kind, file in _IN_BRACKETS.findall(line)]) for line in named]
 
 
 def read_certificate_file(path: str, crt_list: str) -> CertificateFile | None:
-    """The certificate in a file that a folder or crt-list names, None for one that can't be given at run time."""
+    """Return the certificate of a file, None if the Runtime API cannot replace it."""
     pem = _read_text(path).decode(errors="replace")
     prints = _fingerprints(pem)
-    # A key in a file of its own cannot come along at run time.
+    # The Runtime API cannot replace a key in a separate file.
     if not prints or "PRIVATE KEY-----" not in pem:
         return None
     return CertificateFile(prints[0], len(prints) - 1, pem, crt_list, os.stat(path).st_ctime)
 
 
-def _ca_file(path: str, kind: str, binds: Iterable[list[str]]) -> CAFile | None:
-    """What the file says, None where only a reload can load it."""
+def _read_ca_file(path: str, kind: str, binds: Iterable[list[str]]) -> CAFile | None:
+    """Return the CA file or CRL, None if only a reload can load it."""
     text = _read_text(path).decode(errors="replace")
-    # Edges show each other the certificate by which they know each other: its file has a key, too.
+    # The peers' CA file is their common certificate, whose file contains a key too.
     blocks = [block for block in _BLOCK.finditer(text) if not block[1].endswith("PRIVATE KEY")]
     pem = "".join(f"{block[0]}\n" for block in blocks)
     prints = _fingerprints(pem)
     if {block[1] for block in blocks} != {_CA[kind]} or (kind == "ca-file" and not prints):
         return None
+    shadowed = _shadowed_by_folder(path, kind, binds)
+    folders = {folder for folder, _name in shadowed}
+    # A folder that serves another bind too must keep its certificates.
+    if any(folders & set(words) and "crt-list" not in words for words in binds):
+        return None
+    return CAFile(kind, frozenset(prints), pem, os.stat(path).st_ctime, shadowed)
+
+
+def _shadowed_by_folder(path: str, kind: str, binds: Iterable[list[str]]) -> tuple[tuple[str, str], ...]:
+    """Return the (folder, certificate) of binds whose crt-list has the certificate with this CA file or CRL."""
     shadowed: dict[tuple[str, str], None] = {}
     for words in binds:
-        lists = {word for before, word in zip(words, words[1:]) if before == "crt-list"}
-        asking = [name for file in lists for name, options in _list_crt_list(file) if (path, kind) in options]
-        for before, word in zip(words, words[1:]):
-            if before == "crt" and asking:
+        options = list(zip(words, words[1:]))
+        lists = {word for option, word in options if option == "crt-list"}
+        asking = [name for file in lists for name, files in _list_crt_list(file) if (path, kind) in files]
+        for option, word in options:
+            if option == "crt":
                 shadowed.update(((word, name), None) for name in asking if os.path.dirname(name) == word.rstrip("/"))
-    folders = {folder for folder, _name in shadowed}
-    elsewhere = any(folders & set(words) and "crt-list" not in words for words in binds)
-    # The folder serves another bind, too, which would lose the certificate.
-    if elsewhere:
-        return None
-    return CAFile(kind, frozenset(prints), pem, os.stat(path).st_ctime, tuple(shadowed))
+    return tuple(shadowed)
 
 
 def _fingerprints(pem: str) -> list[str]:
-    """SHA-1 of each certificate, which is how HAProxy names them; none where one is damaged."""
+    """Return the SHA-1 of each certificate, as HAProxy reports it; none if one is damaged."""
     blocks = [block[0] for block in _BLOCK.finditer(pem) if block[1] == "CERTIFICATE"]
     try:
         return [hashlib.sha1(ssl.PEM_cert_to_DER_cert(block)).hexdigest() for block in blocks]  # noqa: S324
@@ -211,7 +247,7 @@ def _fingerprints(pem: str) -> list[str]:
         return []
 
 
-def _pattern_entries(path: str, kind: str) -> PatternFile | None:
+def _read_pattern_file(path: str, kind: str) -> PatternFile | None:
     if not os.path.isfile(path):
         return None
     lines = (line.strip() for line in _read_text(path).decode(errors="surrogateescape").splitlines())
@@ -219,7 +255,7 @@ def _pattern_entries(path: str, kind: str) -> PatternFile | None:
 
 
 def parse_entry(line: str, kind: str) -> str:
-    """A line of a map (key, blanks, value) or of an ACL in its one spelling."""
+    """Return a line of a map (key, blanks, value) or of an ACL in its canonical form."""
     return " ".join(line.split(None, 1)) if kind == "map" else line
 
 
@@ -228,4 +264,4 @@ def _read_text(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError:
-        return b""  # HAProxy will say it better, when it checks
+        return b""  # the check of the configuration reports it better

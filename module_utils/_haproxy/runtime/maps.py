@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from .cli import RuntimeFailure, expect_answer, run_command, tell
 
-# How much fits into one line or payload, with room for the command (tune.bufsize is 16384).
+# Bytes that fit into one line or payload, with room for the command (tune.bufsize is 16384).
 PAYLOAD_LIMIT = 14000
 
 
 def read_patterns(master: str, pid: int, kind: str, path: str) -> tuple[str, ...] | None:
-    """The entries of a map or an ACL (`kind`) that were loaded from a file, None where this worker has none of it."""
+    """Return the entries of a map or an ACL (`kind`) loaded from a file, None if this worker has not loaded it."""
     answer = tell(master, pid, f"show {kind} {path}")
     if answer.startswith(("Unknown", "Missing")):
         return None
@@ -21,9 +21,9 @@ def read_patterns(master: str, pid: int, kind: str, path: str) -> tuple[str, ...
 
 
 def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Sequence[str]) -> None:
-    """Give a map or an ACL these entries, all at once: lookups see the old ones until the last is there.
+    """Replace all entries of a map or an ACL at once: lookups see the old ones until the last new one is added.
 
-    Raises `RuntimeFailure`; then the old ones stay.
+    Raise `RuntimeFailure`; the old entries then stay.
     """
     prepare = f"prepare {kind} {path}"
     found = re.search(r"^New version created: (\d+)", tell(master, pid, prepare), re.MULTILINE)
@@ -32,7 +32,7 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
     version = f"@{found.group(1)} {path}"
     piece: list[str] = []
     for number, entry in enumerate(entries):
-        # Only maps take a payload; an ACL's entries are commands.
+        # Only maps accept a payload; each entry of an ACL is a command.
         piece.append(entry if kind == "map" else f"add acl {version} {_escape(entry)}")
         if number + 1 == len(entries) or sum(map(len, piece)) + len(entries[number + 1]) > PAYLOAD_LIMIT / 2:
             if kind == "map":

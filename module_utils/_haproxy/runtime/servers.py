@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from .cli import TIMEOUT, RuntimeFailure, run_command, tell
@@ -15,17 +15,22 @@ from .cli import TIMEOUT, RuntimeFailure, run_command, tell
 _MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
 _DRAIN = 0x08 | 0x10
 
-# Of srv_check_state: the checks are enabled.
+# Bit of srv_check_state: the checks are enabled.
 _CHECKED = 0x04
 
 
-class Server(NamedTuple):
-    """A server as the serving worker has it.
+# Kinds of objects in `show stat` (management guide, 9.3), to be added.
+STATS_BACKENDS = 2
+STATS_SERVERS = 4
 
-    `address` and `port` as numbers (a name that the worker has not resolved is an empty address), `weight` as it is now
-    (0 to 256), `maxconn` 0 for no limit, `state` one of ready, drain, maint, `up` as its checks say, `sessions` the
-    streams that it serves at this moment. `checked`: its health is checked, or would be outside maintenance. `health`
-    is a number that falls with each failed check.
+
+class Server(NamedTuple):
+    """The state of a server in the serving worker.
+
+    `address` and `port` are numeric (the address is empty until the worker has resolved a name), `weight` is the
+    current one (0 to 256), `maxconn` 0 for no limit, `state` one of ready, drain, maint, `up` the result of its checks,
+    `sessions` the number of current streams. `checked`: its health is checked, or would be outside maintenance.
+    `health` is a number that falls with each failed check.
     """
 
     address: str
@@ -39,25 +44,27 @@ class Server(NamedTuple):
     health: int = 0
 
 
+def read_stats(master: str, pid: int, kinds: int) -> list[dict[str, str]]:
+    """Return the rows of `show stat` for these kinds of objects."""
+    return list(csv.DictReader(io.StringIO(tell(master, pid, f"show stat -1 {kinds} -1").lstrip("# "))))
+
+
 def read_servers(master: str, pid: int) -> dict[tuple[str, str], Server]:
-    """(backend, server) → what this worker has; management guide, `show servers state` and `show stat`."""
-    statistics = {
-        (row["pxname"], row["svname"]): row
-        for row in csv.DictReader(io.StringIO(tell(master, pid, "show stat -1 4 -1").lstrip("# ")))
-    }
+    """Return the state by (backend, server) (management guide, `show servers state` and `show stat`)."""
+    stats = {(row["pxname"], row["svname"]): row for row in read_stats(master, pid, STATS_SERVERS)}
     found: dict[tuple[str, str], Server] = {}
     for row in _parse_table(tell(master, pid, "show servers state")):
         key = row["be_name"], row["srv_name"]
         admin = int(row["srv_admin_state"])
-        figures = statistics.get(key, {})
+        row_of_stats = stats.get(key, {})
         found[key] = Server(
             address="" if row["srv_addr"] == "-" else row["srv_addr"],
             port=int(row["srv_port"]),
             weight=int(row["srv_uweight"]),
-            maxconn=int(figures.get("slim") or 0),
+            maxconn=int(row_of_stats.get("slim") or 0),
             state="maint" if admin & _MAINTENANCE else "drain" if admin & _DRAIN else "ready",
             up=row["srv_op_state"] != "0",
-            sessions=int(figures.get("scur") or 0),
+            sessions=int(row_of_stats.get("scur") or 0),
             checked=bool(int(row["srv_check_state"]) & _CHECKED),
             health=int(row["srv_check_health"]),
         )
@@ -65,7 +72,7 @@ def read_servers(master: str, pid: int) -> dict[tuple[str, str], Server]:
 
 
 def _parse_table(answer: str) -> Iterator[dict[str, str]]:
-    """The rows of an answer whose columns are separated by blanks and named in a comment."""
+    """Yield the rows of an answer whose columns are separated by blanks and named in a comment."""
     names: list[str] = []
     for line in answer.splitlines():
         if line.startswith("# "):
@@ -74,60 +81,86 @@ def _parse_table(answer: str) -> Iterator[dict[str, str]]:
             yield dict(zip(names, fields))
 
 
-# How long a server must be without sessions: a polling client is away for a moment between two polls, in seconds.
+# Seconds without sessions before a server is deleted: a polling client has none for a moment between two polls.
 _QUIET = 0.5
 
+Name = tuple[str, str]
+"""Backend and server."""
 
-def remove_servers(
-    master: str, pid: int, names: Sequence[tuple[str, str]], drain_time: float | None
-) -> list[tuple[str, str]]:
-    """Take servers (backend, server) out; returns those that still serve sessions and drain until they are done.
 
-    All get no new clients from now on. With `drain_time` (seconds) sessions that last longer are shut down; without,
-    they last as long as they like, and another run removes the server. Raises `RuntimeFailure`.
+class Draining:
+    """Track draining servers until they have been without sessions for a while. Without I/O: the caller observes."""
+
+    def __init__(self, names: Sequence[Name]) -> None:
+        """Wait for these servers; none has been seen idle yet."""
+        self._idle_since: dict[Name, float] = dict.fromkeys(names, 0.0)
+
+    @property
+    def waiting(self) -> list[Name]:
+        """Return the servers that are not removed yet."""
+        return list(self._idle_since)
+
+    @property
+    def busy(self) -> list[Name]:
+        """Return the servers that had sessions at the last tick."""
+        return [name for name, since in self._idle_since.items() if not since]
+
+    def tick(self, now: float, found: Mapping[Name, Server]) -> list[Name]:
+        """Record the servers found at `now` (seconds); return those that have been idle for long enough."""
+        for name in self.waiting:
+            if name not in found:
+                self.remove(name)
+            elif found[name].sessions:
+                self._idle_since[name] = 0.0
+            else:
+                self._idle_since[name] = self._idle_since[name] or now
+        return [name for name, since in self._idle_since.items() if since and now - since >= _QUIET]
+
+    def remove(self, name: Name) -> None:
+        """Stop waiting for a server that is gone."""
+        del self._idle_since[name]
+
+
+def remove_servers(master: str, pid: int, names: Sequence[Name], drain_time: float | None) -> list[Name]:
+    """Drain and delete servers; return those that still have sessions and continue to drain.
+
+    None of them gets new clients from now on. With `drain_time` (seconds), sessions that last longer are shut down;
+    without, they last as long as they like, and a later run removes the server. Raise `RuntimeFailure`.
     """
     for backend, server in names:
         run_command(master, pid, f"set server {backend}/{server} state drain")
-    waiting = dict.fromkeys(names, 0.0)
+    draining = Draining(names)
     limit = time.monotonic() + (drain_time or 0)
-    while waiting:
-        now, found = time.monotonic(), read_servers(master, pid)
-        for name, since in list(waiting.items()):
-            there = found.get(name)
-            if there is None:
-                del waiting[name]
-            elif there.sessions:
-                waiting[name] = 0.0
-            elif not since:
-                waiting[name] = now
-            elif now - since >= _QUIET and _delete_server(master, pid, *name):
-                del waiting[name]
-        busy = [name for name, since in waiting.items() if not since]
-        if busy and now > limit:
+    while draining.waiting:
+        now = time.monotonic()
+        for name in draining.tick(now, read_servers(master, pid)):
+            if _delete_server(master, pid, *name):
+                draining.remove(name)
+        if draining.busy and now > limit:
             if drain_time is None:
-                return list(waiting)
-            for backend, server in busy:
+                return draining.waiting
+            for backend, server in draining.busy:
                 tell(master, pid, f"shutdown sessions server {backend}/{server}")
             if now > limit + TIMEOUT:
-                raise RuntimeFailure(f"{'/'.join(busy[0])} has sessions that do not end")
-        if waiting:
+                raise RuntimeFailure(f"{'/'.join(draining.busy[0])} has sessions that do not end")
+        if draining.waiting:
             time.sleep(0.1)
     return []
 
 
 def _delete_server(master: str, pid: int, backend: str, server: str) -> bool:
-    """Delete a server without sessions; False where one came after all, and then it drains on."""
-    place = f"{backend}/{server}"
-    run_command(master, pid, f"set server {place} state maint")
+    """Delete a server without sessions; return False if it got one after all, and let it drain on."""
+    name = f"{backend}/{server}"
+    run_command(master, pid, f"set server {name} state maint")
     limit = time.monotonic() + 5
     while True:
-        answer = tell(master, pid, f"del server {place}")
+        answer = tell(master, pid, f"del server {name}")
         if "deleted" in answer:
             return True
-        if "still has connections" not in answer and "still" not in answer:
-            run_command(master, pid, f"set server {place} state drain")
-            raise RuntimeFailure(f"HAProxy refused `del server {place}`: {' '.join(answer.split())}")
+        if "still" not in answer:
+            run_command(master, pid, f"set server {name} state drain")
+            raise RuntimeFailure(f"HAProxy refused `del server {name}`: {' '.join(answer.split())}")
         if time.monotonic() > limit:
-            run_command(master, pid, f"set server {place} state drain")
+            run_command(master, pid, f"set server {name} state drain")
             return False
         time.sleep(0.05)

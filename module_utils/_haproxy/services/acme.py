@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""HAProxy's own ACME client (experimental, from 3.2 on), as its sections.
+"""Sections for HAProxy's own ACME client (experimental, from 3.2 on).
 
-It gets certificates for what a `crt-store` names, and puts them into the running process (`renewal` keeps them).
+The client obtains the certificates of a `crt-store` into the running process (`acme_client` saves them to disk).
 
-Each edge orders for itself, with one account for all. The challenge is answered with the account's thumbprint, whatever
-the token is (`request_filter.answer_challenges`), so that the authority may ask any of the edges that share a name.
+Each edge orders its own certificates, with one account for all. An edge answers any challenge with the account's
+thumbprint (`request_filter.answer_challenges`), so that the CA may ask any of the edges that share a name.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config.model import ConfigurationError
-from ..config.syntax import quote
+from ..config.words import quote
+from ..errors import Problems
 
 SINCE = (3, 2)
-"""The version that brought it."""
+"""The first version with the client."""
 
 ACCOUNT_KEY = "acme-account.key"
-"""The file of the account's key, beside the configuration."""
+"""The file of the account's key, in the folder of the configuration."""
 
 UNKNOWN = "the-thumbprint-of-the-account-on-each-edge-"
-"""Stands for a thumbprint where there is no edge to ask."""
+"""A placeholder for the thumbprint if there is no edge to read it from."""
 
 EXPERIMENTAL = (
     "haproxy_acme.client: HAProxy's own ACME client is experimental, by HAProxy's own word: what it does and how it is "
@@ -37,7 +38,7 @@ EXPERIMENTAL = (
 
 _NAME = "edge"
 
-# Certificates and hosts have been examined where they are described; here they become words of one line.
+# Names of certificates and hosts become words of one line.
 _WORD = re.compile(r"[A-Za-z0-9._*@+-]+\Z")
 
 # The name of the curve P-256 in DER (RFC 5480, section 2.1.1.1), and how a point on it begins that is not compressed.
@@ -46,17 +47,17 @@ _POINT = bytes.fromhex("03420004")
 
 
 class Order(NamedTuple):
-    """A certificate to obtain: its name, and the hosts it is for."""
+    """A certificate to obtain: its name and its hosts."""
 
     name: str
     hosts: tuple[str, ...]
 
 
 class Client(NamedTuple):
-    """What HAProxy's client is to do; without a `directory`, nothing.
+    """Settings of HAProxy's client; without a `directory` it is not used.
 
-    `directory`: the authority's address. `contact`: a mail address, or empty. `verify`: whether the authority's own
-    certificate is checked. `account_key`: file of the account's key.
+    `directory`: the CA's address. `contact`: a mail address, or empty. `verify`: whether the certificate of the CA's
+    server is checked. `account_key`: file of the account's key.
     """
 
     directory: str = ""
@@ -67,48 +68,45 @@ class Client(NamedTuple):
 
 
 def read_client(settings: Mapping[str, Any], account_key: str, yaml_path: str = "haproxy_acme") -> Client:
-    """The client that the settings (`directory`, `contact`, `terms_agreed`, `validate_certs`, `orders`) ask for.
+    """Return the client for the settings (`directory`, `contact`, `terms_agreed`, `validate_certs`, `orders`).
 
-    Raises `ConfigurationError` for what it cannot do.
+    Raise `ConfigurationError` for settings that it does not support.
     """
     if not settings:
         return Client()
     orders = tuple(Order(order["name"], tuple(order["hosts"])) for order in settings["orders"])
-    problems = []
+    problems = Problems()
     if not re.fullmatch(r"https://[\x21-\x7e]+", settings["directory"]):
-        problems.append(f"{yaml_path}.directory: the authority's address is needed (https://...)")
+        problems.add(f"{yaml_path}.directory", "the CA's address is needed (https://...)")
     if not settings["terms_agreed"]:
-        problems.append(
-            f"{yaml_path}.terms_agreed: HAProxy's client agrees to the terms of service of the CA for you; allow it"
+        problems.add(
+            f"{yaml_path}.terms_agreed", "HAProxy's client agrees to the terms of service of the CA for you; allow it"
         )
     contact = next(iter(settings["contact"]), "")
     if contact and not re.fullmatch(r"(mailto:)?[\w.+-]+@[\w.-]+", contact):
-        problems.append(f"{yaml_path}.contact: HAProxy's client takes a mail address, not {contact!r}")
-    problems += [
-        f"{yaml_path}.orders: {word!r} is no name of a certificate or a host"
-        for order in orders
-        for word in (order.name, *order.hosts)
-        if not _WORD.match(word)
-    ]
-    problems += [
-        f"{yaml_path}: {host}, a name of {order.name}, cannot be had by a challenge over HTTP; give the certificate in "
-        "haproxy_certificates"
-        for order in orders
-        for host in order.hosts
-        if host.startswith("*")
-    ]
-    if problems:
-        raise ConfigurationError(problems)
+        problems.add(f"{yaml_path}.contact", f"HAProxy's client takes a mail address, not {contact!r}")
+    for word in (word for order in orders for word in (order.name, *order.hosts)):
+        if not _WORD.match(word):
+            problems.add(f"{yaml_path}.orders", f"{word!r} is no name of a certificate or a host")
+    for order in orders:
+        for host in order.hosts:
+            if host.startswith("*"):
+                problems.add(
+                    yaml_path,
+                    f"{host}, a name of {order.name}, is a wildcard, which a challenge over HTTP cannot prove; give "
+                    "the certificate in haproxy_certificates",
+                )
+    problems.raise_if_any()
     return Client(
         settings["directory"], contact.removeprefix("mailto:"), settings["validate_certs"], account_key, orders
     )
 
 
 def acme_sections(client: Client, folder: str, version: tuple[int, ...]) -> list[tuple[str, str, list[str]]]:
-    """Kind, name and lines of the sections that the client needs, none where it has nothing to do.
+    """Return kind, name and lines of the client's sections; none without orders.
 
-    `folder` has the certificates. A `crt-store` goes before whatever names a certificate of it (manual, 12.7). Raises
-    `ConfigurationError` where this `version` (major, minor) of HAProxy has no such client.
+    `folder` has the certificates. A `crt-store` stands before any line that names one of its certificates (manual,
+    12.7). Raise `ConfigurationError` if this `version` (major, minor) of HAProxy has no such client.
     """
     if not client.orders:
         return []
@@ -132,21 +130,21 @@ def acme_sections(client: Client, folder: str, version: tuple[int, ...]) -> list
 
 
 def global_lines(client: Client) -> list[str]:
-    """Lines of `global` that a contributor may set otherwise.
+    """Return lines of `global` that a contributor may override.
 
-    Many an edge has no way out by IPv6, which HAProxy would prefer, and it tries one address only.
+    HAProxy prefers IPv6 and tries one address only, but many edges have no IPv6 route to the Internet.
     """
     return ["httpclient.resolvers.prefer ipv4"] if client.orders else []
 
 
 def is_introduced(before: str, after: str) -> bool:
-    """Whether the second text of a configuration has the client's section, and the first had not."""
+    """Return whether only the second text of a configuration has the client's section."""
     header = f"\nacme {_NAME}\n"
     return header in after and header not in before
 
 
 def thumbprint(pem: str) -> str:
-    """The thumbprint of an account's key (RFC 7638; RFC 8555, section 8.1). Raises ValueError where it is not P-256."""
+    """Return the thumbprint of an account's key (RFC 7638; RFC 8555, 8.1). Raise ValueError if it is not P-256."""
     body = re.search(r"-----BEGIN (?:EC )?PRIVATE KEY-----(.*?)-----END", pem, re.DOTALL)
     try:
         key = base64.b64decode("".join(body[1].split()), validate=True) if body else b""
@@ -165,9 +163,9 @@ def _base64url(data: bytes) -> str:
 
 
 def account_thumbprint(path: str) -> str:
-    """The thumbprint of the account whose key is in this file, empty where there is none yet.
+    """Return the thumbprint of the account key in this file, empty if the file does not exist yet.
 
-    Raises `ConfigurationError` for a file that holds something else.
+    Raise `ConfigurationError` if the file is no such key.
     """
     try:
         return thumbprint(Path(path).read_text(encoding="ascii"))

@@ -1,31 +1,65 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Read the definition of a service: the only place that knows the keys of `haproxy_services` and their defaults.
 
-Every fault is told at once, each with its YAML path.
+All problems are reported at once, each with its YAML path.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..config.data import endpoint
 from ..config.model import ConfigurationError, suggest
-from ..config.syntax import one_line, quote, split
+from ..config.words import one_line, quote, split
+from ..errors import Problems
 from . import request_filter
 from .peers import PORT, SECTION, Peers
 from .socketio import AFFINITIES, PATH, TRANSPORTS, Names
+
+CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
+"""The name of an entry of `haproxy_certificates`, which is the name of a file."""
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "name": {"type": "str", "required": True},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "certificate": {"type": "raw"},
+    "client_ca": {"type": "str"},
+    "origins": {"type": "list", "elements": "str"},
+    "servers": {"type": "raw", "required": True},
+    "health": {"type": "raw", "default": "/"},
+    "socketio": {
+        "type": "raw",
+        "default": {},
+        "options": {
+            "path": {"type": "str", "default": PATH},
+            "transports": {
+                "type": "list",
+                "elements": "str",
+                "choices": list(reversed(TRANSPORTS)),
+                "default": ["polling", "websocket"],
+            },
+            "affinity": {"type": "str", "choices": list(AFFINITIES), "default": "session"},
+            "servers": {"type": "raw"},
+            "flash": {"type": "dict", "options": {"policy_servers": {"type": "raw"}, "legacy_tls": {"type": "str"}}},
+        },
+    },
+}
+"""The keys of a service, as an argument spec of Ansible. Ansible does not validate them: the errors here say more."""
+
+ARGUMENT: dict[str, Any] = {"type": "list", "elements": "raw", "default": [], "options": OPTIONS}
+"""The option `services` of a module."""
 
 # A name must be one word for HAProxy, and free of the characters that mean something in an ACL or a path.
 _NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 
-# An entry of haproxy_certificates is the name of a file (the same as in the room of certificates).
-_CERTIFICATE = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
+# Where a service names servers, and so a group of the inventory.
+_SERVERS = (("servers",), ("socketio", "servers"), ("socketio", "flash", "policy_servers"))
 
-_SERVICE_KEYS = ("name", "hosts", "certificate", "client_ca", "origins", "servers", "health", "socketio")
-_SOCKETIO_KEYS = ("path", "transports", "affinity", "servers", "flash")
-_FLASH_KEYS = ("policy_servers", "legacy_tls")
+Groups = Mapping[str, Any]
+"""Inventory group → its members `{name, address}`."""
 
 
 class Server(NamedTuple):
@@ -38,10 +72,10 @@ class Server(NamedTuple):
 
 
 class Service(NamedTuple):
-    """A service whose description is sound; `transports` is empty where it has no Socket.IO.
+    """A service whose definition is sound; `transports` is empty where it has no Socket.IO.
 
     `certificates` are names of entries of `haproxy_certificates`, such as an ECDSA and an RSA one; `client_ca` is that
-    of the CA whose certificates clients must have, `origins` whose pages may open sockets: empty for all.
+    of the CA whose certificates clients must have, `origins` the pages that may open sockets: empty for all.
     `policy_servers` answer the Flash player's request for a policy, without them the edge does; `legacy_tls` is the
     name of the RSA certificate with which it takes the Flash movie's TLS 1.0, empty where it does not.
     """
@@ -62,296 +96,378 @@ class Service(NamedTuple):
     yaml_path: str
 
 
-def read_services(
-    data: Any, groups: dict[str, list[dict[str, Any]]], yaml_path: str = "haproxy_services"
-) -> list[Service]:
-    """The services of the YAML; raises `ConfigurationError` with every fault found, each with its place.
+class _At(NamedTuple):
+    """The YAML path of a value, and what its reader needs besides."""
 
-    `groups`: inventory group → members `{name, address}`.
-    """
-    problems: list[str] = []
+    yaml_path: str
+    problems: Problems
+    groups: Groups
+
+    def key(self, name: Any) -> _At:
+        return self._replace(yaml_path=f"{self.yaml_path}.{name}")
+
+    def item(self, number: int) -> _At:
+        return self._replace(yaml_path=f"{self.yaml_path}[{number}]")
+
+    def problem(self, text: str) -> None:
+        self.problems.add(self.yaml_path, text)
+
+
+_Reader = Callable[[Any, _At], Any]
+
+
+def read_services(data: Any, groups: Groups, yaml_path: str = "haproxy_services") -> list[Service]:
+    """Return the services of the YAML. Raises `ConfigurationError` with all problems."""
     if not isinstance(data, list):
         raise ConfigurationError(f"{yaml_path}: a list of services is expected here")
-    services = [
-        service
-        for number, item in enumerate(data)
-        if (service := _read_service(item, groups, f"{yaml_path}[{number}]", problems)) is not None
-    ]
-    if problems:
-        raise ConfigurationError(problems)
-    return services
+    at = _At(yaml_path, Problems(), groups)
+    services = [_read_service(item, at.item(number)) for number, item in enumerate(data)]
+    at.problems.raise_if_any(ConfigurationError)
+    return [service for service in services if service]
 
 
-def read_peers(
-    data: dict[str, Any], groups: dict[str, list[dict[str, Any]]], certificates: str, yaml_path: str = "haproxy_peers"
-) -> Peers:
-    """The edges of the same services, and which of them this is; `data` are `name`, `group`, `port`, `certificate`.
+def read_peers(data: dict[str, Any], groups: Groups, certificates: str, yaml_path: str = "haproxy_peers") -> Peers:
+    """Return the edges of the same services, and which of them this is.
 
-    `certificates` is the folder of certificates. Raises `ConfigurationError`, also where this edge is none of them.
+    `data` has `name`, `group`, `port` and `certificate`; `certificates` is the folder of certificates. Raises
+    `ConfigurationError`, also where this edge is none of them.
     """
     if not data:
         return Peers()
-    problems: list[str] = []
+    at = _At(yaml_path, Problems(), groups)
     name, group, port, certificate = (data.get(key) for key in ("name", "group", "port", "certificate"))
     port = port or PORT
-    members: list[Server] = []
+    members: tuple[Server, ...] = ()
     if not group:
-        problems.append(f"{yaml_path}.group: the group of the inventory that has these edges is needed")
+        at.key("group").problem("the inventory group of these edges is needed")
     else:
-        members = list(_read_group({"group": group, "port": port}, groups, yaml_path, problems))
+        members = _read_group({"group": group, "port": port}, at)
     if members and name not in [member.name for member in members]:
-        problems.append(f"{yaml_path}.group: this edge, '{name}', is not in '{group}': the others would not know it")
-    if not isinstance(certificate, str) or not _CERTIFICATE.match(certificate):
-        problems.append(
-            f"{yaml_path}.certificate: the name of an entry of haproxy_certificates that all of them have is needed"
-        )
-    if problems:
-        raise ConfigurationError(problems)
+        at.key("group").problem(f"this edge, '{name}', is not in '{group}': the others would not know it")
+    if not isinstance(certificate, str) or not CERTIFICATE_NAME.match(certificate):
+        at.key("certificate").problem("the name of an entry of haproxy_certificates that all of them have is needed")
+    at.problems.raise_if_any(ConfigurationError)
     addresses = tuple((member.name, member.endpoint) for member in members)
     return Peers(str(name), addresses, port, f"{certificates}/{certificate}.pem")
 
 
 def check_conflicts(services: list[Service]) -> None:
-    """Check services of one edge against each other; raises `ConfigurationError` where they cannot live together."""
-    problems: list[str] = []
-    seen: dict[str, str] = {}
+    """Check the services of one edge against each other; raises `ConfigurationError` where they conflict."""
+    problems = Problems()
+    _check_names_and_hosts(services, problems)
+    # A session that was resumed tells that a client had a certificate, not from which CA.
+    with_ca = [service for service in services if service.client_ca]
+    for service in with_ca[1:]:
+        if service.client_ca != with_ca[0].client_ca:
+            problems.add(
+                f"{service.yaml_path}.client_ca",
+                f"{with_ca[0].yaml_path} has '{with_ca[0].client_ca}', and an edge asks for certificates of one CA "
+                "only (a file may hold several)",
+            )
+    # Neither a request for a policy nor the movie's handshake in TLS 1.0 says which host it is for.
+    for setting in ("policy_servers", "legacy_tls"):
+        setters = [service.yaml_path for service in services if getattr(service, setting)]
+        for place in setters[1:]:
+            problems.add(
+                f"{place}.socketio.flash.{setting}",
+                f"only one service of an edge may set this; {setters[0]} already does",
+            )
+    problems.raise_if_any(ConfigurationError)
+
+
+def _check_names_and_hosts(services: list[Service], problems: Problems) -> None:
+    names: dict[str, str] = {}
     hosts: dict[str, str] = {}
     for service in services:
-        if service.name in seen:
-            problems.append(f"{service.yaml_path}.name: '{service.name}' is already the name of {seen[service.name]}")
-        seen.setdefault(service.name, service.yaml_path)
+        if service.name in names:
+            text = f"'{service.name}' is already the name of {names[service.name]}"
+            problems.add(f"{service.yaml_path}.name", text)
+        names.setdefault(service.name, service.yaml_path)
         for host in service.hosts or ("",):
             if host in hosts:
                 said = f"'{host}' already belongs" if host else "every host already belongs"
-                problems.append(f"{service.yaml_path}.hosts: {said} to {hosts[host]}; requests would never arrive here")
+                text = f"{said} to {hosts[host]}; requests would never arrive here"
+                problems.add(f"{service.yaml_path}.hosts", text)
             hosts.setdefault(host, service.yaml_path)
-    # A session that was resumed tells that a client had a certificate, not from which CA.
-    with_ca = [service for service in services if service.client_ca]
-    problems += [
-        f"{service.yaml_path}.client_ca: {with_ca[0].yaml_path} has '{with_ca[0].client_ca}', and an edge asks "
-        "for certificates of one CA only (a file may hold several)"
-        for service in with_ca[1:]
-        if service.client_ca != with_ca[0].client_ca
-    ]
-    # Neither a request for a policy nor the movie's handshake in TLS 1.0 says which host it is for.
-    for setting in _FLASH_KEYS:
-        setters = [service.yaml_path for service in services if getattr(service, setting)]
-        problems += [
-            f"{place}.socketio.flash.{setting}: {setters[0]} has it already, and one service of an edge can"
-            for place in setters[1:]
-        ]
-    if problems:
-        raise ConfigurationError(problems)
 
 
-def _read_service(
-    item: Any, groups: dict[str, list[dict[str, Any]]], yaml_path: str, problems: list[str]
-) -> Service | None:
+def named_groups(services: Any, peers: Any = None) -> set[str]:
+    """Return the inventory groups that services and peers name, whether their definitions are sound or not."""
+    servers = [_value_at(service, path) for service in _items(services) for path in _SERVERS]
+    groups = (_value_at(data, ("group",)) for data in [*servers, peers])
+    return {group for group in groups if isinstance(group, str)}
+
+
+def certificate_orders(services: Any, certificates: Any) -> list[dict[str, Any]]:
+    """Return what ACME has to obtain, `{name, hosts}`: what services with hosts need and `certificates` do not have.
+
+    A service whose definition is not sound is left out: `read_services` reports it.
+    """
+    known = {_value_at(entry, ("name",)) for entry in _items(certificates)}
+    orders: dict[str, dict[str, Any]] = {}
+    for service in _items(services):
+        at = _At("", Problems(), {})
+        hosts = _read_hosts(_value_at(service, ("hosts",)) or [], at)
+        name = _value_at(service, ("certificate",)) or _value_at(service, ("name",))
+        if hosts and not at.problems and isinstance(name, str) and name not in known:
+            orders.setdefault(name, {"name": name, "hosts": list(hosts)})
+    return list(orders.values())
+
+
+def _items(data: Any) -> Iterator[Any]:
+    yield from data if isinstance(data, Iterable) and not isinstance(data, (str, Mapping)) else ()
+
+
+def _value_at(data: Any, path: Iterable[str]) -> Any:
+    """Return what is at a path of keys, None where there is nothing."""
+    for key in path:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
+
+
+def _read_keys(data: Any, options: dict[str, dict[str, Any]], readers: dict[str, _Reader], at: _At) -> dict[str, Any]:
+    """Return what the reader of each key makes of its value or default. In YAML, an empty key is null: its default."""
+    stated = {key: value for key, value in data.items() if value is not None}
+    for key in stated:
+        if key not in options:
+            at.key(key).problem(f"a service has no such setting{suggest(str(key), options)}")
+    return {key: read(stated.get(key, options[key].get("default")), at.key(key)) for key, read in readers.items()}
+
+
+def _read_service(item: Any, at: _At) -> Service | None:
     if not isinstance(item, dict):
-        problems.append(f"{yaml_path}: a service is a mapping with 'name' and 'servers'")
+        at.problem("a service is a mapping with 'name' and 'servers'")
         return None
-    item = _without_nulls(item)
-    count = len(problems)
-    _reject_unknown_keys(item, _SERVICE_KEYS, yaml_path, problems)
-    name = item.get("name")
-    if not isinstance(name, str) or not _NAME.match(name):
-        problems.append(f"{yaml_path}.name: a name of letters, digits, '_', '-' and '.' is needed, not {name!r}")
-        name = "?"
-    hosts = item.get("hosts") or []
-    if not isinstance(hosts, list):
-        problems.append(f"{yaml_path}.hosts: a list of host names is expected")
-        hosts = []
-    for number, host in enumerate(hosts):
-        if not isinstance(host, str) or not _HOST.match(host):
-            problems.append(
-                f"{yaml_path}.hosts[{number}]: {host!r} is no host name (`chat.example.com`, `*.example.com`)"
-            )
-    certificates = item.get("certificate", name)
-    certificates = certificates if isinstance(certificates, list) else [certificates]
-    if not certificates or not all(isinstance(one, str) and _CERTIFICATE.match(one) for one in certificates):
-        problems.append(f"{yaml_path}.certificate: the name of an entry of haproxy_certificates is expected, or a list")
-    client_ca = item.get("client_ca") or ""
-    if not isinstance(client_ca, str) or (client_ca and not _CERTIFICATE.match(client_ca)):
-        problems.append(f"{yaml_path}.client_ca: the name of a CA in haproxy_certificates is expected")
-    elif client_ca and not item.get("hosts"):
-        problems.append(f"{yaml_path}.client_ca: name the hosts of the service too: TLS asks clients by host")
-    origins = request_filter.read_origins(item.get("origins"), f"{yaml_path}.origins", problems)
-    health = item.get("health", "/")
-    if health is not False and not (isinstance(health, str) and health.startswith("/") and health.isprintable()):
-        problems.append(
-            f"{yaml_path}.health: a path such as /healthz is expected, or false to check the connection only"
-        )
-    servers = _read_servers(item.get("servers"), groups, f"{yaml_path}.servers", problems)
-    own = item.get("socketio", {})
-    has_socketio = own is not False
-    place = f"{yaml_path}.socketio"
-    if not isinstance(own, (dict, bool)):
-        problems.append(f"{place}: a mapping is expected, or false for a service without Socket.IO")
-    settings = _without_nulls(own) if isinstance(own, dict) else {}
-    _reject_unknown_keys(settings, _SOCKETIO_KEYS, place, problems)
-    path = settings.get("path", PATH)
-    if not isinstance(path, str) or not re.match(r"/([A-Za-z0-9_.~-]+/)+\Z", path):
-        problems.append(f"{place}.path: a path that begins and ends with '/' is expected, such as {PATH}")
-        path = PATH
-    transports = settings.get("transports", ["polling", "websocket"]) if has_socketio else []
-    if not isinstance(transports, list) or (has_socketio and not transports):
-        problems.append(f"{place}.transports: a list of {', '.join(TRANSPORTS)} is expected")
-        transports = []
-    for number, transport in enumerate(transports):
-        if transport not in TRANSPORTS:
-            hint = suggest(str(transport), TRANSPORTS)
-            problems.append(f"{place}.transports[{number}]: there is no transport '{transport}'{hint}")
-    affinity = settings.get("affinity", "session")
-    if affinity not in AFFINITIES:
-        hint = suggest(str(affinity), AFFINITIES)
-        problems.append(f"{place}.affinity: there is no affinity '{affinity}'{hint}")
-    sockets = servers
-    if "servers" in settings:
-        sockets = _read_servers(settings["servers"], groups, f"{place}.servers", problems)
-    policy_servers, legacy_tls = _read_flash(settings.get("flash"), transports, groups, f"{place}.flash", problems)
-    if len(problems) > count:
+    count = len(at.problems)
+    read = _read_keys(item, OPTIONS, _SERVICE_READERS, at)
+    if read["client_ca"] and not read["hosts"]:
+        at.key("client_ca").problem("name the hosts of the service too: TLS asks clients by host")
+    if len(at.problems) > count:
         return None
-    ordered = tuple(transport for transport in reversed(TRANSPORTS) if transport in transports)
+    socketio, certificates = read.pop("socketio"), read.pop("certificate")
+    sockets = socketio.pop("servers")
     return Service(
-        name=name,
-        hosts=tuple(hosts),
-        certificates=tuple(certificates),
-        client_ca=client_ca,
-        origins=origins,
-        servers=servers,
-        socket_servers=sockets,
-        health=health or None,
-        path=path,
-        transports=ordered,
-        affinity=affinity,
-        policy_servers=policy_servers,
-        legacy_tls=legacy_tls,
-        yaml_path=yaml_path,
+        **read,
+        **socketio,
+        certificates=certificates or (read["name"],),
+        socket_servers=read["servers"] if sockets is None else sockets,
+        yaml_path=at.yaml_path,
     )
 
 
-def _read_flash(
-    data: Any, transports: list[Any], groups: dict[str, list[dict[str, Any]]], yaml_path: str, problems: list[str]
-) -> tuple[tuple[Server, ...], str]:
-    """The servers of the policy and the certificate of the legacy listener."""
-    if "flashsocket" in transports and "polling" not in transports:
-        # Its handshake is an ordinary request, and has to be answered by a node of the sockets.
-        problems.append(
-            f"{yaml_path.replace('.flash', '.transports')}: flashsocket opens its session by polling; add it"
-        )
-    if data is None:
-        return (), ""
-    if not isinstance(data, dict):
-        problems.append(f"{yaml_path}: a mapping of {' and '.join(_FLASH_KEYS)} is expected")
-        return (), ""
-    if "flashsocket" not in transports:
-        problems.append(f"{yaml_path}: the service has no flash sockets; add flashsocket to its transports")
-    _reject_unknown_keys(data, _FLASH_KEYS, yaml_path, problems)
-    servers: tuple[Server, ...] = ()
-    if data.get("policy_servers") is not None:
-        servers = _read_servers(data["policy_servers"], groups, f"{yaml_path}.policy_servers", problems)
-    certificate = data.get("legacy_tls") or ""
-    if not isinstance(certificate, str) or (certificate and not _CERTIFICATE.match(certificate)):
-        problems.append(
-            f"{yaml_path}.legacy_tls: the name of an entry of haproxy_certificates (with an RSA key) is expected"
-        )
-        certificate = ""
-    return servers, certificate
+def _read_name(value: Any, at: _At) -> str:
+    if not isinstance(value, str) or not _NAME.match(value):
+        at.problem(f"a name of letters, digits, '_', '-' and '.' is needed, not {value!r}")
+    return str(value)
 
 
-def _read_servers(
-    data: Any, groups: dict[str, list[dict[str, Any]]], yaml_path: str, problems: list[str]
-) -> tuple[Server, ...]:
-    if isinstance(data, dict) and "group" in data:
-        return _read_group(data, groups, yaml_path, problems)
-    if data is None or data == [] or data == {}:
-        problems.append(f"{yaml_path}: a service needs servers: a list, or a group of the inventory with a port")
+def _read_hosts(value: Any, at: _At) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        at.problem("a list of host names is expected")
         return ()
-    if not isinstance(data, list):
-        problems.append(f"{yaml_path}: a list is expected, or `{{group: NAME, port: 3000}}`")
+    for number, host in enumerate(value):
+        if not isinstance(host, str) or not _HOST.match(host):
+            at.item(number).problem(f"{host!r} is no host name (`chat.example.com`, `*.example.com`)")
+    return tuple(value)
+
+
+def _read_certificates(value: Any, at: _At) -> tuple[str, ...]:
+    """Return names of certificates, none where the service does not state any."""
+    if value is None:
+        return ()
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) and CERTIFICATE_NAME.match(name) for name in names):
+        at.problem("the name of an entry of haproxy_certificates is expected, or a list")
+    return tuple(names)
+
+
+def _read_client_ca(value: Any, at: _At) -> str:
+    return _read_certificate_name(value, "the name of a CA in haproxy_certificates is expected", at)
+
+
+def _read_legacy_tls(value: Any, at: _At) -> str:
+    return _read_certificate_name(
+        value, "the name of an entry of haproxy_certificates (with an RSA key) is expected", at
+    )
+
+
+def _read_certificate_name(value: Any, expected: str, at: _At) -> str:
+    value = value or ""
+    if not isinstance(value, str) or (value and not CERTIFICATE_NAME.match(value)):
+        at.problem(expected)
+        return ""
+    return value
+
+
+def _read_origins(value: Any, at: _At) -> tuple[str, ...]:
+    return request_filter.read_origins(value, at.yaml_path, at.problems)
+
+
+def _read_health(value: Any, at: _At) -> str | None:
+    if value is False:
+        return None
+    if not (isinstance(value, str) and value.startswith("/") and value.isprintable()):
+        at.problem("a path such as /healthz is expected, or false to check the connection only")
+    return str(value)
+
+
+def _read_socketio(value: Any, at: _At) -> dict[str, Any]:
+    """Return the fields of `Service` that are about Socket.IO; `servers` is None where there are none of its own."""
+    if not isinstance(value, (dict, bool)):
+        at.problem("a mapping is expected, or false for a service without Socket.IO")
+    settings = value if isinstance(value, dict) else {}
+    read = _read_keys(settings, OPTIONS["socketio"]["options"], _SOCKETIO_READERS, at)
+    flash = read.pop("flash")
+    if value is False:
+        read["transports"] = ()
+    if "flashsocket" in read["transports"] and "polling" not in read["transports"]:
+        # Its handshake is an ordinary request, and has to be answered by a node of the sockets.
+        at.key("transports").problem("flashsocket opens its session by polling; add it")
+    if flash is not None and "flashsocket" not in read["transports"]:
+        at.key("flash").problem("the service has no flash sockets; add flashsocket to its transports")
+    return {**read, **(flash or {"policy_servers": (), "legacy_tls": ""})}
+
+
+def _read_path(value: Any, at: _At) -> str:
+    if not isinstance(value, str) or not re.match(r"/([A-Za-z0-9_.~-]+/)+\Z", value):
+        at.problem(f"a path that begins and ends with '/' is expected, such as {PATH}")
+    return str(value)
+
+
+def _read_transports(value: Any, at: _At) -> tuple[str, ...]:
+    """Return the transports in the order in which a request is matched."""
+    if not isinstance(value, list) or not value:
+        at.problem(f"a list of {', '.join(TRANSPORTS)} is expected")
+        return ()
+    for number, transport in enumerate(value):
+        if transport not in TRANSPORTS:
+            hint = suggest(str(transport), TRANSPORTS)
+            at.item(number).problem(f"there is no transport '{transport}'{hint}")
+    return tuple(transport for transport in reversed(TRANSPORTS) if transport in value)
+
+
+def _read_affinity(value: Any, at: _At) -> str:
+    if value not in AFFINITIES:
+        at.problem(f"there is no affinity '{value}'{suggest(str(value), AFFINITIES)}")
+    return str(value)
+
+
+def _read_flash(value: Any, at: _At) -> dict[str, Any] | None:
+    """Return the servers of the policy and the certificate of the legacy listener, None where nothing is stated."""
+    options = OPTIONS["socketio"]["options"]["flash"]["options"]
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        at.problem(f"a mapping of {' and '.join(options)} is expected")
+        return None
+    read = _read_keys(value, options, _FLASH_READERS, at)
+    return {**read, "policy_servers": read["policy_servers"] or ()}
+
+
+def _read_own_servers(value: Any, at: _At) -> tuple[Server, ...] | None:
+    """Return servers that need not be stated, None where they are not."""
+    return None if value is None else _read_servers(value, at)
+
+
+def _read_servers(value: Any, at: _At) -> tuple[Server, ...]:
+    if isinstance(value, dict) and "group" in value:
+        return _read_group(value, at)
+    if value is None or value in ([], {}):
+        at.problem("a service needs servers: a list, or a group of the inventory with a port")
+        return ()
+    if not isinstance(value, list):
+        at.problem("a list is expected, or `{group: NAME, port: 3000}`")
         return ()
     servers: dict[str, Server] = {}
-    for number, item in enumerate(data):
-        server = _read_server(item, f"{yaml_path}[{number}]", problems)
+    for number, item in enumerate(value):
+        server = _read_server(item, at.item(number))
         if server and server.name in servers:
-            problems.append(f"{server.yaml_path}: there is already a server '{server.name}' in this list")
+            at.item(number).problem(f"there is already a server '{server.name}' in this list")
         elif server:
             servers[server.name] = server
     return tuple(servers.values())
 
 
-def _read_group(
-    data: dict[str, Any], groups: dict[str, list[dict[str, Any]]], yaml_path: str, problems: list[str]
-) -> tuple[Server, ...]:
+def _read_group(data: dict[str, Any], at: _At) -> tuple[Server, ...]:
     group, port = data["group"], data.get("port")
-    if not isinstance(group, str) or group not in groups:
-        problems.append(f"{yaml_path}.group: the inventory has no group '{group}'{suggest(str(group), groups)}")
-        return ()
-    if not isinstance(groups[group], list) or not all(isinstance(member, dict) for member in groups[group]):
-        problems.append(
-            f"{yaml_path}.group: the members of '{group}' are expected as a list of mappings (name, address)"
-        )
-        return ()
-    if not groups[group]:
-        problems.append(f"{yaml_path}.group: the group '{group}' of the inventory has no hosts")
-        return ()
-    if not _is_port(port):
-        problems.append(f"{yaml_path}.port: a port from 1 to 65535 is expected, not {port!r}")
-        return ()
-    common = {key: value for key, value in data.items() if key != "group"}
-    members = [_read_server({**member, **common}, yaml_path, problems) for member in groups[group]]
-    return tuple(member for member in members if member is not None)
+    members = at.groups.get(group) if isinstance(group, str) else None
+    if members is None:
+        at.key("group").problem(f"the inventory has no group '{group}'{suggest(str(group), at.groups)}")
+    elif not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+        at.key("group").problem(f"the members of '{group}' are expected as a list of mappings (name, address)")
+    elif not members:
+        at.key("group").problem(f"the group '{group}' of the inventory has no hosts")
+    elif not _is_port(port):
+        at.key("port").problem(f"a port from 1 to 65535 is expected, not {port!r}")
+    else:
+        common = {key: value for key, value in data.items() if key != "group"}
+        servers = (_read_server({**member, **common}, at) for member in members)
+        return tuple(server for server in servers if server)
+    return ()
 
 
-def _read_server(item: Any, yaml_path: str, problems: list[str]) -> Server | None:
+def _read_server(item: Any, at: _At) -> Server | None:
     if isinstance(item, str):
         item = dict(zip(("address", "port"), item.rpartition(":")[::2]))
     if not isinstance(item, dict) or not item.get("address"):
-        problems.append(f"{yaml_path}: a server is `address:port`, or a mapping with address and port")
+        at.problem("a server is `address:port`, or a mapping with address and port")
         return None
+    count = len(at.problems)
     address, port = str(item["address"]), item.get("port")
     if not _is_port(port):
-        problems.append(f"{yaml_path}.port: a port from 1 to 65535 is expected, not {port!r}")
-        return None
+        at.key("port").problem(f"a port from 1 to 65535 is expected, not {port!r}")
     name = str(item.get("name") or re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{address}_{port}"))
     if not _NAME.match(name):
-        problems.append(f"{yaml_path}.name: {name!r} cannot name a server: use letters, digits, '_', '-' and '.'")
-        return None
-    options: list[str] = []
-    for key, value in item.items():
-        if key in ("name", "address", "port") or value is None:
-            continue
-        if isinstance(value, (dict, list)):
-            problems.append(f"{yaml_path}.{key}: one value is expected here")
-            continue
-        try:
-            words = split(str(key)) if value is not False else split(f"no-{key}")
-            options += words if isinstance(value, bool) else [*words, *split(str(value))]
-        except ConfigurationError as error:
-            problems.append(f"{yaml_path}.{key}: {error}")
+        at.key("name").problem(f"{name!r} cannot name a server: use letters, digits, '_', '-' and '.'")
+    options = [
+        word
+        for key, value in item.items()
+        if key not in ("name", "address", "port") and value is not None
+        for word in _read_server_option(key, value, at.key(key))
+    ]
     if len(address.split()) != 1 or not one_line(address) or quote(address) != address:
-        problems.append(f"{yaml_path}.address: {address!r} is no address")
-        return None
-    return Server(name, endpoint(address, port), tuple(options), yaml_path)
+        at.key("address").problem(f"{address!r} is no address")
+    return Server(name, endpoint(address, port), tuple(options), at.yaml_path) if len(at.problems) == count else None
 
 
-def _without_nulls(settings: dict[Any, Any]) -> dict[Any, Any]:
-    """What is said: in YAML, a key whose value is only commented out is null, and means its default."""
-    return {key: value for key, value in settings.items() if value is not None}
+def _read_server_option(key: Any, value: Any, at: _At) -> list[str]:
+    """Return the words of one of HAProxy's server options."""
+    if isinstance(value, (dict, list)):
+        at.problem("one value is expected here")
+        return []
+    try:
+        words = split(str(key)) if value is not False else split(f"no-{key}")
+        return words if isinstance(value, bool) else [*words, *split(str(value))]
+    except ConfigurationError as error:
+        at.problem(str(error))
+    return []
 
 
 def _is_port(port: Any) -> bool:
     return not isinstance(port, bool) and str(port).isdigit() and 0 < int(port) < 65536
 
 
-def _reject_unknown_keys(item: dict[Any, Any], known: tuple[str, ...], yaml_path: str, problems: list[str]) -> None:
-    problems.extend(
-        f"{yaml_path}.{key}: a service has no such setting{suggest(str(key), known)}"
-        for key in item
-        if key not in known
-    )
+_SERVICE_READERS: dict[str, _Reader] = {
+    "name": _read_name,
+    "hosts": _read_hosts,
+    "certificate": _read_certificates,
+    "client_ca": _read_client_ca,
+    "origins": _read_origins,
+    "servers": _read_servers,
+    "health": _read_health,
+    "socketio": _read_socketio,
+}
+_SOCKETIO_READERS: dict[str, _Reader] = {
+    "path": _read_path,
+    "transports": _read_transports,
+    "affinity": _read_affinity,
+    "servers": _read_own_servers,
+    "flash": _read_flash,
+}
+_FLASH_READERS: dict[str, _Reader] = {"policy_servers": _read_own_servers, "legacy_tls": _read_legacy_tls}
 
 
 def socketio_names(service: Service) -> Names:
+    """Return what the service's rules are called."""
     condition = f"{service.name}_host " if service.hosts else ""
     return Names(service.name, condition, service.path, f"{SECTION}/{service.name}")

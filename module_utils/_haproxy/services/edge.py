@@ -1,13 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What all services of a host share: addresses, folders, limits, the HAProxy that serves them."""
+"""The settings that all services of an edge share: addresses, folders, limits, the version of HAProxy."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-from ..config.model import Configuration, ConfigurationError
-from ..config.syntax import quote, split
+from .. import paths
+from ..config.model import Configuration, ConfigurationError, Line
+from ..config.words import quote, split
+from ..errors import Problems
 from . import limits, request_filter
 from .acme import Client
 from .limits import Limits
@@ -15,7 +17,7 @@ from .peers import Peers
 from .request_filter import TrustedProxies
 from .tls import Settings
 
-# The first word of an address where something listens, such as `:443`, `quic4@:443`, `[::1]:8404`, `:8000-8010`.
+# The first word of a bind address, such as `:443`, `quic4@:443`, `[::1]:8404`, `:8000-8010`.
 _ADDRESS = re.compile(r"[A-Za-z0-9_.@:*\[\]-]*:([0-9]{1,5}(-[0-9]{1,5})?)\Z")
 
 # HAProxy needs two descriptors a connection, and some for listeners, checks, pipes and logs.
@@ -23,20 +25,23 @@ _SPARE_DESCRIPTORS = 200
 
 _MOST_CONNECTIONS = 50000
 
+# The YAML path of lines that no key of the YAML asked for.
+ROLE = "the role's defaults"
+
 Version = tuple[int, ...]
 
 
 class Edge(NamedTuple):
-    """What all services of a host share.
+    """The settings that all services of an edge share.
 
-    `http`, `https`: bind addresses of the two frontends. `quic`: those of HTTP/3. `policy`: those where nothing but the
-    Flash player's policy is answered, used with flash sockets only. `stats_bind`: bind address of the statistics, empty
-    for none. `certificates`: their folder; `client_cas`: that of clients' CAs; `certificate_list`: where the list
-    goes that says which certificate asks for a client's; `ticket_keys`: the keys of session tickets. `lua`: where a
-    script of ours goes. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty;
-    `client`: what HAProxy's own ACME client is to do. `peers`: the other edges. `version`: of the HAProxy to run.
-    `descriptors`: how many file descriptors it may have. `metrics`: where the script goes that asks `master_socket`.
-    `maxconn`: the connections that a contributor allows the process, 0 where they follow from the descriptors.
+    `http`, `https`: bind addresses of the two frontends. `quic`: those of HTTP/3. `policy`: those that serve only the
+    Flash player's policy, used with flash sockets only. `stats_bind`: bind address of the stats, empty for none.
+    `certificates`: their folder; `client_cas`: that of client CAs; `certificate_list`: path of the crt-list that says
+    which certificates require a client's; `ticket_keys`: path of the keys of session tickets. `lua`: path of the Lua
+    script. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty; `client`:
+    settings of HAProxy's own ACME client. `peers`: the other edges. `version`: of the HAProxy to run. `descriptors`:
+    how many file descriptors it may open. `metrics`: path of the script that reads from `master_socket`. `maxconn`:
+    the process's limit of connections as a contributor sets it, 0 to derive it from the descriptors.
     """
 
     http: tuple[str, ...]
@@ -49,71 +54,73 @@ class Edge(NamedTuple):
     runtime_socket: str
     version: Version
     descriptors: int
-    master_socket: str = "/run/haproxy/master.sock"
-    metrics: str = "/etc/haproxy/metrics.lua"
+    master_socket: str = paths.MASTER_SOCKET
+    metrics: str = paths.METRICS
     maxconn: int = 0
     tls: Settings = Settings()
     library: tuple[str, Version] = ("", ())
-    ticket_keys: str = "/etc/haproxy/ticket-keys"
+    ticket_keys: str = paths.TICKET_KEYS
     limits: Limits = Limits()
     proxies: TrustedProxies = TrustedProxies()
     client: Client = Client()
     acme: str = ""
     peers: Peers = Peers()
-    client_cas: str = "/etc/haproxy/client-ca"
-    certificate_list: str = "/etc/haproxy/certificates.list"
+    client_cas: str = paths.CLIENT_CAS
+    certificate_list: str = paths.CERTIFICATE_LIST
 
 
 def stated_maxconn(contributions: list[Configuration]) -> int:
-    """The connections that a contributor allows the process, 0 where nobody says."""
-    stated = (
+    """Return the `maxconn` of `global` that a contributor sets, 0 if there is none."""
+    explicit = (
         directive.arguments[0]
         for contribution in contributions
         for section in contribution.sections
         for directive in section.directives
         if section.kind == "global" and directive.keyword == "maxconn" and directive.arguments
     )
-    return next((int(number) for number in stated if number.isdigit()), 0)
+    return next((int(number) for number in explicit if number.isdigit()), 0)
 
 
 def allowed_connections(edge: Edge) -> int:
+    """Return the limit of connections: the explicit one, else as many as the descriptors allow."""
     return edge.maxconn or max(1, min(_MOST_CONNECTIONS, (edge.descriptors - _SPARE_DESCRIPTORS) // 2))
 
 
-def check_bind_address(address: str, yaml_path: str) -> list[str]:
-    """What is wrong with an address to listen at, which may have options of HAProxy's behind it."""
+def check_bind_address(address: str, yaml_path: str, problems: Problems) -> None:
+    """Add a problem if this is no bind address; options of `bind` may follow it."""
     try:
         words = split(address)
     except ConfigurationError as error:
-        return [f"{yaml_path}: {error}"]
+        problems.add(yaml_path, str(error))
+        return
     if not words or not (_ADDRESS.match(words[0]) or words[0].startswith(("/", "unix@", "abns@", "fd@"))):
-        return [f"{yaml_path}: an address with a port is expected, such as :443 or 192.0.2.1:443, not {address!r}"]
-    return []
+        problems.add(yaml_path, f"an address with a port is expected, such as :443 or 192.0.2.1:443, not {address!r}")
 
 
 def bind_port(address: str) -> str:
+    """Return the port, or the range of ports, of a bind address; empty for a socket without one."""
     found = _ADDRESS.match(address.split()[0])
     return found[1] if found else ""
 
 
 def internal_bind(edge: Edge, what: str) -> str:
-    """The socket between the entrance for Flash and what is behind it; nobody but HAProxy may connect to it."""
+    """Return the address of a Unix socket between the TCP front end for Flash and an internal bind."""
     return quote(f"unix@{edge.runtime_socket.rpartition('/')[0]}/{what}.sock")
 
 
 def frontend_binds(edge: Edge, what: str, flash: bool) -> tuple[str, ...]:
-    """Where a frontend listens: the edge's addresses, or behind the entrance, which hands the client's address on."""
+    """Return the bind addresses of a frontend: the edge's, or an internal bind behind the TCP front end for Flash."""
     addresses: tuple[str, ...] = getattr(edge, what)
     return (f"{internal_bind(edge, what)} mode 600 accept-proxy",) if flash else addresses
 
 
-def connection_rules(edge: Edge, flash: bool) -> list[tuple[str, str]]:
-    """Who connects, and how often; behind the entrance for Flash both have been seen to."""
+def connection_rules(edge: Edge, flash: bool) -> list[Line]:
+    """Return the rules for connections; behind the TCP front end for Flash, which has them, there are none."""
     if flash:
         return []
-    told = edge.proxies.addresses
-    by_protocol = bool(told) and edge.proxies.protocol == "proxy_protocol"
+    trusted = edge.proxies.addresses
+    by_protocol = bool(trusted) and edge.proxies.protocol == "proxy_protocol"
     layer = "session" if by_protocol else "connection"
     return request_filter.expect_proxy_protocol(edge.proxies) + limits.connections(
-        edge.limits, layer, () if by_protocol else told
+        edge.limits, layer, () if by_protocol else trusted
     )

@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What one client may take, and what all may: rates and numbers as HAProxy's rules and tables.
+"""Rate limits of one client and of all, as HAProxy's rules and tables.
 
-A limit is told where the client can read it (429 with `Retry-After`), and is a refused connection where an answer would
+A request above a limit is answered (429 with `Retry-After`); a connection above one is refused, as an answer would
 cost a TLS handshake. Both are counted: `haproxy_frontend_denied_connections_total` and
 `haproxy_frontend_requests_denied_total` in the metrics, each client in the tables (`show table limits:connections`).
 
-Rates count what was let in, so the rules that refuse stand before those that count: clients that try again as long as
+Rates count only accepted requests, so the rules that refuse stand before those that count: clients that retry while
 they are refused, as Socket.IO's do after an outage, would otherwise keep their address above its limit for ever.
-Threads that look at the same moment may let in one more each.
+Threads that check at the same moment may each accept one more.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from __future__ import annotations
 import ipaddress
 from typing import NamedTuple
 
-from ..config.model import ConfigurationError, Directive
-from ..config.syntax import split
+from ..config.model import Directive, Line
+from ..errors import Problems
 
-# What a rate is counted over, and hence how long a client that exceeds it waits at most.
+# Seconds over which a rate is counted; a client above it waits at most as long.
 WINDOW = 10
 
 CONNECTIONS = "limits:connections"
@@ -31,12 +31,9 @@ _HANDSHAKE_TIMEOUT = (3, 0)
 # A client is an address; of IPv6 the network that one customer gets (RFC 6177).
 _CLIENT = "src,ipmask(32,64)"
 
-Line = tuple[str, str]
-"""A purpose and a line."""
-
 
 class Limits(NamedTuple):
-    """`haproxy_limits`, as described there. 0 is no limit; rates of an address are in 10 s, those of all in 1 s."""
+    """The keys of `haproxy_limits`. 0 is no limit; rates of an address are in 10 s, those of all in 1 s."""
 
     connections: int = 4000
     connection_rate: int = 4000
@@ -52,36 +49,33 @@ class Limits(NamedTuple):
 
 
 def validate(limits: Limits, yaml_path: str = "haproxy_limits") -> None:
-    """Raise `ConfigurationError` for a negative number, and for what is no address or network."""
-    problems = [
-        f"{yaml_path}.{name}: a number is expected, 0 for no limit, not {value}"
-        for name, value in limits._asdict().items()
-        if isinstance(value, int) and value < 0
-    ]
-    problems += networks(limits.exempt, f"{yaml_path}.exempt")
+    """Raise `ConfigurationError` for negative numbers and for wrong addresses and networks."""
+    problems = Problems()
+    for name, value in limits._asdict().items():
+        if isinstance(value, int) and value < 0:
+            problems.add(f"{yaml_path}.{name}", f"a number is expected, 0 for no limit, not {value}")
+    check_networks(limits.exempt, f"{yaml_path}.exempt", problems)
     if limits.url_length > 15000:
-        problems.append(
-            f"{yaml_path}.url_length: a request's head has 15 kB of room, its URL can't have {limits.url_length}"
+        problems.add(
+            f"{yaml_path}.url_length",
+            f"a request's head has 15 kB of room, its URL can't have {limits.url_length}",
         )
-    if problems:
-        raise ConfigurationError(problems)
+    problems.raise_if_any()
 
 
-def networks(values: tuple[str, ...], yaml_path: str) -> list[str]:
-    """What is wrong with a list of addresses and networks: empty where nothing is."""
-    problems = []
+def check_networks(values: tuple[str, ...], yaml_path: str, problems: Problems) -> None:
+    """Add a problem for each value that is neither an address nor a network."""
     for number, value in enumerate(values):
         try:
             ipaddress.ip_network(value, strict=False)
         except ValueError:
-            problems.append(
-                f"{yaml_path}[{number}]: an address or a network like 10.0.0.0/8 is expected, not {value!r}"
+            problems.add(
+                f"{yaml_path}[{number}]", f"an address or a network like 10.0.0.0/8 is expected, not {value!r}"
             )
-    return problems
 
 
 def global_lines(limits: Limits) -> list[Line]:
-    """Lines of `global`. Clients beyond these wait in the kernel until there is room."""
+    """Return lines of `global`. Clients above these limits wait in the kernel until there is room."""
     lines = []
     if limits.total_handshake_rate:
         lines.append(("limits", f"maxsslrate {limits.total_handshake_rate}"))
@@ -91,7 +85,7 @@ def global_lines(limits: Limits) -> list[Line]:
 
 
 def timeouts(limits: Limits, version: tuple[int, ...]) -> list[Line]:
-    """Lines of `defaults`: how long a handshake and a request's head may take, and how long a request may wait."""
+    """Return lines of `defaults`: the time limits of a handshake, of a request's head, and of the queue."""
     lines = [("limits", "timeout queue 30s")]
     if limits.request_timeout:
         lines.append(("limits", f"timeout http-request {limits.request_timeout}s"))
@@ -101,7 +95,7 @@ def timeouts(limits: Limits, version: tuple[int, ...]) -> list[Line]:
 
 
 def tables(limits: Limits) -> list[tuple[str, list[Line]]]:
-    """The name and the lines of each backend that holds a table. They are bounded: the oldest entries make room."""
+    """Return name and lines of each backend with a table. Tables are bounded: the oldest entries make room."""
     common = "stick-table type ipv6 size 100k expire 1m store"
     found = []
     if limits.connections or limits.connection_rate:
@@ -112,10 +106,10 @@ def tables(limits: Limits) -> list[tuple[str, list[Line]]]:
 
 
 def connections(limits: Limits, layer: str = "connection", except_from: tuple[str, ...] = ()) -> list[Line]:
-    """Frontend lines on the level of connections; clients of `except_from` are not limited here.
+    """Return frontend rules for connections; clients of `except_from` are not limited here.
 
-    On `layer` "connection" a refusal costs next to nothing. On "session" TLS and the PROXY protocol are done, so that
-    the client's address is known even where somebody else connects for it.
+    On `layer` "connection" a refusal is cheapest. On "session" TLS and the PROXY protocol are done, so that the
+    client's address is known even behind another proxy.
     """
     if not (limits.connections or limits.connection_rate):
         return []
@@ -131,7 +125,7 @@ def connections(limits: Limits, layer: str = "connection", except_from: tuple[st
 
 
 def requests(limits: Limits) -> list[Line]:
-    """Frontend lines on the level of requests: the size of the URL, the rate, a body that does not come."""
+    """Return frontend rules for requests: the size of the URL, the rate, a body that does not arrive."""
     lines = []
     if limits.url_length:
         answer = 'deny deny_status 414 content-type text/plain string "This URL is too long."'
@@ -143,35 +137,28 @@ def requests(limits: Limits) -> list[Line]:
         unless = f" if !{{ src {' '.join(limits.exempt)} }}" if limits.exempt else ""
         lines.append(f"http-request track-sc1 {_CLIENT} table {REQUESTS}{unless}")
     if limits.request_timeout:
-        # A node gets a request when its body is there, or the first 16 kB of it.
+        # A node gets a request once its body has arrived, or the first 16 kB of it.
         lines.append(f"http-request wait-for-body time {limits.request_timeout}s")
-    # What of HAProxy's own says that there is no room just now, says when to come again.
+    # HAProxy's own 503 says when to try again.
     lines.append("http-after-response set-header Retry-After 5 if { status 503 } !{ res.fhdr(retry-after) -m found }")
     return [("limits", line) for line in lines]
 
 
 def sessions(limits: Limits, handshake: str) -> list[Directive]:
-    """Frontend lines for one service: each request under the condition `handshake` opens a session of Socket.IO."""
+    """Return frontend rules for one service: each request under the condition `handshake` opens a Socket.IO session."""
     if not limits.session_rate:
         return []
     lines = [
         _refuse("new sessions", f"{handshake} {{ sc1_gpc0_rate({REQUESTS}) ge {limits.session_rate} }}"),
         f"http-request sc-inc-gpc0(1) if {handshake}",
     ]
-    return [directive(("limits", line)) for line in lines]
+    return [Directive.of("limits", line, "haproxy_limits") for line in lines]
 
 
 def servers(limits: Limits, sockets: bool) -> list[Line]:
-    """Backend lines: how much each server gets at once; more waits its turn (`timeout queue`), then is answered 503."""
+    """Return backend lines: how many requests a server gets at once; others queue (`timeout queue`), then get 503."""
     most = limits.server_sockets if sockets else limits.server_requests
     return [("limits", f"default-server maxconn {most}")] if most else []
-
-
-def directive(line: Line, yaml_path: str = "haproxy_limits") -> Directive:
-    """The line as a value of the model."""
-    purpose, text = line
-    keyword, *arguments = split(text)
-    return Directive(keyword, tuple(arguments), purpose, yaml_path)
 
 
 def _refuse(what: str, condition: str) -> str:

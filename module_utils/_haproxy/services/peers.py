@@ -1,26 +1,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who an edge shares its affinity tables with: the next worker of its own, and the other edges of the same services.
+"""Share the affinity tables of an edge with its next worker and with the other edges of the same services.
 
-Entries name the node (manual, 5.4 "stick match"; peers protocol 2.1), so that a session which one edge has seen opened
-is known to all, whatever the order of their servers.
+Entries name the node (manual, 5.4 "stick match"; peers protocol 2.1), so that all edges know a session that one of them
+has opened, whatever the order of their servers.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..config.syntax import quote
-from .limits import Line
+from ..config.model import Line
+from ..config.words import quote
 
 SECTION = "affinity"
 PORT = 8406
 
 
 class Peers(NamedTuple):
-    """The edges of the same services: `members` are name and endpoint of each, `name` is this one's among them.
+    """The edges of the same services: `members` are name and endpoint of each, `name` is this edge's.
 
-    `certificate` is the file with the certificate and the key that all of them have, by which they know each other;
-    `port` is where this one listens. Without members there is only the next worker, which is reached on loopback.
+    `certificate` is the file with the common certificate and key by which they authenticate each other; this edge
+    listens on `port`. Without members there is only the next worker, on loopback.
     """
 
     name: str = "edge"
@@ -30,20 +30,20 @@ class Peers(NamedTuple):
 
 
 def table_key(peers: Peers, service: str) -> str:
-    """What this edge counts a service by in a table that others hold too; a colon is in no name."""
+    """Return the key of this edge and a service in a shared table; no name has a colon."""
     return f"{peers.name}:{service}"
 
 
 def global_lines(peers: Peers) -> Line:
-    """The line of `global`: without a peer of this name HAProxy drops the tables silently."""
+    """Return the line of `global`: without a peer of this name HAProxy drops the tables silently."""
     return "affinity", f"localpeer {peers.name}"
 
 
 def section(peers: Peers) -> list[Line]:
-    """The lines of the section, before those of its tables.
+    """Return the lines of the section, before those of its tables.
 
-    What comes in is believed, and could send sessions astray: who has not got the key of the edges is not heard. At a
-    reload the old worker hands the tables to the new one on the same address (manual, 3.5 "peers").
+    Entries from peers are trusted and could misroute sessions, so peers authenticate with the common key. At a reload
+    the old worker sends the tables to the new one on the same address (manual, 3.5 "peers").
     """
     if not peers.members:
         return [("affinity", "bind 127.0.0.1:8405"), ("affinity", f"server {peers.name}")]

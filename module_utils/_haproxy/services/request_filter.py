@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a request may not say: who it comes from, where it comes from, and where it goes, in another spelling.
+"""Filter requests: forged client addresses, foreign origins, ambiguous URLs, missing client certificates.
 
-Framing (a length that contradicts another, a bare LF in a header) is HAProxy's own affair: it parses strictly and
-writes each request anew, so that a node never sees what a client made of it.
+HAProxy itself handles framing (contradictory lengths, a bare LF in a header): it parses strictly and writes each
+request anew, so that a node never sees the client's original bytes.
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from ..config.model import ConfigurationError
-from .limits import Line, networks
+from ..config.model import ConfigurationError, Line
+from ..errors import Problems
+from .limits import check_networks
 
 PROTOCOLS = ("proxy_protocol", "x_forwarded_for")
 
 # `https://chat.example.com`, `https://*.example.com`: as browsers write it (RFC 6454, section 6.2), so without a path.
 ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?\Z")
 
-# Headers that applications believe to come from a proxy. The names that begin so are all removed.
+# Headers that applications trust as a proxy's. All names that begin so are removed.
 _FORWARDED_HEADERS = tuple(
     "x-forwarded forwarded x-real-ip x-client- x-original- x-rewrite- x-ssl- true-client-ip".split()
 )
 
-# Spellings that mean another path than they show: dot segments, letters, digits, dots and hyphens as %XX (no client
-# encodes those, RFC 3986 6.2.2.2), backslashes, and control characters. Rules on paths then can't be gone around.
+# Spellings that could bypass rules on paths: dot segments, letters, digits, dots and hyphens as %XX (no client encodes
+# those, RFC 3986 6.2.2.2), backslashes, and control characters.
 _AMBIGUOUS_PATH = (
     r"(^|/)\.{1,2}(/|;|$)",
     r"%(2[de]|3[0-9]|4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]|0[0-9a-f]|1[0-9a-f]|5c|7f)",
@@ -39,28 +40,28 @@ _IN_URL = r"[\x00-\x20\x7f\x23]"
 
 
 class TrustedProxies(NamedTuple):
-    """Whom the edge believes the address of a client: networks of the proxies before it, and how they tell it."""
+    """Upstream proxies trusted to report a client's address: their networks, and the protocol they report it by."""
 
     addresses: tuple[str, ...] = ()
     protocol: str = "proxy_protocol"
 
 
 def validate(proxies: TrustedProxies, yaml_path: str = "haproxy_trusted_proxies") -> None:
-    """Raise `ConfigurationError` for what is no address or network."""
-    problems = networks(proxies.addresses, f"{yaml_path}.addresses")
-    if problems:
-        raise ConfigurationError(problems)
+    """Raise `ConfigurationError` for wrong addresses and networks."""
+    problems = Problems()
+    check_networks(proxies.addresses, f"{yaml_path}.addresses", problems)
+    problems.raise_if_any()
 
 
 def expect_proxy_protocol(proxies: TrustedProxies) -> list[Line]:
-    """Lines of the frontend that connections come to first."""
+    """Return lines of the frontend that accepts the connections: trusted proxies speak the PROXY protocol."""
     if not proxies.addresses or proxies.protocol != "proxy_protocol":
         return []
     return [("forwarding", f"tcp-request connection expect-proxy layer4 if {{ src {' '.join(proxies.addresses)} }}")]
 
 
 def restore_client_address(proxies: TrustedProxies) -> list[Line]:
-    """Frontend lines, the first of all for requests: the client's address as a trusted proxy tells it, the last one."""
+    """Return the first rules for requests: take the client's address from the last trusted proxy's header."""
     if not proxies.addresses or proxies.protocol != "x_forwarded_for":
         return []
     return [
@@ -73,9 +74,9 @@ def restore_client_address(proxies: TrustedProxies) -> list[Line]:
 
 
 def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[Line]:
-    """Frontend line of plain HTTP: any challenge of the account with this thumbprint is answered (RFC 8555, 8.3).
+    """Return the rule that answers any challenge of the account with this thumbprint over HTTP (RFC 8555, 8.3).
 
-    The answer is the token that the request names, a dot, and the thumbprint: nothing has to be put anywhere first.
+    The answer is the token in the request, a dot, and the thumbprint: no file has to be written first.
     """
     if not thumbprint:
         return []
@@ -89,7 +90,7 @@ def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[
 
 
 def strip_forwarded_headers() -> list[Line]:
-    """Frontend lines: what a client says about itself is removed, and what is known is said instead."""
+    """Return rules that remove the client's forwarded headers and set them to known values."""
     lines = [f"http-request del-header {name} -m beg" for name in _FORWARDED_HEADERS]
     lines += [
         "http-request del-header proxy",  # CGI programs take it for their own proxy (CVE-2016-5385)
@@ -102,7 +103,7 @@ def strip_forwarded_headers() -> list[Line]:
 
 
 def reject_ambiguous_urls() -> list[Line]:
-    """Frontend lines: characters that no request has, and a path in a disguise, are refused."""
+    """Return rules that refuse requests with invalid characters or a path that is not in its plain form."""
     answer = "http-request deny deny_status 400 content-type text/plain string"
     characters = f"{{ req.hdrs -m reg '{_IN_HEADERS}' }} || {{ url -m reg '{_IN_URL}' }}"
     patterns = " ".join(f"'{pattern}'" for pattern in _AMBIGUOUS_PATH)
@@ -112,24 +113,24 @@ def reject_ambiguous_urls() -> list[Line]:
     ]
 
 
-def read_origins(data: Any, yaml_path: str, problems: list[str]) -> tuple[str, ...]:
-    """Read a service's `origins`; what is wrong is added to `problems`."""
+def read_origins(data: Any, yaml_path: str, problems: Problems) -> tuple[str, ...]:
+    """Read a service's `origins` and add what is wrong to `problems`."""
     if data is None:
         return ()
     if not isinstance(data, list):
-        problems.append(f"{yaml_path}: a list is expected, such as [https://chat.example.com]")
+        problems.add(yaml_path, "a list is expected, such as [https://chat.example.com]")
         return ()
     for number, value in enumerate(data):
         if not isinstance(value, str) or not ORIGIN.match(value):
-            problems.append(f"{yaml_path}[{number}]: {value!r} is no origin (`https://chat.example.com`, no path)")
+            problems.add(f"{yaml_path}[{number}]", f"{value!r} is no origin (`https://chat.example.com`, no path)")
     return tuple(str(value) for value in data)
 
 
 def reject_foreign_origins(allowed: tuple[str, ...], condition: str, sockets: str) -> list[Line]:
-    """Frontend lines for one service: pages of other origins may open no socket.
+    """Return rules for one service: pages of other origins may not open sockets.
 
-    `condition` (may be empty) picks the service's requests, ending in a blank; `sockets` those of its Socket.IO. The
-    same-origin policy does not hold for WebSocket (RFC 6455, section 10.2); who is no browser sends no origin.
+    `condition` (may be empty) selects the service's requests, ending in a blank; `sockets` those of its Socket.IO. The
+    same-origin policy does not apply to WebSocket (RFC 6455, section 10.2); other clients than browsers send no origin.
     """
     exact = [value for value in allowed if "*" not in value]
     patterns = [re.escape(value).replace(r"\*", "[a-z0-9.-]+") for value in allowed if "*" in value]
@@ -148,10 +149,10 @@ def reject_foreign_origins(allowed: tuple[str, ...], condition: str, sockets: st
 
 
 def require_client_certificate(condition: str) -> list[Line]:
-    """Frontend lines for a service with client certificates; `condition` picks its requests.
+    """Return rules for a service with client certificates; `condition` selects its requests.
 
-    TLS has asked for a certificate where the service's name was in the handshake. A request on another service's
-    connection, or on a session resumed from one, comes without.
+    TLS asks for a certificate if the handshake has the service's name. A request on another service's connection, or
+    on a session resumed from one, has none.
     """
     return [
         (

@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What we know of Socket.IO: how to tell its traffic apart, and how a proxy learns a session id.
+"""Recognise the traffic of Socket.IO and learn its session ids.
 
 Sources: the Engine.IO protocol, revisions 3 and 4 (handshake: `EIO=` in the query; session: `sid=`), the Socket.IO 0.9
 specification (`/socket.io/1/[transport/session]`), RFC 6455 4.1 (`Upgrade: websocket`), Adobe's "Policy file changes in
@@ -25,12 +25,12 @@ AFFINITIES = ("session", "cookie", "source", "none")
 # Session ids are 16 to 20 characters; longer ones are cut, so that a made-up id costs no memory.
 SESSION_ID_LENGTH = 64
 
-# What the Flash player sends before it opens a socket, and `-m bin` compares.
+# The request of the Flash player before it opens a socket.
 POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
 class Names(NamedTuple):
-    """What one service's rules are called: the service, its ACLs' condition prefix, its path, its affinity table."""
+    """Names in one service's rules: the service, the prefix of its conditions, its path, its affinity table."""
 
     service: str
     condition: str
@@ -38,15 +38,15 @@ class Names(NamedTuple):
     table: str
 
     def acl(self, what: str) -> str:
-        """The name of the service's ACL for `what`."""
+        """Return the name of the service's ACL for `what`."""
         return f"{self.service}_{what}"
 
 
 def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
-    """Frontend lines that tell the service's Socket.IO traffic apart, and find the session id of a request.
+    """Return frontend lines that recognise the service's Socket.IO traffic and find the session id of a request.
 
     A handshake names its protocol (`EIO=`, or the path of 0.9); the client's script on the same path is neither a
-    handshake nor of a session, and is ordinary HTTP.
+    handshake nor part of a session, so it is ordinary HTTP.
     """
     root = names.path.rstrip("/")
     pattern = re.escape(root)
@@ -75,11 +75,11 @@ def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
                 f"!{names.acl('session')} !{{ hdr(upgrade) -m found }}",
             ),
         ]
-    return [_line(purpose, text) for purpose, text in lines]
+    return [Directive.of(purpose, text) for purpose, text in lines]
 
 
 def flashsocket_condition(names: Names) -> str:
-    """The condition under which a request is the Flash movie's, on the level of HTTP or of TCP."""
+    """Return the condition for a request of the Flash movie, in HTTP or TCP mode."""
     return f"path_beg {names.path.rstrip('/')}/1/flashsocket/"
 
 
@@ -95,20 +95,20 @@ core.register_action("wait_for_table", {"http-req"}, function() core.msleep(400)
 
 
 def wait_for_table(names: Names, lua: bool) -> Directive:
-    """Frontend line: after a reload the table reaches the new worker some milliseconds late; `lua` where 3.2 is not."""
-    return _line(
+    """Return the rule that waits for the affinity table after a reload; `lua` before HAProxy 3.2."""
+    return Directive.of(
         "affinity", f"http-request {'lua.wait_for_table' if lua else 'pause 400ms'} if {unknown_session(names)}"
     )
 
 
 def unknown_session(names: Names) -> str:
-    """The condition, without `if`, under which the affinity table does not know the session of a request."""
+    """Return the condition, without `if`, for a request whose session the affinity table does not have."""
     session = f"{names.condition}{names.acl('socketio')} {{ var(txn.sid) -m found }}"
     return f"{session} !{{ var(txn.sid),in_table({names.table}) }}"
 
 
 def route_condition(names: Names, transport: str) -> str:
-    """The condition, without `if`, under which a request belongs to the transport."""
+    """Return the condition, without `if`, for a request of the transport."""
     io = names.condition + names.acl("socketio")
     if transport == "polling":
         return f"{io} {names.acl('handshake')} or {io} {names.acl('session')}"
@@ -116,22 +116,25 @@ def route_condition(names: Names, transport: str) -> str:
 
 
 def opens_session(names: Names) -> str:
-    """The condition, without `if`, under which a request opens a session, by whatever transport."""
+    """Return the condition, without `if`, for a request that opens a session, by any transport."""
     return f"{names.condition}{names.acl('socketio')} {names.acl('handshake')} !{names.acl('session')}"
 
 
 def follow_session(names: Names) -> Directive:
-    """Backend line: a request that carries a session id goes to the node that opened the session."""
-    return _line("affinity", f"stick match var(txn.sid) table {names.table} if {{ var(txn.sid) -m found }}")
+    """Return the backend line that sends a request with a session id to the node that opened the session."""
+    return Directive.of("affinity", f"stick match var(txn.sid) table {names.table} if {{ var(txn.sid) -m found }}")
 
 
 def follow_flash_session(names: Names) -> list[Directive]:
-    """Lines of a backend in TCP mode: the Flash movie goes to the node that opened its session."""
-    return [_line("affinity", f"tcp-request content set-var(txn.sid) {_id_in_path(names)}"), follow_session(names)]
+    """Return lines of a backend in TCP mode that send the Flash movie to the node that opened its session."""
+    return [
+        Directive.of("affinity", f"tcp-request content set-var(txn.sid) {_id_in_path(names)}"),
+        follow_session(names),
+    ]
 
 
 def policy_script(ports: Iterable[str]) -> str:
-    """The Lua service `flash_policy`: Flash movies of any site may open sockets to these ports of the edge."""
+    """Return the Lua service `flash_policy`: Flash movies of any site may open sockets to these ports of the edge."""
     allowed = f'<allow-access-from domain="*" to-ports="{",".join(ports)}"/>'
     return f"""-- The policy that the Flash player asks for before it opens a socket.
 core.register_service("flash_policy", "tcp", function(applet)
@@ -142,10 +145,10 @@ end)
 
 
 def learn_session(names: Names) -> list[Directive]:
-    """Backend lines: the session id is read from the handshake's answer, and remembered with the node that gave it.
+    """Return backend lines that read the session id from a handshake's answer and store it with the node.
 
-    `stick store-response` runs before `http-response` rules, so the body has to be waited for on the TCP level. From
-    there on the handshake has the id in the variable in which every other request has it, for the log too.
+    `stick store-response` runs before `http-response` rules, so a TCP rule has to wait for the body. It sets the same
+    variable that every other request has, for the log too.
     Bodies: `0{"sid":"ID",...}` (Engine.IO 3 and 4, JSONP with \\" around), `ID:60:60:transports` (0.9, with
     `io.j[0]("ID:...` for JSONP). Browsers with Socket.IO 1 get binary framing: a zero byte, the digits of the
     length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three.
@@ -154,17 +157,11 @@ def learn_session(names: Names) -> list[Directive]:
     engine = r"""res.body,bytes(3),'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
     version_09 = r"""res.body,'regsub("^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):.*$","\2")' """.strip()
     sid = "{ res.body,bytes(3) -m sub sid }"
-    # The first condition spares all other answers the wait for their body.
+    # Thanks to the first condition, no other answer waits for its body.
     arrived = f"if {handshake} {{ res.body,bytes(3) -m sub : }}"
     return [
-        _line("affinity", "tcp-response inspect-delay 2s"),
-        _line("affinity", f"tcp-response content set-var(txn.sid) {engine} {arrived} {sid}"),
-        _line("affinity", f"tcp-response content set-var(txn.sid) {version_09} {arrived} !{sid}"),
-        _line("affinity", f"stick store-response var(txn.sid) table {names.table} if {handshake}"),
+        Directive.of("affinity", "tcp-response inspect-delay 2s"),
+        Directive.of("affinity", f"tcp-response content set-var(txn.sid) {engine} {arrived} {sid}"),
+        Directive.of("affinity", f"tcp-response content set-var(txn.sid) {version_09} {arrived} !{sid}"),
+        Directive.of("affinity", f"stick store-response var(txn.sid) table {names.table} if {handshake}"),
     ]
-
-
-def _line(purpose: str, text: str) -> Directive:
-    # The texts above are ours and already words; only the two regular expressions hold quotes, and no blanks.
-    keyword, *arguments = text.split()
-    return Directive(keyword, tuple(arguments), purpose)

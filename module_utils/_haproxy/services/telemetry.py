@@ -1,45 +1,45 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an edge tells about itself: its log lines, its statistics page, its metrics."""
+"""Log lines, stats page and metrics of an edge."""
 
 from __future__ import annotations
 
 import re
 
-from ..config.model import Directive
-from ..config.syntax import quote, split
+from ..config.model import Directive, Line
+from ..config.words import quote
 from .peers import SECTION
 
 # HAProxy's own HTTP format (manual, 8.2.3) with the TLS version and the beginning of the session id; backend and server
-# are transport and node. The query is left out: it holds the whole id, with which anybody could take the session over.
+# are transport and node. The query is left out: it contains the whole id, which is enough to take over the session.
 _LINE = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq"
 LOG = f'log-format "{_LINE} %sslv %[var(txn.sid),bytes(0,8)] %HM %{{+Q,+E}}[var(txn.path)] %HV"'
 LOG_PLAIN = f'log-format "{_LINE} - - %HM %{{+Q,+E}}HPO %HV"'
 
-# Of connections that did not come to a request, such as those whose TLS handshake failed (manual, 8.2.5).
+# For connections that end before a request, such as those whose TLS handshake failed (manual, 8.2.5).
 LOG_ERRORS = 'error-log-format "%ci:%cp [%tr] %ft - %sslv %{+Q}[fc_err_str] %{+Q}[ssl_fc_err_str]"'
 
-# The path as it is logged: Socket.IO 0.9 has the session's id in it, of which the beginning is enough.
+# The logged path: in Socket.IO 0.9 it contains the session id, which is shortened.
 PATH = r"""http-request set-var(txn.path) path,'regsub("(/1/[a-z]+(socket|-polling|file)/.{8}).*","\1")'"""
 
-# Which services' sessions were looked for in vain; a colon is in no service's name.
+# The table of sessions that were not found, by service; no service's name has a colon.
 MISSES = ":misses"
 
 
 def count_miss(key: str, unknown: str) -> Directive:
-    """Frontend line: a request whose session is `unknown` (a condition) counts as a miss of `key`, edge and service.
+    """Return the rule that counts a request whose session is `unknown` (a condition) as a miss of `key`.
 
-    Stick counter 2 is taken for it.
+    `key` is edge and service. The rule uses stick counter 2.
     """
-    return _line("statistics", f"http-request track-sc2 str({key}) table {SECTION}/{MISSES} if {unknown}")
+    return Directive.of("statistics", f"http-request track-sc2 str({key}) table {SECTION}/{MISSES} if {unknown}")
 
 
-def miss_table() -> tuple[str, str]:
-    """The table of the misses: purpose and line of the section `peers`, by which they outlive a reload."""
+def miss_table() -> Line:
+    """Return the line of the section `peers` for the table of misses, which thus survives a reload."""
     return "statistics", f"table {MISSES} type string len 64 size 1k store http_req_cnt"
 
 
-def stats_frontend(address: str) -> list[tuple[str, str]]:
-    """The frontend of the statistics page and of the metrics, purpose and line each."""
+def stats_frontend(address: str) -> list[Line]:
+    """Return the lines of the frontend for the stats page and the metrics."""
     return [
         ("statistics", f"bind {address}"),
         ("statistics", "option dontlog-normal"),
@@ -52,7 +52,7 @@ def stats_frontend(address: str) -> list[tuple[str, str]]:
 
 
 def script(master: str, runtime: str, peer: str) -> str:
-    """The Lua service `edge_metrics`, which asks the two sockets what HAProxy's exporter does not tell.
+    """Return the Lua service `edge_metrics`, which reads from the two sockets what HAProxy's exporter lacks.
 
     `peer` is this edge's name among those that share its tables.
     """
@@ -61,24 +61,19 @@ def script(master: str, runtime: str, peer: str) -> str:
 
 
 def _lua(text: str) -> str:
-    """A string of Lua."""
+    """Return the text as a string of Lua."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
-def load_script(path: str) -> list[tuple[str, str]]:
-    """The lines that load the script; one state for all threads is enough for who asks every few seconds."""
+def load_script(path: str) -> list[Line]:
+    """Return the lines that load the script; one Lua state for all threads suffices for a request every few seconds."""
     return _with_lua(f"lua-load {quote(path)}")
 
 
-def _with_lua(line: str) -> list[tuple[str, str]]:
-    """A build may lack Lua: it serves all the same, without these metrics."""
+def _with_lua(line: str) -> list[Line]:
+    """Return the line under the condition that the build has Lua; a build without Lua lacks only these metrics."""
     return [("statistics", text) for text in (".if feature(LUA)", line, ".endif")]
-
-
-def _line(purpose: str, text: str) -> Directive:
-    keyword, *arguments = split(text)
-    return Directive(keyword, tuple(arguments), purpose)
 
 
 _SCRIPT = r"""-- Metrics that HAProxy's exporter lacks: old workers and what they still serve, certificates, affinity.

@@ -1,16 +1,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""TLS profiles: what Mozilla recommends, as HAProxy's settings."""
+"""TLS profiles: Mozilla's recommendations as HAProxy's settings."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..config.model import ConfigurationError, suggest
-from ..config.syntax import one_line, quote
+from ..config.model import suggest
+from ..config.words import one_line, quote
+from ..errors import Problems
 
 
 class Profile(NamedTuple):
-    """What a bind negotiates: `ssl-default-bind-options`, ciphers (TLS 1.2 and older), suites (TLS 1.3), curves."""
+    """The TLS settings of a bind: `ssl-default-bind-options`, ciphers (TLS 1.2 and older), suites (TLS 1.3), curves."""
 
     options: str
     ciphers: str
@@ -19,7 +20,7 @@ class Profile(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """`haproxy_tls`, as described there; the empty ones of the next four are the profile's."""
+    """The keys of `haproxy_tls`; an empty version or list is the profile's."""
 
     profile: str = "intermediate"
     min_version: str = ""
@@ -31,8 +32,8 @@ class Settings(NamedTuple):
     tickets: bool = True
 
 
-# What the Flash movie of Socket.IO 0.9 speaks: TLS 1.0, static RSA, AES-CBC with SHA-1, no server name. It belongs to a
-# bind that nothing newer reaches. OpenSSL has the old signatures at its security level 0 only.
+# TLS of the Flash movie of Socket.IO 0.9: TLS 1.0, static RSA, AES-CBC with SHA-1, no server name. Only a bind that no
+# newer client reaches may use it. OpenSSL allows the old signatures at its security level 0 only.
 LEGACY = "ssl-min-ver TLSv1.0 ciphers AES128-SHA:AES256-SHA:@SECLEVEL=0"
 
 VERSIONS = ("TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")
@@ -44,8 +45,8 @@ _INTERMEDIATE = (
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
 
-# The hybrid of X25519 and ML-KEM-768 (draft-ietf-tls-ecdhe-mlkem): OpenSSL has it since 3.5, and older ones refuse a
-# list that names it.
+# The hybrid of X25519 and ML-KEM-768 (draft-ietf-tls-ecdhe-mlkem): OpenSSL has it since 3.5, older ones refuse a list
+# with it.
 _POST_QUANTUM = "X25519MLKEM768"
 _POST_QUANTUM_SINCE = (3, 5)
 
@@ -66,39 +67,18 @@ PROFILES = {
 
 Two things differ. The DHE suites are left out: they need Diffie-Hellman parameters, and no client in use needs them. So
 is 3DES in `old`: it is open to SWEET32, and OpenSSL is mostly built without it. Mozilla's generator switches session
-tickets off, for want of rotated keys; here they are rotated.
+tickets off, as their keys are not rotated; here they are.
 """
 
 
 def resolve_profile(
     settings: Settings, library: tuple[str, tuple[int, ...]], yaml_path: str = "haproxy_tls"
 ) -> Profile:
-    """The profile that the settings ask for, for a TLS library (name and version, such as `("openssl", (3, 0))`).
+    """Return the profile for a TLS library (name and version, such as `("openssl", (3, 0))`).
 
-    Raises `ConfigurationError` for a profile or version that does not exist, and for lists beside Mozilla's.
+    Raise `ConfigurationError` for an unknown profile or version, and for own lists together with a profile of Mozilla.
     """
-    names = (*PROFILES, "custom")
-    problems = []
-    if settings.profile not in names:
-        problems.append(
-            f"{yaml_path}.profile: there is no TLS profile '{settings.profile}'{suggest(settings.profile, names)}"
-        )
-    own = {name: getattr(settings, name) for name in ("min_version", "ciphers", "ciphersuites", "curves")}
-    if settings.min_version not in ("", *VERSIONS):
-        hint = suggest(settings.min_version, VERSIONS)
-        problems.append(f"{yaml_path}.min_version: there is no version '{settings.min_version}'{hint}")
-    for name, value in own.items():
-        if value and settings.profile in PROFILES:
-            problems.append(
-                f"{yaml_path}.{name}: the profile {settings.profile} is Mozilla's as a whole; for lists of your own "
-                "write profile: custom"
-            )
-        elif value and (len(value.split()) != 1 or not one_line(value) or quote(value) != value):
-            problems.append(f"{yaml_path}.{name}: one word is expected, its parts joined by colons, not {value!r}")
-    if not settings.hsts.isprintable() or any(character in settings.hsts for character in '"\\%$'):
-        problems.append(f"{yaml_path}.hsts: the value of a header such as 'max-age=63072000' is expected")
-    if problems:
-        raise ConfigurationError(problems)
+    validate(settings, yaml_path)
     base = PROFILES.get(settings.profile, PROFILES["intermediate"])
     options = base.options
     if settings.min_version:
@@ -113,3 +93,27 @@ def resolve_profile(
         settings.ciphersuites or base.ciphersuites,
         curves,
     )
+
+
+def validate(settings: Settings, yaml_path: str = "haproxy_tls") -> None:
+    """Raise `ConfigurationError` with all problems of the settings."""
+    problems = Problems()
+    names = (*PROFILES, "custom")
+    if settings.profile not in names:
+        hint = suggest(settings.profile, names)
+        problems.add(f"{yaml_path}.profile", f"there is no TLS profile '{settings.profile}'{hint}")
+    if settings.min_version not in ("", *VERSIONS):
+        hint = suggest(settings.min_version, VERSIONS)
+        problems.add(f"{yaml_path}.min_version", f"there is no version '{settings.min_version}'{hint}")
+    for name in ("min_version", "ciphers", "ciphersuites", "curves"):
+        value = getattr(settings, name)
+        if value and settings.profile in PROFILES:
+            problems.add(
+                f"{yaml_path}.{name}",
+                f"the profile {settings.profile} is Mozilla's as a whole; for lists of your own write profile: custom",
+            )
+        elif value and (len(value.split()) != 1 or not one_line(value) or quote(value) != value):
+            problems.add(f"{yaml_path}.{name}", f"one word is expected, its parts joined by colons, not {value!r}")
+    if not settings.hsts.isprintable() or any(character in settings.hsts for character in '"\\%$'):
+        problems.add(f"{yaml_path}.hsts", "the value of a header such as 'max-age=63072000' is expected")
+    problems.raise_if_any()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,21 @@ def obtain():
 
     def run(*arguments, playbook="acme"):
         more = [word for one in arguments for word in ([one] if one.startswith("--") else ["--extra-vars", one])]
-        command = ["ansible-playbook", "--inventory", "inventory", f"../../playbooks/{playbook}.yml", *more]
+        command = ["ansible-playbook", f"../../playbooks/{playbook}.yml", *more]
         return subprocess.run(command, cwd=SCENARIO, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def obtain_all(obtain):
+    """What the playbook says by each client."""
+
+    def run(*arguments):
+        with ThreadPoolExecutor() as pool:
+            limits = {"controller": "--limit=acme-edge12:acme-edge13", "haproxy": "--limit=acme-edge34"}
+            running = {client: pool.submit(obtain, *arguments, limit) for client, limit in limits.items()}
+        return {client: done.result() for client, done in running.items()}
 
     return run
 

@@ -8,6 +8,8 @@ import ssl
 from pathlib import Path
 
 import pytest
+import testinfra
+from resources.edge import Edge
 
 testinfra_hosts = ["ansible://edges"]
 
@@ -44,20 +46,44 @@ def test_a_challenge_is_answered_and_nothing_else(edge, path, answered):
         assert response.status in (301, 400)
 
 
-def test_a_certificate_that_is_valid_for_long_is_left_alone(edge, obtain):
-    before = certificate(edge)
-    done = obtain(f"--limit={edge.variables['inventory_hostname']}")
-    assert done.returncode == 0, done.stdout
-    assert re.findall(r"changed=(\d+)", done.stdout) == ["0"]
-    assert certificate(edge) == before
+@pytest.fixture(scope="module")
+def edges(tmp_path_factory):
+    """Every edge by its name: the playbook is for all of them at once."""
+    found = [
+        Edge(host, tmp_path_factory.mktemp("edge") / "ca.pem") for host in testinfra.get_hosts(["ansible://edges"])
+    ]
+    return {edge.variables["inventory_hostname"]: edge for edge in found}
 
 
-def test_a_renewal_is_noticed_by_nobody(edge, hold, obtain, with_options):
-    honest = hold(200, "websocket")
-    before, worker = certificate(edge), edge.worker()
-    clients = "acme-edge34" if edge.variables.get("acme_client") else "acme-edge12:acme-edge13"
-    done = obtain(with_options(remaining_days=100000), f"--limit={clients}")
+@pytest.fixture(scope="module")
+def unneeded(edges, obtain):
+    """A run while no certificate ends soon: what it said, and what each edge showed before and after it."""
+    before = {name: certificate(edge) for name, edge in edges.items()}
+    done = obtain()
     assert done.returncode == 0, done.stdout
+    return done.stdout, before, {name: certificate(edge) for name, edge in edges.items()}
+
+
+def test_a_certificate_that_is_valid_for_long_is_left_alone(edge, unneeded):
+    said, before, after = unneeded
+    name = edge.variables["inventory_hostname"]
+    assert re.findall(rf"{name} .*changed=(\d+)", said) == ["0"]
+    assert after[name] == before[name]
+
+
+@pytest.fixture(scope="module")
+def renewal(edges, obtain_all, with_options):
+    """A renewal on all edges: each edge's clients, and its certificate and its worker of before."""
+    before = {name: (edge.hold(200, "websocket"), certificate(edge), edge.worker()) for name, edge in edges.items()}
+    for done in obtain_all(with_options(remaining_days=100000)).values():
+        assert done.returncode == 0, done.stdout
+    yield before
+    for honest, _certificate, _worker in before.values():
+        honest.stop()
+
+
+def test_a_renewal_is_noticed_by_nobody(edge, renewal):
+    honest, before, worker = renewal[edge.variables["inventory_hostname"]]
     assert certificate(edge) != before
     assert edge.get("/").status == 200
     assert edge.worker() == worker

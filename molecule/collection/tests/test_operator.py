@@ -15,16 +15,14 @@ INSTALLED = PROJECT / ".cache/collection/installed"
 
 
 @pytest.fixture
-def play(request, tmp_path):
+def play(tmp_path):
     """Run one of the playbooks by its full name in `tmp_path`: how it ended, and what it said in one line."""
-    inventory = Path(request.config.getoption("--ansible-inventory")).resolve()
 
     def run(name, *arguments):
         done = subprocess.run(
-            ["ansible-playbook", "-i", inventory, f"realtime.edge.{name}", *arguments],
+            ["ansible-playbook", f"realtime.edge.{name}", *arguments],
             env={
                 **os.environ,
-                "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
                 "ANSIBLE_COLLECTIONS_PATH": str(INSTALLED),
                 "PWD": str(tmp_path),
             },
@@ -52,19 +50,21 @@ def test_a_certificate_is_found_from_the_folder_one_is_in(play, tmp_path):
 
 
 def test_a_service_that_cannot_be_tried_is_told_beside_the_others(play):
-    described = [{"name": "staff", "client_ca": "staff"}, {"name": "chat"}]
+    servers = {"group": "chat_nodes", "port": 3000}
+    staff = {"name": "staff", "hosts": ["staff.example.com"], "client_ca": "staff", "servers": servers}
+    described = [staff, {"name": "chat", "servers": servers}]
     status, said = play("probe", "-e", json.dumps({"haproxy_services": described}))
     assert status == 0, said
-    assert "Not tried: clients need a certificate" in said
+    assert "Not probed: clients need a certificate" in said
     assert "redirect yes" in said
 
 
-@pytest.mark.parametrize("update", [[], ["-e", "update=missing.yml"]])
+@pytest.mark.parametrize("update", [[], ["-e", "rolling_update_tasks=missing.yml"]])
 def test_no_node_is_taken_out_without_an_update(play, edge, update):
     before = edge.host.check_output("sha256sum /etc/haproxy/haproxy.cfg")
-    status, said = play("rolling_update", *update)
+    status, said = play("rolling_update", "-e", "rolling_update_nodes=chat_nodes", *update)
     assert status == 2
-    assert "update: the file with the tasks of the update is needed" in said
+    assert "rolling_update_tasks: name the file with the tasks of the update" in said
     assert edge.host.check_output("sha256sum /etc/haproxy/haproxy.cfg") == before
 
 
@@ -74,7 +74,7 @@ def test_a_version_is_not_chosen_where_the_package_manager_does(play):
     assert "haproxy_install_method is package here" in said
     status, said = play("rollback")
     assert status == 2
-    assert "this edge does not know what served before" in said
+    assert "this edge has no record of what served before" in said
 
 
 def test_a_haproxy_whose_sockets_are_gone_is_told_and_mended_when_allowed(play, edge):

@@ -24,13 +24,11 @@ def forgotten(edge: Any) -> None:
 
 
 @pytest.fixture
-def crowd(edge: Any, request: pytest.FixtureRequest) -> Callable[..., int]:
+def crowd(edge: Any) -> Callable[..., int]:
     """Many connections at once from another host: how many of them the edge held."""
 
     def come(host: str, number: int, port: int = 443) -> int:
-        other = testinfra.get_host(
-            f"ansible://{host}", ansible_inventory=request.config.getoption("--ansible-inventory")
-        )
+        other = testinfra.get_host(f"ansible://{host}")
         said = other.check_output("python3 /srv/crowd.py %s %s %s", edge.address, str(port), str(number))
         return json.loads(said)
 

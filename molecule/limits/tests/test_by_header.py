@@ -6,7 +6,7 @@ import socket
 
 import pytest
 from conftest import PROXY, logged, myself, statuses, whoami
-from http3 import answers
+from resources.http3 import answers
 
 testinfra_hosts = ["ansible://limits-edge-header"]
 pytestmark = pytest.mark.usefixtures("forgotten")

@@ -8,20 +8,19 @@ import socket
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import testinfra
+from resources.edge import PROJECT, Held, wait_until
 
-PROJECT = Path(__file__).parents[3]
 TABLE = PROJECT / ".cache/pair/moves.json"
 
 
 class Pair:
     """Both edges, their addresses, and who has which."""
 
-    def __init__(self, edge, hosts, wait_until):
-        self.edge, self.hosts, self.wait_until = edge, hosts, wait_until
+    def __init__(self, edge, hosts):
+        self.edge, self.hosts = edge, hosts
         self.shared = {item["name"]: item for item in edge.variables["keepalived_addresses"]}
         self.names = sorted(hosts)
 
@@ -66,11 +65,9 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(edge, request, wait_until):
-    inventory = request.config.getoption("--ansible-inventory")
-    names = edge.variables["groups"]["edges"]
-    hosts = {name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory) for name in names}
-    return Pair(edge, hosts, wait_until)
+def pair(edge):
+    hosts = {name: testinfra.get_host(f"ansible://{name}") for name in edge.variables["groups"]["edges"]}
+    return Pair(edge, hosts)
 
 
 @pytest.fixture
@@ -110,17 +107,16 @@ class Crowd:
         self.held = {}
         for address in pair.addresses(name):
             at, family = pair.at(address), "IPv6" if ":" in address else "IPv4"
-            websockets = at.hold(40, "websocket")
-            self.held[f"WebSocket, {family}"] = (websockets, 40)
+            self.held[f"WebSocket, {family}"] = (at.hold(40, "websocket"), 40)
             if family == "IPv4":
                 self.held["polling"] = (at.hold(20, "polling"), 20)
-            self.held[f"HTTP/2, {family}"] = (self._http2(at, 10, type(websockets), pair.wait_until), 10)
+            self.held[f"HTTP/2, {family}"] = (self._http2(at, 10), 10)
 
     @staticmethod
-    def _http2(at, count, kind, wait_until):
+    def _http2(at, count):
         """The same as `Edge.hold` for HTTP/2."""
         command = at.command("http2.js", "--clients", str(count))
-        held = kind(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        held = Held(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         wait_until(f"{count} connections are open", lambda: len(held.of("connect")) == count, 120)
         return held
 

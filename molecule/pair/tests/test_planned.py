@@ -60,10 +60,9 @@ def test_without_the_second_chance_all_are_lost(pair, home, crowd, record, wait_
 
 def stopped_at(pair, condition, wait_until, **variables):
     """Kill leave.yml, and all that it has started, as soon as the condition is true."""
-    inventory = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/inventory"
     extra = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
     process = subprocess.Popen(
-        ["ansible-playbook", "-i", inventory, "playbooks/leave.yml", "-e", f"leave_edge={HOME}", *extra],
+        ["ansible-playbook", "playbooks/leave.yml", "-e", f"leave_edge={HOME}", *extra],
         cwd=os.environ["MOLECULE_PROJECT_DIRECTORY"],
         start_new_session=True,
         stdout=subprocess.DEVNULL,
@@ -92,10 +91,10 @@ def test_a_playbook_that_is_killed_leaves_nothing_behind(pair, home, crowd, mome
         wait_until(f"{name} is as it was", lambda name=name: pair.traces(name) == [], 120)
 
 
-def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, home, play):
+def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, home, play, wait_until):
     other = pair.hosts[OTHER]
     other.check_output("systemctl stop keepalived")
-    pair.wait_until("all are at the first", lambda: pair.holders("second") == [HOME])
+    wait_until("all are at the first", lambda: pair.holders("second") == [HOME])
     done = play({"leave_edge": HOME}, playbook="leave")
     other.check_output("systemctl start keepalived")
     assert done.returncode != 0

@@ -10,11 +10,10 @@ import testinfra
 
 
 @pytest.fixture(scope="module")
-def others(edge, request):
+def others(edge):
     """The other edges: name → host."""
-    inventory = request.config.getoption("--ansible-inventory")
     names = set(edge.variables["groups"]["edges"]) - {edge.variables["inventory_hostname"]}
-    return {name: testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory) for name in names}
+    return {name: testinfra.get_host(f"ansible://{name}") for name in names}
 
 
 @pytest.fixture
@@ -43,8 +42,8 @@ def everywhere(edge, anywhere, wait_until):
 
 
 def heard(host):
-    """The other edges as haproxy_info tells of them: name → whether this one exchanges its tables with it."""
-    live = host.ansible("realtime.edge.haproxy_info", "live=true", check=False)["live"]
+    """The other edges as haproxy_status tells of them: name → whether this one exchanges its tables with it."""
+    live = host.ansible("realtime.edge.haproxy_status", check=False)
     return {peer["name"]: peer["up"] for peer in live.get("peers", ())}
 
 

@@ -6,15 +6,14 @@ import ssl
 
 import pytest
 import testinfra
-from engineio import WAYS, read_target
+from resources.engineio import WAYS, read_target
 
 
 @pytest.fixture(scope="module")
-def node(edge, request):
+def node(edge):
     """Address of a node."""
-    inventory = request.config.getoption("--ansible-inventory")
-    name = edge.variables["groups"]["nodes"][0]
-    host = testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory)
+    name = edge.variables["groups"]["generations"][0]
+    host = testinfra.get_host(f"ansible://{name}")
     return host.ansible.get_variables()["haproxy_address"]
 
 

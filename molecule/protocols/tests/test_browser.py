@@ -25,9 +25,8 @@ PICTURE = "/run/page.png"
 
 
 @pytest.fixture(scope="module")
-def browser(request):
-    inventory = request.config.getoption("--ansible-inventory")
-    return testinfra.get_host("ansible://protocols-browser", ansible_inventory=inventory)
+def browser():
+    return testinfra.get_host("ansible://protocols-browser")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ def test_the_page_works(edge, browser, browse, pictures, generation, http, mode)
     assert {session["transport"] for session in sessions} == {last}
     assert {session["shown"].lower() for session in sessions} == {f"connected over {last}"}
     assert {session["upgraded"] for session in sessions} == {"," in mode}
-    assert {session["node"] for session in sessions} == set(edge.variables["groups"]["nodes"])
+    assert {session["node"] for session in sessions} == set(edge.variables["groups"]["generations"])
     # Heard by another person on the same node, and acknowledged: the page measures round trips.
     assert len(result["heard"]) > 1
     assert len(set(result["heard"])) == 1

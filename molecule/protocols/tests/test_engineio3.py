@@ -8,7 +8,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engineio import GENERATIONS, PATH, Client, EngineIO3, PollingChannel, ProbeError, SocketChannel, awaited
+from resources.engineio import GENERATIONS, PATH, Client, EngineIO3, PollingChannel, ProbeError, SocketChannel, awaited
 
 testinfra_hosts = ["ansible://edges"]
 

@@ -10,7 +10,7 @@ import re
 import socket
 
 import pytest
-from engineio import GENERATIONS, Client, make_context, read_target
+from resources.engineio import GENERATIONS, Client, make_context, read_target
 
 testinfra_hosts = ["ansible://edges"]
 

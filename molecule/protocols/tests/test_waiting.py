@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engineio import GENERATIONS, WAYS, Client, PollingChannel, ProbeError, SocketChannel, awaited
+from resources.engineio import GENERATIONS, WAYS, Client, PollingChannel, ProbeError, SocketChannel, awaited
 
 testinfra_hosts = ["ansible://edges"]
 

@@ -6,7 +6,7 @@ import copy
 import json
 import re
 
-from engineio import probe, wire
+from resources.engineio import probe, wire
 
 testinfra_hosts = ["ansible://edges"]
 

@@ -11,7 +11,7 @@ import pytest
 
 
 class Crowd:
-    """Processes of molecule/clients/numbered.js, each with many clients."""
+    """Processes of molecule/resources/clients/numbered.js, each with many clients."""
 
     def __init__(self, edge: Any) -> None:
         self.edge = edge

@@ -57,13 +57,19 @@ def test_the_role_says_what_each_change_costs_and_nobody_notices(edge, crowd, pl
         assert (seen["out_of_order"], seen["moved"]) == (0, 0)
 
 
+def rolling_update(play, tasks, **options):
+    """Run the playbook with tasks that update the nodes of the application."""
+    variables = {"nodes": "chat_nodes", "tasks": str(tasks), **options}
+    return play({f"rolling_update_{name}": value for name, value in variables.items()}, playbook="rolling_update")
+
+
 def test_nodes_are_updated_one_by_one_and_new_clients_never_notice(edge, play, nodes, tmp_path):
     update = tmp_path / "update.yml"
     update.write_text("- name: Update\n  ansible.builtin.command: systemctl restart chat\n")
     started = {name: node.check_output("systemctl show --property MainPID chat") for name, node in nodes.items()}
     command = edge.command("numbered.js", "--insecure", "--clients", "0", "--stream", "100")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stream:
-        done = play({"update": str(update), "drain": 2}, playbook="rolling_update")
+        done = rolling_update(play, update, drain=2)
         output, _ = stream.communicate(timeout=60)
     assert done.returncode == 0, done.stdout
     assert '"refused":{}' in output
@@ -76,7 +82,7 @@ def test_no_node_is_touched_where_the_service_would_be_left_with_too_few(edge, p
     before = edge.host.file("/etc/haproxy/haproxy.cfg").content_string
     started = {name: node.check_output("systemctl show --property MainPID chat") for name, node in nodes.items()}
     (tmp_path / "update.yml").write_text("- ansible.builtin.fail: {msg: it was touched}\n")
-    done = play({"update": f"{tmp_path}/update.yml", "minimum": 3}, playbook="rolling_update")
+    done = rolling_update(play, tmp_path / "update.yml", minimum=3)
     assert done.returncode != 0
     assert "stays in service: backend chat_http would have 2 servers that answer" in done.stdout
     assert edge.host.file("/etc/haproxy/haproxy.cfg").content_string == before
@@ -88,7 +94,7 @@ def test_a_node_that_does_not_come_back_stays_out_and_ends_the_update(edge, play
     update = tmp_path / "update.yml"
     update.write_text("- name: Break it\n  ansible.builtin.command: systemctl stop chat\n")
     try:
-        done = play({"update": str(update), "drain": 0, "healthy": 5}, playbook="rolling_update")
+        done = rolling_update(play, update, drain=0, healthy=5)
         assert done.returncode != 0
         states = {name: node.run("systemctl is-active chat").stdout.strip() for name, node in nodes.items()}
         assert sorted(states.values()) == ["active", "active", "inactive"]

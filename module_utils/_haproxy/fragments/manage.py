@@ -1,0 +1,135 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Do what `haproxy_config` is asked for, in each of its states, and return its result as documented there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ..config import diff, redact
+from ..config.data import to_data
+from ..config.model import Configuration, ConfigurationError
+from ..config.syntax import parse, render
+from ..deploy import apply, disk, marker
+from ..services import acme, definition
+from ..services.probes import list_probes
+from . import store
+from .arguments import read_edge
+from .assemble import assemble
+from .contribute import Contribution, contribute
+
+
+class Request(NamedTuple):
+    """The parameters of a module call. `hide` keeps secrets out of all that leaves the module."""
+
+    parameters: Mapping[str, Any]
+    check_mode: bool
+    show_diff: bool
+    hide: Callable[[set[str]], None]
+
+
+def manage(request: Request) -> dict[str, Any]:
+    """Return the result; its `warnings` are for people. Raises ConfigurationError, and then has changed nothing."""
+    state = request.parameters["state"]
+    try:
+        return _STATES.get(state, _contribute)(request)
+    except ConfigurationError:
+        stated = (request.parameters[option] for option in ("sections", "services", "running_config"))
+        request.hide({secret for data in stated for secret in redact.secrets_in_data(data)})
+        raise
+
+
+def _contribute(request: Request) -> dict[str, Any]:
+    """Make this fragment a part of the edge, or remove it."""
+    parameters, absent = request.parameters, request.parameters["state"] == "absent"
+    own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
+    settings: dict[str, Any] = {}
+
+    def assemble_all(parts: list[store.Fragment], effective: dict[str, Any]) -> Configuration:
+        settings.update(effective)
+        return _assemble(request, parts, effective)
+
+    options = apply.ApplyOptions(
+        check_mode=request.check_mode,
+        **{name: parameters[name] for name in ("restart", "warnings_fatal", "drain_time", "max_old_workers")},
+    )
+    done = contribute(parameters["path"], _fragment(parameters, own), absent, assemble_all, options)
+    return {
+        **_describe(done, parameters["path"], request.show_diff),
+        "path": parameters["path"],
+        "fragments": done.fragments,
+        "reasons": done.reasons,
+        "probes": [] if absent else _probes(parameters, settings),
+    }
+
+
+def _describe(done: Contribution, path: str, show_diff: bool) -> dict[str, Any]:
+    """Return what the change is for HAProxy."""
+    outcome = done.outcome
+    if outcome is None:
+        return {"changed": bool(done.reasons), "action": "unchanged", "checked": False, "warnings": []}
+    experimental = [acme.EXPERIMENTAL] if acme.is_introduced(outcome.before, outcome.after) else []
+    shown = {"diff": diff.compare(outcome.before, outcome.after, path, marker.MARKER)} if show_diff else {}
+    return {
+        **shown,
+        "changed": bool(outcome.reasons),
+        "action": outcome.action,
+        "commands": [{"what": s.what, "commands": list(s.commands), "sessions": s.sessions} for s in outcome.steps],
+        "connections": outcome.connections,
+        "draining": list(outcome.draining),
+        "workers": [
+            {"pid": w.pid, "uptime": w.uptime, "version": w.version, "connections": w.sessions} for w in outcome.workers
+        ],
+        "checked": outcome.checked,
+        "haproxy_warnings": outcome.warnings,
+        "warnings": [*outcome.warnings, *experimental],
+    }
+
+
+def _rendered(request: Request) -> dict[str, Any]:
+    """Return the text, without a host."""
+    parameters = request.parameters
+    settings = {key: default if parameters[key] is None else parameters[key] for key, default in store.SETTINGS.items()}
+    if settings["version"]:
+        settings["binary"] = ""  # one that happens to be here is not the one to write for
+    if settings["acme"]:
+        settings["acme_thumbprint"] = acme.UNKNOWN
+    configuration = _assemble(request, [_fragment(parameters, settings)], settings)
+    text = diff.mask_text(render(configuration))
+    return {"changed": False, "rendered": text, "probes": _probes(parameters, settings)}
+
+
+def _parsed(request: Request) -> dict[str, Any]:
+    return {"changed": False, "parsed": to_data(parse(request.parameters["running_config"]))}
+
+
+def _gathered(request: Request) -> dict[str, Any]:
+    path = request.parameters["path"]
+    try:
+        text = marker.without_marker(disk.read_text(path))
+        return {"changed": False, "gathered": to_data(parse(text))}
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {problem}" for problem in error.problems) from None
+
+
+def _assemble(request: Request, parts: list[store.Fragment], settings: dict[str, Any]) -> Configuration:
+    """Return the configuration; from here on, no secret of it leaves the module."""
+    groups: dict[str, Any] = next((part.groups for part in parts if part.name == store.OWNER), {})
+    edge = read_edge(settings, request.parameters["path"], groups)
+    configuration = assemble(edge, parts, settings["base_settings"])
+    request.hide(set(redact.all_secrets(configuration)))
+    return dataclasses.replace(configuration, comments=settings["comments"])
+
+
+def _fragment(parameters: Mapping[str, Any], settings: dict[str, Any]) -> store.Fragment:
+    services, sections, groups = (parameters[key] for key in ("services", "sections", "groups"))
+    return store.Fragment(parameters["fragment"], services, sections, groups, settings)
+
+
+def _probes(parameters: Mapping[str, Any], settings: dict[str, Any]) -> list[dict[str, Any]]:
+    services = definition.read_services(parameters["services"], parameters["groups"])
+    return list_probes(services, settings["binds"])
+
+
+_STATES = {"rendered": _rendered, "parsed": _parsed, "gathered": _gathered}

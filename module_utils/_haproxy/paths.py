@@ -1,0 +1,18 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Default paths and sockets."""
+
+from __future__ import annotations
+
+CONFIGURATION = "/etc/haproxy/haproxy.cfg"
+CERTIFICATES = "/etc/haproxy/certificates"
+CERTIFICATE_LIST = "/etc/haproxy/certificates.list"
+CLIENT_CAS = "/etc/haproxy/client-ca"
+METRICS = "/etc/haproxy/metrics.lua"
+TICKET_KEYS = "/etc/haproxy/ticket-keys"
+
+MASTER_SOCKET = "/run/haproxy/master.sock"
+RUNTIME_SOCKET = "/run/haproxy/admin.sock"
+
+# The collection's own build comes before the distribution's package.
+PACKAGE_BINARY = "/usr/sbin/haproxy"
+BINARIES = ("/usr/local/sbin/haproxy", PACKAGE_BINARY)

@@ -1,0 +1,57 @@
+"""Another TLS library is another build: changed to like any other, under live sockets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+testinfra_hosts = ["ansible://openssl-edge1"]
+
+
+def test_to_the_library_of_the_system_and_back_costs_no_socket(edge, hold, play, offer, running, loaded, version):
+    sockets = [hold(10, "websocket"), hold(10, "polling")]
+    here = ("--limit", edge.variables["inventory_hostname"])
+    try:
+        done = play({"haproxy_openssl": {}}, *here, playbook="upgrade")
+        assert done.returncode == 0, done.stdout
+        assert running().startswith("OpenSSL 3.0.")
+        assert loaded() == {"libssl.so.3", "libcrypto.so.3"}
+        # What the library doesn't have is not configured for it.
+        assert offer("X25519MLKEM768").startswith("ERR_SSL")
+        assert offer("X25519") == "TLSv1.3"
+        done = play({}, *here, playbook="rollback")
+        assert done.returncode == 0, done.stdout
+        assert running().startswith(f"OpenSSL {version} ")
+        assert offer("X25519MLKEM768") == "TLSv1.3"
+    finally:
+        done = play({}, *here)
+    assert "changed=0" in done.stdout, done.stdout
+    for held in sockets:
+        assert held.ping()["answered"] == 10
+        assert not held.of("disconnect")
+
+
+def test_a_wrong_tarball_is_refused_and_leaves_nothing(host, version):
+    there = host.check_output("find /opt/haproxy -type f -o -name '.*' | sort")
+    wanted = {
+        "version": "3.0.11",
+        "checksum": "0" * 64,
+        "openssl": {"version": version, "checksum": "1" * 64, "source": ["/etc/hostname"]},
+    }
+    result = host.ansible("realtime.edge.haproxy_build", json.dumps(wanted), check=False)
+    assert "haproxy_openssl.checksum says " + "1" * 64 in result.get("msg", ""), result
+    assert host.check_output("find /opt/haproxy -type f -o -name '.*' | sort") == there
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"haproxy_openssl": {"version": "3.5.0"}}, "haproxy_openssl.version: 3.5.0 is not among the releases"),
+        ({"haproxy_build_options": {"SSL_INC": "/usr"}}, "haproxy_build_options.SSL_INC names one TLS library"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_done(play, variables, said):
+    done = play(variables, "--check", "--limit", "openssl-edge1")
+    assert done.returncode != 0
+    assert said in done.stdout, done.stdout

@@ -1,0 +1,101 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The documentation of the option `services`, in the words of the role's variable `haproxy_services`."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Document the option for the modules that have it."""
+
+    DOCUMENTATION = r"""
+options:
+  services:
+    description:
+      - The applications behind the edge. Each becomes a backend for ordinary requests and one for each Socket.IO
+        transport.
+      - Unknown keys and wrong values are errors that name the YAML path and suggest what was probably meant.
+    type: list
+    elements: raw
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name of the service. Its backends, its statistics and, by default, its certificate are named after it.
+        type: str
+        required: true
+      hosts:
+        description:
+          - Host names of the service, such as V(chat.example.com) or V(*.example.com). Without any, it answers every
+            host.
+        type: list
+        elements: str
+        default: []
+      certificate:
+        description:
+          - Name of an entry of C(haproxy_certificates), or a list of names for an ECDSA and an RSA certificate.
+            Defaults to the name of the service.
+        type: raw
+      client_ca:
+        description:
+          - Name of a CA in C(haproxy_certificates). Clients then need a certificate of this CA. Needs C(hosts).
+        type: str
+      origins:
+        description:
+          - Origins of the pages that may open sockets, such as V(https://chat.example.com). Without any, all may.
+        type: list
+        elements: str
+      servers:
+        description:
+          - The servers, as a list of C(address:port) or of mappings with C(name), C(address), C(port) and HAProxy's
+            server options.
+          - Or C({group, port}), the hosts of an inventory group, each reached at its C(haproxy_address), else its
+            C(ansible_host), else its name.
+        type: raw
+        required: true
+      health:
+        description: Path of the health check, or V(false) to check the connection only.
+        type: raw
+        default: /
+      socketio:
+        description: How the service speaks Socket.IO, or V(false) for a service without Socket.IO.
+        type: raw
+        default: {}
+        suboptions:
+          path:
+            description: Path of Socket.IO. It begins and ends with a slash.
+            type: str
+            default: /socket.io/
+          transports:
+            description: Transports that clients may use. V(flashsocket) needs V(polling).
+            type: list
+            elements: str
+            choices: [polling, websocket, flashsocket]
+            default: [polling, websocket]
+          affinity:
+            description:
+              - How a client stays on the server that holds its session.
+              - V(session) follows the session ID of Socket.IO, V(cookie) sets a cookie, V(source) uses the client's
+                address.
+            type: str
+            choices: [session, cookie, source, none]
+            default: session
+          servers:
+            description:
+              - Servers for Socket.IO alone, in the form of the service's C(servers). By default, the service's
+                C(servers).
+            type: raw
+          flash:
+            description: Settings for V(flashsocket).
+            type: dict
+            suboptions:
+              policy_servers:
+                description:
+                  - Servers that answer the Flash player's request for a policy, in the form of C(servers). By default,
+                    the edge answers.
+                type: raw
+              legacy_tls:
+                description:
+                  - Name of an entry of C(haproxy_certificates) with an RSA key. The edge then accepts the TLS 1.0 of
+                    Flash movies, on a bind of its own.
+                type: str
+"""

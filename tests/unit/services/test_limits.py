@@ -1,0 +1,244 @@
+"""What clients may take and say, as HAProxy's rules."""
+
+import re
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import (
+    base,
+    definition,
+    limits,
+    request_filter,
+    tls,
+)
+from examples import CHAT, FLASH, GROUPS, edge
+
+STAFF = {**CHAT, "name": "staff", "hosts": ["staff.example.com"], "client_ca": "staff-ca", "socketio": False}
+
+
+def built(*described, **about):
+    fragment = store.Fragment(store.OWNER, list(described), {}, GROUPS)
+    configuration = assemble.assemble(edge()._replace(**about), [fragment])
+    found = {section.header: [line.text for line in section.directives] for section in configuration.sections}
+    return found, dict(configuration.files)
+
+
+def rules(lines, word):
+    return [line for line in lines if word in line]
+
+
+def test_each_frontend_counts_into_the_same_bounded_table():
+    sections, _files = built(CHAT)
+    for frontend in ("http", "https"):
+        (track,) = rules(sections[f"frontend {frontend}"], "track-sc0")
+        assert track == "tcp-request connection track-sc0 src,ipmask(32,64) table limits:connections"
+        assert len(rules(sections[f"frontend {frontend}"], "tcp-request connection reject")) == 2
+    for table in ("limits:connections", "limits:requests"):
+        assert re.match(r"stick-table type ipv6 size \d+k expire \d+m store ", sections[f"backend {table}"][0])
+
+
+def test_who_is_refused_is_not_counted():
+    sections, _files = built(CHAT)
+    lines = [line for line in sections["frontend https"] if "limits:" in line or "gpc0" in line]
+    words = ["reject", "reject", "track-sc0", "deny", "track-sc1", "deny", "sc-inc-gpc0"]
+    assert [next((word for word in words if word in line), line) for line in lines] == words
+
+
+def test_behind_the_entrance_of_flash_connections_are_counted_once():
+    sections, _files = built(FLASH)
+    assert rules(sections["frontend flash"], "track-sc0")
+    assert not rules(sections["frontend https"], "track-sc0")
+
+
+def test_zero_is_no_limit():
+    none = limits.Limits(**{name: 0 for name, value in limits.Limits()._asdict().items() if isinstance(value, int)})
+    sections, _files = built(CHAT, limits=none)
+    assert "backend limits:connections" not in sections
+    assert not any(
+        word in line
+        for lines in sections.values()
+        for line in lines
+        for word in ("track-sc0", "track-sc1", "deny_status 429", "deny_status 414", "default-server maxconn")
+    )
+
+
+def test_who_is_allowed_is_not_limited():
+    sections, _files = built(CHAT, limits=limits.Limits(exempt=("192.0.2.0/24",)))
+    assert all(
+        line.endswith("if !{ src 192.0.2.0/24 }")
+        for line in rules(sections["frontend https"], "limits:")
+        if "track" in line
+    )
+
+
+def test_what_is_refused_says_when_to_come_again():
+    sections, _files = built(CHAT)
+    refusals = rules(sections["frontend https"], "deny_status 429")
+    assert len(refusals) == 2
+    assert all("hdr Retry-After 10 if" in line for line in refusals)
+    assert rules(sections["frontend https"], "Retry-After 5 if { status 503 }")
+
+
+@pytest.mark.parametrize(("version", "has"), [((2, 6), False), ((3, 0), True)])
+def test_the_handshake_has_a_limit_where_haproxy_has_one(version, has):
+    assert (("limits", "timeout client-hs 10s") in limits.timeouts(limits.Limits(), version)) is has
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"connections": -1}, "haproxy_limits.connections: a number is expected, 0 for no limit, not -1"),
+        (
+            {"exempt": ("office",)},
+            "haproxy_limits.exempt[0]: an address or a network like 10.0.0.0/8 is expected, not 'office'",
+        ),
+        ({"url_length": 20000}, "haproxy_limits.url_length: a request's head has 15 kB of room"),
+    ],
+)
+def test_a_limit_that_is_none_is_told(wrong, problem):
+    with pytest.raises(ConfigurationError) as caught:
+        base.base_settings(edge()._replace(limits=limits.Limits(**wrong)))
+    assert caught.value.problems[0].startswith(problem)
+
+
+# --- Whom the edge believes
+
+
+def test_nobody_is_believed_unless_named():
+    sections, _files = built(CHAT)
+    assert not rules(sections["frontend https"], "expect-proxy")
+    assert not rules(sections["frontend https"], "set-src")
+    assert rules(sections["frontend https"], "del-header x-forwarded -m beg")
+
+
+def test_proxies_that_speak_the_proxy_protocol():
+    sections, _files = built(CHAT, proxies=request_filter.TrustedProxies(("10.0.0.0/8",)))
+    for frontend in ("http", "https"):
+        lines = sections[f"frontend {frontend}"]
+        assert rules(lines, "expect-proxy") == ["tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 }"]
+        # Only then the client's address is known.
+        assert rules(lines, "track-sc0")[0].startswith("tcp-request session track-sc0")
+
+
+def test_proxies_that_speak_http():
+    sections, _files = built(CHAT, proxies=request_filter.TrustedProxies(("10.0.0.1",), "x_forwarded_for"))
+    lines = sections["frontend https"]
+    (source,) = rules(lines, "set-src")
+    assert "if { src 10.0.0.1 }" in source
+    assert (
+        lines.index(source)
+        < lines.index(rules(lines, "track-sc1")[0])
+        < lines.index(rules(lines, "del-header x-forw")[0])
+    )
+    assert rules(lines, "track-sc0")[0].endswith("if !{ src 10.0.0.1 }")
+
+
+def test_a_proxy_is_an_address():
+    with pytest.raises(ConfigurationError, match=r"haproxy_trusted_proxies.addresses\[0\]"):
+        base.base_settings(edge()._replace(proxies=request_filter.TrustedProxies(("lb1",))))
+
+
+def test_challenges_of_acme_are_answered_before_the_redirect():
+    thumbprint = "A" * 43
+    lines = built(CHAT, acme=thumbprint)[0]["frontend http"]
+    (answer,) = rules(lines, "acme-challenge")
+    assert f"lf-string %[path,field(4,/)].{thumbprint} if" in answer
+    assert lines.index(answer) < lines.index(rules(lines, "redirect code 301")[0])
+    assert not rules(built(CHAT)[0]["frontend http"], "acme-challenge")
+    with pytest.raises(ConfigurationError, match="haproxy_acme: 'short' is no thumbprint"):
+        built(CHAT, acme="short")
+
+
+# --- What no request has
+
+PATTERNS = {
+    word: re.compile(pattern)
+    for word, pattern in (("headers", request_filter._IN_HEADERS), ("url", request_filter._IN_URL))
+}
+
+
+@pytest.mark.parametrize("character", [chr(code) for code in range(0x20) if chr(code) not in "\t\r\n"] + ["\x7f"])
+def test_control_characters_are_refused_wherever_they_are(character):
+    assert PATTERNS["headers"].search(f"host: chat\r\nx: a{character}b\r\n\r\n")
+    assert PATTERNS["url"].search(f"/a{character}b")
+
+
+def test_what_honest_clients_send_is_not():
+    fields = [
+        "a\tb",
+        "grüße ☕",
+        "grüße ☕".encode().decode("latin1"),
+        "".join(map(chr, range(0x20, 0x7F))),
+        "\x80\xff",
+    ]
+    assert not PATTERNS["headers"].search("".join(f"x: {field}\r\n" for field in fields) + "\r\n")
+    assert not PATTERNS["url"].search("/socket.io/?EIO=4&t=%20%00&q='\"<>[]{}|\\^`~é")
+
+
+def test_both_are_asked_before_anything_is_passed_on():
+    (line,) = rules(built(CHAT)[0]["frontend https"], "a character that none may have")
+    assert (
+        f"if {{ req.hdrs -m reg '{request_filter._IN_HEADERS}' }} || {{ url -m reg '{request_filter._IN_URL}' }}"
+        in line
+    )
+
+
+# --- Origins, hosts, client certificates
+
+
+def test_origins_are_checked_for_sockets_and_for_every_upgrade():
+    sections, _files = built({**CHAT, "origins": ["https://chat.example.com", "https://*.example.org"]})
+    found = rules(sections["frontend https"], "may not connect")
+    assert len(found) == 2
+    assert all("!{ req.fhdr(origin) -i https://chat.example.com }" in line for line in found)
+    assert all(r"'^https://[a-z0-9.-]+\.example\.org$'" in line for line in found)
+    assert not rules(built(CHAT)[0]["frontend https"], "may not connect")
+
+
+@pytest.mark.parametrize(
+    "origin", ["chat.example.com", "https://chat.example.com/", "*", 1, "https://a }\n http-request allow"]
+)
+def test_what_is_no_origin_is_told(origin):
+    with pytest.raises(ConfigurationError, match=r"haproxy_services\[0\].origins\[0\]: .* is no origin"):
+        definition.read_services([{**CHAT, "origins": [origin]}], GROUPS)
+
+
+def test_clients_are_asked_for_certificates_by_host():
+    sections, files = built(CHAT, STAFF)
+    assert files["/etc/haproxy/certificates.list"].splitlines() == [
+        "/etc/haproxy/certificates/chat.pem chat.example.com",
+        "/etc/haproxy/certificates/staff.pem [ca-file /etc/haproxy/client-ca/staff-ca.pem verify required] staff.example.com",
+    ]
+    (bind,) = rules(sections["frontend https"], "bind ")
+    assert bind.startswith("bind :443 ssl crt-list /etc/haproxy/certificates.list crt /etc/haproxy/certificates ")
+    # What a connection of another service brings is refused.
+    assert rules(sections["frontend https"], "if staff_host !{ ssl_c_used }")
+
+
+def test_without_tickets_no_keys_are_named():
+    assert "tls-ticket-keys /etc/haproxy/ticket-keys" in rules(built(CHAT)[0]["frontend https"], "bind ")[0]
+    assert "tls-ticket-keys" not in rules(built(CHAT, tls=tls.Settings(tickets=False))[0]["frontend https"], "bind ")[0]
+
+
+def test_two_certificates_of_one_service():
+    (bind,) = rules(built({**CHAT, "certificate": ["chat", "chat-rsa"]})[0]["frontend https"], "bind ")
+    assert (
+        "crt /etc/haproxy/certificates/chat.pem crt /etc/haproxy/certificates/chat-rsa.pem crt /etc/haproxy/certificates "
+        in bind
+    )
+
+
+@pytest.mark.parametrize(
+    ("described", "problem"),
+    [
+        ([{**STAFF, "hosts": []}], "client_ca: name the hosts of the service too"),
+        ([STAFF, {**CHAT, "client_ca": "other"}], "client_ca: haproxy_services[0] has 'staff-ca'"),
+        ([{**STAFF, "client_ca": "a/b"}], "client_ca: the name of a CA"),
+        ([{**CHAT, "certificate": ["chat", "a/b"]}], "certificate: the name of an entry"),
+    ],
+)
+def test_client_certificates_that_can_not_be(described, problem):
+    with pytest.raises(ConfigurationError) as caught:
+        built(*described)
+    assert problem in caught.value.problems[0]

@@ -1,0 +1,160 @@
+"""What the controller adds to a module: groups of the inventory, PEM files, and that no module starts without need."""
+
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleError, AnsibleFileNotFound
+from ansible_collections.realtime.edge.plugins.action import haproxy_certificate, haproxy_compare, haproxy_config
+from ansible_collections.realtime.edge.plugins.filter.acme_orders import FilterModule
+from ansible_collections.realtime.edge.plugins.plugin_utils.inventory import add_groups
+from ansible_collections.realtime.edge.plugins.plugin_utils.pem_files import PemFiles
+
+INVENTORY = {
+    "groups": {"chat_nodes": ["n1", "n2", "n3"], "edges": ["e1"], "others": ["o1"]},
+    "hostvars": {
+        "n1": {"haproxy_address": "10.0.0.1", "ansible_host": "192.0.2.1"},
+        "n2": {"ansible_host": "192.0.2.2"},
+        "n3": {},
+        "e1": {"haproxy_address": "10.0.0.9"},
+    },
+}
+NODES = {"group": "chat_nodes", "port": 3000}
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        {"servers": NODES},
+        {"servers": [], "socketio": {"servers": NODES}},
+        {"socketio": {"flash": {"policy_servers": NODES}}},
+    ],
+)
+def test_a_group_that_is_named_has_its_members_and_the_others_their_names(service):
+    groups = add_groups({"services": [service]}, INVENTORY)["groups"]
+    assert groups == {
+        "chat_nodes": [
+            {"name": "n1", "address": "10.0.0.1"},
+            {"name": "n2", "address": "192.0.2.2"},
+            {"name": "n3", "address": "n3"},
+        ],
+        "edges": [],
+        "others": [],
+    }
+
+
+def test_the_group_of_peers_is_read_and_groups_that_are_given_are_kept():
+    assert add_groups({"peers": {"group": "edges"}}, INVENTORY)["groups"]["edges"] == [
+        {"name": "e1", "address": "10.0.0.9"}
+    ]
+    assert add_groups({"services": [{"servers": NODES}], "groups": {"mine": []}}, INVENTORY)["groups"] == {"mine": []}
+
+
+@pytest.mark.parametrize("services", [None, "chat", [None, "chat", 5], [{"servers": {"group": ["a"]}}], {"a": 1}])
+def test_what_is_no_service_is_left_to_the_module(services):
+    assert set(add_groups({"services": services}, INVENTORY)["groups"]) == set(INVENTORY["groups"])
+    assert FilterModule().filters()["acme_orders"](services, services) == []
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """PEM files beside a playbook, and in the folder that Ansible was started in."""
+    (tmp_path / "playbook").mkdir()
+    (tmp_path / "playbook" / "chat.crt").write_text(f"{PEM}\n")
+    (tmp_path / "here.crt").write_text("from here\n")
+    monkeypatch.setenv("PWD", str(tmp_path))
+
+    def find(_kind, name):
+        path = tmp_path / "playbook" / name
+        if not path.is_file():
+            raise AnsibleFileNotFound(file_name=name)
+        return str(path)
+
+    def read(path):
+        with open(path, "rb") as file:
+            return file.read(), True
+
+    return PemFiles(find, read)
+
+
+def test_a_value_is_a_text_or_a_path_beside_the_playbook_or_from_the_folder_ansible_was_started_in(files):
+    entry = {
+        "name": "chat",
+        "certificate": "chat.crt",
+        "chain": "here.crt",
+        "key": "no.key",
+        "pem": PEM,
+        "hosts": ["a"],
+    }
+    filled = files.fill({"certificates": [entry, "nonsense"], "self_signed": False})
+    assert filled == {
+        "self_signed": False,
+        "certificates": [
+            {"name": "chat", "certificate": PEM, "chain": "from here", "key": "no.key", "pem": PEM, "hosts": ["a"]},
+            "nonsense",
+        ],
+    }
+    assert files.fill({"certificates": "nonsense"}) == {"certificates": "nonsense"}
+    assert files.fill({"acme_account_key": "here.crt"}) == {"acme_account_key": "from here"}
+
+
+def test_what_acme_has_obtained_is_added_for_services_whose_certificate_nobody_gives(files, tmp_path):
+    for name in ("chat", "given", "unused"):
+        for ending in ("crt", "key"):
+            (tmp_path / f"{name}.{ending}").write_text(f"{name}.{ending}")
+    services = [{"name": name, "hosts": ["a.example"]} for name in ("chat", "given", "to-come")]
+    services.append({"name": "every-host"})
+    given = {"name": "given", "pem": PEM}
+    filled = files.fill({"certificates": [given], "services": services, "acme_folder": str(tmp_path)})
+    obtained = {"name": "chat", "certificate": "chat.crt", "key": "chat.key"}
+    assert filled == {"certificates": [given, obtained], "services": services}
+
+
+def test_orders_are_made_for_certificates_that_a_service_names():
+    orders = FilterModule().filters()["acme_orders"]
+    services = [
+        {"name": "chat", "hosts": ["chat.example"]},
+        {"name": "shop", "hosts": ["shop.example"], "certificate": "other"},
+        {"name": "both", "hosts": ["both.example"], "certificate": ["ecdsa", "rsa"]},
+        {"name": "bad", "hosts": ["bad host"]},
+        {"name": "open"},
+    ]
+    assert orders(services, [{"name": "chat"}]) == [{"name": "other", "hosts": ["shop.example"]}]
+
+
+def action(plugin, arguments):
+    """The plugin, and the list of what it starts a module with."""
+    started = []
+    task = SimpleNamespace(args=arguments, async_val=0, diff=False, check_mode=False, environment=[], no_log=False)
+    made = plugin.ActionModule(
+        task=task, connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="there")), play_context=None, loader=SimpleNamespace(_get_file_contents=None), templar=None,
+        shared_loader_obj=None,
+    )  # fmt: skip
+
+    def missing(_kind, name):
+        raise AnsibleError(name)
+
+    made._execute_module = lambda module_args, task_vars: started.append(module_args) or {"changed": True}
+    made._find_needle = missing
+    return made, started
+
+
+@pytest.mark.parametrize("plugin", [haproxy_config, haproxy_certificate])
+def test_no_module_is_started_where_nothing_is_to_change(plugin):
+    compared = {"changed": False, "reasons": []}
+    made, started = action(plugin, {"services": [], "compared": compared})
+    assert made.run(task_vars=INVENTORY)["reasons"] == []
+    assert started == []
+    for different in (None, {}):
+        made, started = action(plugin, {"services": [], "compared": different})
+        assert made.run(task_vars=INVENTORY)["changed"] is True
+        assert started[0]["groups"]["edges"] == []
+        assert "compared" not in started[0]
+
+
+def test_the_comparison_gets_what_both_modules_get():
+    arguments = {"certificate": {"services": [{"servers": NODES}]}, "configuration": {"services": [{"servers": NODES}]}}
+    made, started = action(haproxy_compare, arguments)
+    assert made.run(task_vars=INVENTORY)["changed"] is True
+    for part in ("certificate", "configuration"):
+        assert [member["name"] for member in started[0][part]["groups"]["chat_nodes"]] == ["n1", "n2", "n3"]
