@@ -18,6 +18,7 @@ ends: by itself, by a kill, or by its time limit.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -114,6 +115,8 @@ def apply(order: dict[str, Any]) -> None:
 
 def undo(order: dict[str, Any]) -> None:
     """Take back what `apply` did, as far as it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(count_path(order))
     for family in ("ip", "ip6", "arp"):
         subprocess.run(["nft", "delete", "table", family, _table(order)], capture_output=True, check=False)
     if order["action"] == "leave":
@@ -199,7 +202,9 @@ def watch(order: dict[str, Any]) -> None:
 def _wait_for_last_flow(order: dict[str, Any], limit: float) -> None:
     quiet = 0
     while quiet < 3 and time.monotonic() < limit:
-        quiet = 0 if count_flows(order["addresses"]) else quiet + 1
+        count = count_flows(order["addresses"])
+        _tell(order, count)
+        quiet = 0 if count else quiet + 1
         time.sleep(2)
 
 
@@ -211,6 +216,7 @@ def _wait_until_unused(order: dict[str, Any], limit: float) -> None:
     count, since, silent = -1, time.monotonic(), 0
     while silent < 3 and time.monotonic() < limit:
         now = passed_on(order)
+        _tell(order, now)
         if now != count:
             count, since = now, time.monotonic()
         if time.monotonic() - since > order["idle"]:
@@ -218,6 +224,17 @@ def _wait_until_unused(order: dict[str, Any], limit: float) -> None:
         via = next(iter(order["via"][family] for family in ("ipv4", "ipv6") if order["via"].get(family)))
         silent = 0 if _reachable(via, order["ports"][0], order["interface"]) else silent + 1
         time.sleep(1)
+
+
+def _tell(order: dict[str, Any], count: int) -> None:
+    """Keep the count where the metrics are made."""
+    with open(count_path(order), "w") as file:
+        file.write(f"{count}\n")
+
+
+def count_path(order: dict[str, Any]) -> str:
+    """Return where the flows or packets of this order are counted."""
+    return os.path.join(FOLDER, f"count-{order['action']}-{order['name']}")
 
 
 def path(instance: str) -> str:

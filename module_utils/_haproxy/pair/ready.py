@@ -4,11 +4,14 @@
 
 It asks the worker over its own socket: a worker that is killed, hangs or drains is not ready, whatever the process list
 says. keepalived watches the file that this writes (`0` ready, `1` not); its own scripts run once a second at most.
+
+Beside that file it writes metrics, of keepalived's states and of handovers, which HAProxy adds to those of the edge.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import socket
@@ -42,9 +45,60 @@ def write(path: str, ready: bool) -> None:
         file.write("0\n" if ready else "1\n")
 
 
+_STATES = (
+    ("held", "Whether this edge holds the shared address."),
+    ("since_seconds", "Since when its state is what it is, in seconds since 1970."),
+)
+_COUNTS = (
+    ("leave", "realtime_edge_handover_flows", "gauge", "Connections of an address that has moved, which go on here."),
+    (
+        "receive",
+        "realtime_edge_handover_packets_total",
+        "counter",
+        "Packets passed on to the edge that had it.",
+    ),
+)
+
+
+def describe(folder: str) -> str:
+    """Return the metrics of the shared addresses: states that vrrp-state keeps in this folder, counts of handovers."""
+    lines = []
+    states = [item for item in _read_all(folder, "vrrp-") if len(item[1]) == 2]
+    for suffix, text in _STATES:
+        name = f"realtime_edge_address_{suffix}"
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} gauge"] if states else []
+        for address, (state, since) in states:
+            value = since if suffix == "since_seconds" else int(state == "MASTER")
+            lines.append(f'{name}{{address="{address}"}} {value}')
+    for action, name, kind, text in _COUNTS:
+        counts = _read_all(os.path.join(folder, "handover"), f"count-{action}-")
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"] if counts else []
+        lines += [f'{name}{{address="{address}"}} {words[0]}' for address, words in counts if words]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _read_all(folder: str, prefix: str) -> list[tuple[str, list[str]]]:
+    """Return the words in each file of this prefix, by the rest of its name."""
+    found = []
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        if name.startswith(prefix) and not name.endswith(".new"):
+            with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, name)) as file:
+                found.append((name[len(prefix) :], file.read().split()))
+    return found
+
+
+def publish(path: str, text: str) -> None:
+    """Replace the metrics as a whole: HAProxy reads them at any moment."""
+    with open(f"{path}.new", "w") as file:
+        file.write(text)
+    os.chmod(f"{path}.new", 0o644)
+    os.replace(f"{path}.new", path)
+
+
 def watch(worker: str, path: str, interval: float, timeout: float, rise: int) -> None:
     """Ask for ever. One failure is enough to be not ready; `rise` answers in a row are needed to be ready again."""
-    answers, told = rise, None
+    answers, told, published = rise, None, ""
+    folder = os.path.dirname(path)
     while True:
         answers = answers + 1 if is_ready(worker, timeout) else 0
         ready = answers >= rise
@@ -52,6 +106,10 @@ def watch(worker: str, path: str, interval: float, timeout: float, rise: int) ->
             write(path, ready)
             print("HAProxy's worker is ready" if ready else "HAProxy's worker is not ready", flush=True)
             told = ready
+        text = describe(folder)
+        if text != published:
+            publish(os.path.join(folder, "metrics"), text)
+            published = text
         time.sleep(interval)
 
 

@@ -46,6 +46,7 @@ def test_one_failure_is_enough_and_several_answers_are_needed(tmp_path, monkeypa
     told = []
     monkeypatch.setattr(ready, "write", lambda path, is_ready: told.append((len(asked), is_ready)))
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(ready, "describe", lambda folder: "")
     answers, asked = iter([True, True, False, False, True, True, False, True, True, True]), []
 
     def ask(path, timeout):
@@ -64,3 +65,20 @@ def test_the_file_is_replaced_in_place(tmp_path):
     inode = path.stat().st_ino
     ready.write(str(path), False)
     assert (path.read_text(), path.stat().st_ino) == ("1\n", inode)
+
+
+def test_metrics_are_what_states_and_handovers_say(tmp_path):
+    assert ready.describe(str(tmp_path)) == ""
+    (tmp_path / "handover").mkdir()
+    (tmp_path / "vrrp-web").write_text("MASTER 1795805868\n")
+    (tmp_path / "vrrp-second").write_text("BACKUP 1795805869\n")
+    (tmp_path / "vrrp-second.new").write_text("")
+    (tmp_path / "handover/count-receive-web").write_text("911\n")
+    (tmp_path / "handover/count-leave-web").write_text("")  # it is being written
+    assert [line for line in ready.describe(str(tmp_path)).splitlines() if not line.startswith("#")] == [
+        'realtime_edge_address_held{address="second"} 0',
+        'realtime_edge_address_held{address="web"} 1',
+        'realtime_edge_address_since_seconds{address="second"} 1795805869',
+        'realtime_edge_address_since_seconds{address="web"} 1795805868',
+        'realtime_edge_handover_packets_total{address="web"} 911',
+    ]
