@@ -289,9 +289,7 @@ options:
     type: dict
     suboptions:
       name:
-        description:
-          - Name of this edge in the group. The action plugin does not set it; the role uses
-            C(inventory_hostname).
+        description: Name of this edge in the group.
         type: str
       group:
         description:

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: haproxy_handover
 short_description: Move a shared address to another edge without cutting a connection
-version_added: 1.1.0
+version_added: 1.0.0
 author: realtime.edge contributors (@realtime-edge)
 description:
   - One edge's part of a planned move. C(playbooks/leave.yml), C(return.yml) and C(reboot.yml) put the parts together.

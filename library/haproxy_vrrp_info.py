@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: haproxy_vrrp_info
 short_description: Who holds the addresses that edges share
-version_added: 1.1.0
+version_added: 1.0.0
 author: realtime.edge contributors (@realtime-edge)
 description:
   - Tells which of the shared addresses this edge holds, since when, and which flows are handed over.

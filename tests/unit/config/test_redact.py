@@ -1,14 +1,13 @@
 """Passwords, keys and tokens are not shown, whatever keyword holds them; what is none stays readable."""
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import diff, redact, syntax
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import redact
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import (
     Configuration,
     Directive,
     Section,
 )
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import marker
 
 
 def line(text):
@@ -75,43 +74,3 @@ def test_all_secrets_of_a_configuration():
     )
     assert redact.all_secrets(configuration) == {"aaaa", "bbbb"}
     assert redact.all_secrets(Configuration((Section("global"),))) == set()
-
-
-def differences(before, after):
-    return [
-        (item["before_header"], item["before"], item["after"])
-        for item in diff.compare(
-            *(syntax.render(from_data(data)) if data else "" for data in (before, after)), "f", marker.MARKER
-        )
-    ]
-
-
-def test_differences_are_told_section_by_section():
-    before = {
-        "global": {"maxconn": 5, "setenv": f"{marker.MARKER} one"},
-        "backend": {"a": {"balance": "first"}, "b": {}},
-    }
-    after = {
-        "global": {"maxconn": 5, "setenv": f"{marker.MARKER} two"},
-        "backend": {"a": {"balance": "source"}, "c": {}},
-    }
-    assert differences(before, after) == [
-        ("f: backend a", "backend a\n    balance first\n", "backend a\n    balance source\n"),
-        ("f: backend b", "backend b\n", ""),
-        ("f: backend c", "", "backend c\n"),
-    ]
-    assert differences(before, before) == []
-    assert differences(None, {"backend": {"b": {}}}) == [("f: backend b", "", "backend b\n")]
-
-
-def test_a_changed_secret_is_seen_to_change():
-    before, after = ({"userlist": {"x": {"user": f"a password {word}"}}} for word in ("aaaa", "bbbb"))
-    ((_header, old, new),) = differences(before, after)
-    assert old == "userlist x\n    user a password ********\n"
-    assert new == "userlist x\n    user a password ********  # another secret\n"
-
-
-def test_a_file_that_nobody_can_read_shows_nothing_of_itself():
-    (first, *_rest) = diff.compare("log 'secret words\n", "backend a\n", "f", marker.MARKER)
-    assert "secret" not in first["before"]
-    assert "line 1" in first["before"]
