@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Tell keepalived whether HAProxy's worker is ready: a program that the role installs, and that runs all the time.
 

@@ -121,8 +121,11 @@ class Crowd:
         return held
 
     def lost(self):
-        """How many connections have ended, by kind."""
-        return {kind: len(held.of("disconnect", "failed")) for kind, (held, _) in self.held.items()}
+        """How many clients have lost a connection or a request, by kind."""
+        return {
+            kind: len({event["id"] for event in held.of("disconnect", "failed")})
+            for kind, (held, _) in self.held.items()
+        }
 
     def ask(self, times=3):
         """Every client asks: how many requests were not answered, by kind."""
