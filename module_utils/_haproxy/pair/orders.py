@@ -49,7 +49,7 @@ def move(given: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     elif state in ("stay", "away"):
         result["changed"] = set_flag(name, state == "away")
     elif state == "drained":
-        result["ended"], _ = drain(given["master_socket"], shared, given["wait"], given["spread"])
+        result["ended"] = drain(given["master_socket"], shared, given["wait"], given["spread"])
         result["changed"] = bool(result["ended"])
     elif given["only_via"] in (None, _read_via(name)):
         result["changed"] = end(state.split("_")[0], name)
@@ -182,10 +182,10 @@ def leave(order: dict[str, Any], holds: Callable[[], bool]) -> bool:
     return changed
 
 
-def drain(master: str, shared: Sequence[str], wait: float, spread: float) -> tuple[int, int]:
+def drain(master: str, shared: Sequence[str], wait: float, spread: float) -> int:
     """Wait until no flow of these addresses is left, then end the rest over `spread` seconds.
 
-    Return how many connections HAProxy was told to end, and how many flows are left. Raises RuntimeFailure.
+    Return how many connections HAProxy was told to end. Raises RuntimeFailure.
     """
     limit = time.monotonic() + wait
     while handover.count_flows(shared) and time.monotonic() < limit:
@@ -195,6 +195,6 @@ def drain(master: str, shared: Sequence[str], wait: float, spread: float) -> tup
         workers = cli.workers(master)
         ended = sum(cli.end_sessions(master, worker.pid, spread / len(workers)) for worker in workers)
     limit = time.monotonic() + _SECONDS
-    while (left := handover.count_flows(shared)) and time.monotonic() < limit:
+    while handover.count_flows(shared) and time.monotonic() < limit:
         time.sleep(0.2)
-    return ended, left
+    return ended

@@ -14,6 +14,7 @@ import contextlib
 import os
 import re
 import socket
+import sys
 import time
 
 
@@ -103,7 +104,8 @@ def watch(worker: str, path: str, interval: float, timeout: float, rise: int) ->
         ready = answers >= rise
         if ready != told and (ready or not answers):
             write(path, ready)
-            print("HAProxy's worker is ready" if ready else "HAProxy's worker is not ready", flush=True)
+            sys.stdout.write(f"HAProxy's worker is {'ready' if ready else 'not ready'}\n")
+            sys.stdout.flush()
             told = ready
         text = describe(folder)
         if text != published:

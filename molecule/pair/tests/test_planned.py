@@ -104,11 +104,11 @@ def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, ho
     assert pair.traces(HOME) == []
 
 
-@pytest.mark.parametrize("edge", ["", "pair-edge99"])
-def test_an_edge_that_is_none_is_told(pair, home, play, edge):
-    done = play({"leave_edge": edge}, playbook="leave")
+@pytest.mark.parametrize("name", ["", "pair-edge99"])
+def test_an_edge_that_is_none_is_told(home, play, name):
+    done = play({"leave_edge": name}, playbook="leave")
     assert done.returncode != 0
-    assert f"The edge that is to leave is one of {HOME}, {OTHER}; '{edge}' is not" in done.stdout
+    assert f"The edge that is to leave is one of {HOME}, {OTHER}; '{name}' is not" in done.stdout
 
 
 def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playbook, record, wait_until):
