@@ -142,9 +142,10 @@ def count_flows(addresses: Iterable[str], lines: Iterable[str] | None = None) ->
 
 
 def read_sockets() -> Iterable[str]:
+    """Yield the lines of all TCP sockets of this host (/proc/net/tcp and tcp6)."""
     for name in ("tcp", "tcp6"):
         with open(f"/proc/net/{name}") as file:
-            next(file)
+            file.readline()  # the heading
             yield from file
 
 

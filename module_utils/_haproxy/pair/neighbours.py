@@ -69,7 +69,7 @@ def _exchange(
     link: socket.socket, questions: Sequence[tuple[bytes, tuple[str, int, int, int] | None]]
 ) -> Iterator[bytes]:
     """Ask all questions several times; yield whatever arrives meanwhile."""
-    for _ in range(_ROUNDS):
+    for _round in range(_ROUNDS):
         for message, address in questions:
             if address:
                 link.sendto(message, address)

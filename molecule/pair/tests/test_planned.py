@@ -114,11 +114,11 @@ def test_an_edge_that_is_none_is_told(home, play, name):
 def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playbook, record, wait_until):
     here = crowd()
     tasks = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/files/restart.yml"
-    boot = {name: host.check_output("stat --format=%%Y /proc/1") for name, host in pair.hosts.items()}
+    boot = {name: host.check_output("stat --format=%Y /proc/1") for name, host in pair.hosts.items()}
     playbook("reboot", reboot_tasks=tasks, reboot_wait=2, reboot_spread=4)
     assert pair.at_home()
     for name, host in pair.hosts.items():
-        assert host.check_output("stat --format=%%Y /proc/1") != boot[name]
+        assert host.check_output("stat --format=%Y /proc/1") != boot[name]
     wait_until("all are back", lambda: here.held["WebSocket, IPv4"][0].ping()["answered"] == 40, 60)
     assert here.held["polling"][0].ping()["answered"] == 20
     record("rolling reboot, what is left after 2 s ended over 4 s", here, {})
