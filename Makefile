@@ -77,6 +77,7 @@ sanity: tools ## ansible-test sanity on the artifact
 
 collection: sanity ## The artifact in .cache/collection: ansible-test on the oldest and newest ansible-core, galaxy-importer, its role run
 	@tools/collection sanity 2.16 2.21
+	@tools/collection python
 	@tools/collection import
 	@tools/scenarios collection
 

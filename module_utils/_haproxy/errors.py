@@ -3,7 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    r"""Return the text with each byte that is not UTF-8 as `\xe9`: it can be encoded, so Ansible can show it."""
+    return _SURROGATE.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    # Python decodes a byte that is not UTF-8 as a lone surrogate from DC80 on (surrogateescape).
+    code = ord(found[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
 class EdgeError(Exception):
@@ -14,7 +28,7 @@ class EdgeError(Exception):
 
     def __init__(self, problems: str | Iterable[str]) -> None:
         """Take one problem or several."""
-        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        self.problems = [printable(text) for text in ([problems] if isinstance(problems, str) else problems)]
         super().__init__("\n".join(self.problems))
 
 

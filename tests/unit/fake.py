@@ -70,7 +70,7 @@ class FakeEdge:
                 connection, _ = self.socket.accept()
             except OSError:
                 return
-            stream = connection.makefile("rw")
+            stream = connection.makefile("rw", encoding="utf-8", errors="surrogateescape", newline="")
             question = stream.read()
             if question.startswith(self.hang or "\0"):
                 self.held.append((connection, stream))
@@ -131,18 +131,20 @@ class FakeEdge:
                         )
                         self.certificates.update((name, fingerprint(read(name))) for name in names)
                 for path in re.findall(r"map\((/[^,)]+)", line.text):
-                    lines = [line for line in read(path).splitlines() if not line.startswith("#")]
-                    self.patterns[path] = [" ".join(line.split(None, 1)) for line in lines]
+                    self.patterns[path] = map_entries(read(path))
 
     def add(self, place, words, maintenance, loaded=False):
         host, _, port = words[0].rpartition(":")
         options = dict(zip(words, words[1:]))
+        backend = place.partition("/")[0]
+        taken = {server["id"] for (owner, _name), server in self.servers.items() if owner == backend}
         self.servers[tuple(place.split("/"))] = {
+            "id": next(number for number in range(1, 99999) if number not in taken),
             "addr": host.strip("[]"),
             "port": port,
             "weight": options.get("weight", "1"),
             "maxconn": options.get("maxconn", "0"),
-            "admin": 1 if maintenance else 0,
+            "admin": (5 if loaded else 1) if maintenance else 0,
             "checks": 2 if maintenance and not loaded else 6,
             "options": words[1:],
         }
@@ -180,7 +182,7 @@ class FakeEdge:
             return rows.getvalue()
         if three == "show servers state":
             rows = [
-                f"3 {backend} 1 {name} {s['addr']} 2 {s['admin']} {s['weight']} 1 17 6 3 3 {s['checks']} 0 0 0 - {s['port']} - 0 0 - - 0"
+                f"3 {backend} {s['id']} {name} {s['addr']} 2 {s['admin']} {s['weight']} 1 17 6 3 3 {s['checks']} 0 0 0 - {s['port']} - 0 0 - - 0"
                 for (backend, name), s in self.servers.items()
             ]
             return "\n".join(["1", f"# {STATE}", *rows])
@@ -204,7 +206,7 @@ class FakeEdge:
         if two == "enable health":
             server["checks"] = 6
         elif two == "enable server":
-            server["admin"] = 0
+            server["admin"] &= 4
         elif two == "set maxconn":
             server["maxconn"] = words[4]
         elif two == "shutdown sessions":
@@ -220,7 +222,7 @@ class FakeEdge:
         elif two == "set server" and words[3] == "weight":
             server["weight"] = words[4]
         elif two == "set server":
-            server["admin"] = {"ready": 0, "maint": 1, "drain": 8}[words[4]]
+            server["admin"] = {"ready": 0, "maint": 1, "drain": 8}[words[4]] | server["admin"] & 4
         return ""
 
     def ssl(self, words, payload):
@@ -277,15 +279,22 @@ class FakeEdge:
             self.versions[path] = []
             return "New version created: 1"
         if what == "add":
-            self.versions[path] += [line for line in payload.splitlines() if line]
+            self.versions[path] += [line for line in payload.split("\n") if line]
         if what == "commit":
             self.patterns[path] = self.versions.pop(path)
         return ""
 
 
 def read(path):
-    with open(path) as file:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         return file.read()
+
+
+def map_entries(text):
+    """As pat_ref_read_from_file_smp in HAProxy's pattern.c."""
+    lines = [re.split("[\r\0]", line)[0].lstrip(" \t") for line in text.split("\n") if line[:1] != "#"]
+    pairs = [re.fullmatch(r"([^ \t]*)[ \t]*(.*?)[ \t]*", line, re.DOTALL) for line in lines if line]
+    return [f"{pair[1]} {pair[2]}" for pair in pairs]
 
 
 def fingerprints(pem):

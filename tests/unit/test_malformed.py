@@ -138,7 +138,7 @@ def sound(configuration):
         line for section in configuration.sections for line in (section.header, *(d.text for d in section.directives))
     ]
     assert [line.strip(" \t") for line in shown] == [line.strip(" \t") for line in wanted]
-    read = syntax.parse(text)
+    read = syntax.parse(text, rendered=True)
     known = [section for section in configuration.sections if section.kind in syntax.SECTIONS]
     if len(known) == len(configuration.sections):
         assert read == configuration

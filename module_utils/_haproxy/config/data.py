@@ -20,8 +20,8 @@ from typing import Any
 
 from ..errors import Problems
 from .model import Configuration, ConfigurationError, Directive, Section, suggest
-from .syntax import SECTIONS, UNNAMED
-from .words import one_line, split
+from .syntax import SECTIONS, UNNAMED, comment_lines
+from .words import BLANKS, one_line, split
 
 # HAProxy evaluates a proxy's rules family by family, whatever the order in the file, and warns if the file's order
 # differs ("... will still be processed before ...", warnif_misplaced_* in its sources).
@@ -156,7 +156,9 @@ def _body(section: Section) -> dict[str, Any] | list[Any]:
         if comment != purpose:
             purpose, run = comment, {}
             # A comment of a file may contain control characters.
-            body.append("".join(char if one_line(char) else "?" for char in f"# {comment}".rstrip()))
+            body += [
+                "".join(char if one_line(char) else "?" for char in line) or "#" for line in comment_lines(comment)
+            ]
         if not run or keyword in run:
             run = {}
             body.append(run)
@@ -171,7 +173,11 @@ def _values(lines: list[Directive]) -> Any:
 
 def _read_kind(kind: Any, content: Any, yaml_path: str, purpose: str, problems: Problems) -> Iterator[Section]:
     """Yield the sections of one kind."""
-    words = kind.split() if isinstance(kind, str) else []
+    try:
+        words = split(kind) if isinstance(kind, str) else []
+    except ConfigurationError as error:
+        problems.add(yaml_path, str(error))
+        return
     if not words:
         problems.add(yaml_path, f"the name of a section is expected here, not {_shape(kind)}")
         return
@@ -229,18 +235,21 @@ class _BodyReader:
 
     def read_list(self, body: list[Any], yaml_path: str) -> None:
         """Read a list of mappings, lines and comments; a comment is the purpose of what follows."""
+        comments: list[str] = []
         for number, item in enumerate(body):
             path = f"{yaml_path}[{number}]"
             if isinstance(item, dict):
                 self.read_mapping(item, path)
             elif not isinstance(item, str):
                 self._problems.add(path, f"a line or a mapping of keywords is expected here, not {_shape(item)}")
-            elif not item.lstrip().startswith("#"):
+            elif not item.lstrip(BLANKS).startswith("#"):
                 self._read_lines([], item, path)
-            elif one_line(item):
-                self._purpose = item.strip().lstrip("#").strip() or self._default_purpose
-            else:
+            elif not one_line(item):
                 self._problems.add(path, "a line break or another control character stands inside the comment")
+            else:
+                above = comments if number and _is_comment(body[number - 1]) else []
+                comments = [*above, item.lstrip(BLANKS).lstrip("#").strip()]
+                self._purpose = "\n".join(comments).strip("\n") or self._default_purpose
 
     def read_mapping(self, body: dict[Any, Any], yaml_path: str) -> None:
         """Read a mapping of keywords."""
@@ -333,9 +342,13 @@ def _words(value: Any, yaml_path: str) -> list[str]:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ConfigurationError(f"{yaml_path}: one value is expected here, not {_shape(value)}")
     try:
-        return split(str(value).strip())
+        return split(str(value).strip("\n"))
     except ConfigurationError as error:
         raise ConfigurationError(f"{yaml_path}: {error}") from None
+
+
+def _is_comment(item: Any) -> bool:
+    return isinstance(item, str) and item.lstrip(BLANKS).startswith("#")
 
 
 def _shape(value: Any) -> str:

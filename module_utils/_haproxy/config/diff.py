@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 
 from .model import Configuration, ConfigurationError, Directive, Section
-from .redact import mask
-from .syntax import INDENT, parse
+from .redact import mask, mask_comment
+from .syntax import INDENT, comment_lines, parse
 
 # Cut a rendered text before each section: the lines of a section are indented.
 _BLOCKS = re.compile(r"(?m)^(?=[^\s#])").split
@@ -28,7 +28,7 @@ def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, 
     except ConfigurationError as error:
         # Unparseable, so its secrets cannot be masked: show only the error.
         old = {"": Section("", "", (Directive(f"({error})"),))}
-    new = _sections(parse(after), ignored)
+    new = _sections(parse(after, rendered=True), ignored)
     differences = []
     for header in dict.fromkeys((*old, *new)):
         if old.get(header) == new.get(header):
@@ -57,13 +57,16 @@ def _differing_sections(before: str, after: str) -> tuple[str, str]:
     """Return the sections of two rendered texts that differ; only these need to be parsed."""
     old, new = (_BLOCKS(text) for text in (before, after))
     same = set(old) & set(new)
-    left, right = ("".join(block for block in blocks if block not in same) for blocks in (old, new))
+    # The first block says whether the text is ours.
+    left, right = (
+        "".join([*blocks[:1], *(block for block in blocks[1:] if block not in same)]) for blocks in (old, new)
+    )
     return left, right
 
 
 def mask_text(text: str, ignored: str = "") -> str:
     """Return a whole file with its secrets masked."""
-    parts = (_lines(section)[0] for section in _sections(parse(text), ignored).values())
+    parts = (_lines(section)[0] for section in _sections(parse(text, rendered=True), ignored).values())
     return "\n".join("".join(f"{line}\n" for line in lines) for lines in parts)
 
 
@@ -93,9 +96,8 @@ def _lines(section: Section | None) -> tuple[list[str], list[str]]:
     for directive in section.directives:
         if directive.purpose != purpose:
             purpose = directive.purpose
-            comment = f"{INDENT}# {purpose}".rstrip(" #")
-            shown.append(comment)
-            raw.append(comment)
+            raw += [line and INDENT + line for line in comment_lines(purpose)]
+            shown += [line and INDENT + line for line in map(mask_comment, comment_lines(purpose))]
         shown.append(INDENT + mask(directive))
         raw.append(INDENT + directive.text)
     return shown, raw

@@ -13,8 +13,14 @@ _NEEDS_QUOTES = frozenset(" \t\"'\\#$")
 # No quotes, escapes or comments, and no character that only Python treats as a blank: such text splits at blanks.
 is_plain = re.compile(r"[ !$-&(-\[\]-~]*").fullmatch
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]").search
-_BLANKS = re.compile(r"[ \t\v\f]*")
-_WORD = re.compile(r"""(?:[^ \t\v\f"'\\#]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""", re.DOTALL)
+
+# HAProxy's blanks (isspace of C). A carriage return is one of them after another blank; after a word it ends the line
+# (parse_line in HAProxy's tools.c).
+BLANKS = " \t\v\f\r"
+_BLANKS = re.compile(r"[ \t\v\f\r]*")
+_WORD = re.compile(r"""(?:[^ \t\v\f\r"'\\#]|\\[^\r]|"(?:[^"\\\r]|\\[^\r])*"|'[^'\r]*')+""", re.DOTALL)
+
+_LINE_END = re.compile("[\r\x00]")
 
 # A backslash turns the next character into this outside single quotes; before any other one it stays a backslash.
 _ESCAPES = {" ": " ", "\\": "\\", "t": "\t", "n": "\n", "r": "\r", "#": "#", "'": "'", '"': '"'}
@@ -38,6 +44,14 @@ def split(text: str) -> list[str]:
     return words
 
 
+def entry_lines(text: str) -> list[str]:
+    """Return the lines of a file with an entry in each (map, ACL, crt-list), as HAProxy's `fgets` and C strings do.
+
+    Only a line feed ends a line, and a carriage return or NUL hides the rest of it.
+    """
+    return [_LINE_END.split(line, maxsplit=1)[0] for line in text.split("\n")]
+
+
 def one_line(text: str) -> bool:
     """Return whether the text fits in one line: no control characters except tabs, only what UTF-8 can encode."""
     return not _CONTROL(text)
@@ -55,7 +69,10 @@ def split_until_fault(text: str) -> tuple[list[str], str]:
             return words, text[position:]
         words.append(found[0])
         position = found.end()
-        if position < len(text) and text[position] in "\"'\\":
+        after = text[position : position + 1]
+        if after == "\r":
+            return words, ""
+        if after and after in "\"'\\":
             return words, text[position:]
 
 

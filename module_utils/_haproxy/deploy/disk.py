@@ -8,11 +8,12 @@ import fcntl
 import grp
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .. import atomic_file
+from .. import atomic_file, paths
 from ..config.model import ConfigurationError
 
 
@@ -22,7 +23,7 @@ class Target(NamedTuple):
     `path`: the file. `binary`: the HAProxy that has to run it; `link`: the symlink that the service starts, empty where
     the service starts the binary itself. `master`: the master CLI. `state`: folder of the last known good file.
     `group`: numeric group that may read the files, -1 to leave it. `descriptors`: how many file descriptors the service
-    may have, 0 if unknown.
+    may have, 0 if unknown. `certificates`: their folder.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Target(NamedTuple):
     state: str
     group: int
     descriptors: int = 0
+    certificates: str = paths.CERTIFICATES
 
     @property
     def good(self) -> str:
@@ -63,6 +65,7 @@ def read_target(settings: dict[str, Any], path: str) -> Target:
         state=settings["state_directory"],
         group=group,
         descriptors=settings["file_descriptors"],
+        certificates=settings["certificates"],
     )
 
 
@@ -111,8 +114,8 @@ def explain_os_errors(what: str) -> Iterator[None]:
 def read_text(path: str) -> str:
     """Return the file's text, empty if there is no file. Raise `ConfigurationError` if it cannot be read."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
+        # No other line ends than HAProxy's: a carriage return stays.
+        return atomic_file.read_regular_file(path).decode(errors="surrogateescape")
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -140,8 +143,12 @@ def write_file(path: str, text: str, group: int | None) -> None:
 
 
 def switch_link(destination: str, link: str) -> None:
-    """Let the symlink lead to `destination`, atomically."""
-    temporary = f"{link}.{os.getpid()}"
+    """Let the symlink lead to `destination`, atomically. The name of the temporary one cannot be foreseen."""
+    temporary = f"{link}.{secrets.token_hex(8)}"
     with explain_os_errors(link):
         os.symlink(destination, temporary)
-        os.replace(temporary, link)
+        try:
+            os.replace(temporary, link)
+        except OSError:
+            os.unlink(temporary)
+            raise

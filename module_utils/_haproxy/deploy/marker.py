@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..config.model import Configuration, Directive, Section
-from ..config.syntax import INDENT, render
+from ..config.syntax import BANNER, INDENT, render
 
 # The environment variable that names the configuration a worker has loaded (`show env`).
 MARKER = "REALTIME_EDGE_CONFIGURATION"
@@ -23,7 +23,6 @@ MARKER = "REALTIME_EDGE_CONFIGURATION"
 # The line above it, where the file has comments.
 _COMMENT = f"{INDENT}# marker\n"
 
-_BANNER = "Managed by Ansible (realtime.edge). Changes made here are replaced by the next run."
 
 _MARKER = re.compile(rf"(?m){MARKER} (\w{{16}})-(\w{{8}})-(\w{{8}})-(\w{{8}})$")
 
@@ -82,7 +81,7 @@ def _with_marker(configuration: Configuration, marker: Marker) -> Configuration:
     others = tuple(other for other in head.directives if other.arguments[:1] != (MARKER,))
     # First: the section may end inside a condition (`.if`).
     marked = Section(head.kind, head.name, (line, *others), head.yaml_path)
-    return replace(configuration, sections=(marked, *rest), banner=_BANNER)
+    return replace(configuration, sections=(marked, *rest), banner=BANNER)
 
 
 def short_hash(text: str, length: int) -> str:

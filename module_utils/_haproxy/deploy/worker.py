@@ -24,6 +24,7 @@ from ..runtime.certificates import (
 )
 from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
+from ..runtime.servers import Name
 from .disk import Target, explain_os_errors, read_text
 from .plan import Observed, Step
 from .preflight import TAKE_OVER_HINT
@@ -100,9 +101,9 @@ def read_worker_state(master: str, found: Files) -> Observed:
         if found.certificates or found.folders:
             loaded = {path: read_certificate(master, pid, path) for path in list_certificates(master, pid)}
             certificates = {path: certificate for path, certificate in loaded.items() if certificate}
-            ahead = frozenset(acme_client.certificates_ahead(master, worker))
+            ahead = frozenset(acme_client.certificates_ahead(master, worker, certificates))
         return Observed(
-            servers.read_servers(master, pid),
+            servers.read_servers(master),
             certificates,
             {path: entries for path, entries in patterns.items() if entries is not None},
             ahead,
@@ -113,24 +114,22 @@ def read_worker_state(master: str, found: Files) -> Observed:
         return Observed()
 
 
-def carry_out(
-    master: str, pid: int, steps: tuple[Step, ...], found: Files, drain_time: float | None
-) -> tuple[str, ...]:
+def carry_out(master: str, pid: int, steps: tuple[Step, ...], found: Files, drain_time: float | None) -> list[Name]:
     """Do these steps, removals last; return the servers that still drain. Raises `RuntimeFailure`."""
     for step in steps:
         _carry_out_step(master, pid, step, found)
     removals = [(step.subject[0], step.subject[1]) for step in steps if step.kind == "server"]
-    return tuple("/".join(name) for name in servers.remove_servers(master, pid, removals, drain_time))
+    return servers.remove_servers(master, removals, drain_time)
 
 
 def _carry_out_step(master: str, pid: int, step: Step, found: Files) -> None:
     """Do one step; a removal is left to the caller, as all removals drain together."""
-    if step.kind == "commands":
+    if step.kind in ("commands", "drain"):
         for text in step.commands:
             cli.run_command(master, pid, text)
     elif step.kind == "patterns":
         kind, path = step.subject
-        maps.replace_patterns(master, pid, kind, path, step.payload.splitlines())
+        maps.replace_patterns(master, pid, kind, path, step.payload.split("\n") if step.payload else ())
     elif step.kind == "certificate":
         what, path, crt_list = step.subject
         if what == "add":

@@ -7,14 +7,23 @@ import contextlib
 import os
 import re
 import socket
+import struct
 import time
 from typing import NamedTuple
 
+from .. import host
 from ..errors import EdgeError
 
 # Seconds: a reload of a large configuration takes some, no other command does.
 TIMEOUT = 60.0
 SOON = 10.0
+
+# No answer is longer (bytes) or takes longer (seconds): `show sess` of 100,000 sessions has some 60 MB.
+ANSWER_SIZE = 256 << 20
+ANSWER_TIME = 120.0
+
+# Path and process id of the sockets whose listener was found to be the master.
+_checked: set[tuple[str, int]] = set()
 
 
 class RuntimeFailure(EdgeError):
@@ -68,17 +77,43 @@ def ask(path: str, command: str, timeout: float = TIMEOUT) -> str:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(path)
-            connection.sendall(command.encode() + b"\n")
+            _check_peer(path, connection)
+            connection.sendall(command.encode(errors="surrogateescape") + b"\n")
             # Without the half-close the master CLI waits for more input, until our own timeout.
             connection.shutdown(socket.SHUT_WR)
-            answer = b""
-            while chunk := connection.recv(65536):
-                answer += chunk
+            answer = _read_answer(connection, f"{path} did not end its answer to `{_without_payload(command)}`")
     except socket.timeout:
         raise RuntimeFailure(f"{path} did not answer `{_without_payload(command)}` within {timeout:g} s") from None
     except OSError as error:
         raise RuntimeFailure(f"{path} does not answer: {error.strerror or error}") from None
-    return answer.decode(errors="replace")
+    return answer.decode(errors="surrogateescape")
+
+
+def _read_answer(connection: socket.socket, endless: str) -> bytes:
+    """Return all that comes until the other side closes. Raise `RuntimeFailure` for more than there can be."""
+    limit = time.monotonic() + ANSWER_TIME
+    answer = bytearray()
+    while chunk := connection.recv(65536):
+        answer += chunk
+        if len(answer) > ANSWER_SIZE or time.monotonic() > limit:
+            raise RuntimeFailure(f"{endless} within {ANSWER_SIZE >> 20} MB and {ANSWER_TIME:g} s")
+    return bytes(answer)
+
+
+def _check_peer(path: str, connection: socket.socket) -> None:
+    """Raise `RuntimeFailure` if it is not the main process of its service that listens, but a worker in its place.
+
+    A process is asked about once: systemd takes some milliseconds.
+    """
+    pid, _uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if (path, pid) in _checked:
+        return
+    if not host.is_main_process(pid):
+        raise RuntimeFailure(
+            f"{path} is not the socket of HAProxy's master: process {pid} listens there, which is not the main process "
+            "of its service. Has a worker been taken over? Nothing was asked"
+        )
+    _checked.add((path, pid))
 
 
 def _without_payload(command: str) -> str:
@@ -147,7 +182,7 @@ def tell(master: str, pid: int, command: str, payload: str = "") -> str:
     `payload` are the lines after the command, without blank ones: the first of these would end it.
     """
     if payload:
-        lines = [line for line in payload.splitlines() if line.strip()]
+        lines = [line for line in payload.split("\n") if line.strip("\r")]
         command = "\n".join((f"{command} <<", *lines, ""))
     answer = ask(master, f"@!{pid} {command}", SOON).strip("\n")
     if answer.startswith("Can't find the target PID"):
@@ -203,6 +238,12 @@ _SUCCESS = (
     (re.compile(r"add server "), r"^New server registered"),
     (re.compile(r"set server \S+ addr "), r"changed from|no need to change"),
 )
+
+
+def escape(word: str) -> str:
+    """Return the word as one argument of a command."""
+    # A last word that begins with `<<` begins a payload, even after an escaped blank.
+    return re.sub(r"([\\;\t #\"'<])", r"\\\1", word)
 
 
 def run_command(master: str, pid: int, text: str) -> None:

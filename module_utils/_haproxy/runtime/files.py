@@ -10,9 +10,11 @@ import ssl
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
+from ..atomic_file import read_regular_file
 from ..config.model import Configuration
-from ..config.words import unquote
+from ..config.words import entry_lines, unquote
 from .certificates import LoadedCA, LoadedCertificate
+from .maps import PAYLOAD_LIMIT
 
 # Files that HAProxy writes while it runs.
 _WRITTEN_BY_HAPROXY = frozenset(("log", "pidfile", "server-state-file", "server-state-base"))
@@ -193,14 +195,14 @@ def _list_folder(folder: str) -> list[str]:
 
 def _list_crt_list(path: str) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the certificates of a crt-list, each with its CA files and CRLs (path, kind) (manual, 3.12)."""
-    lines = _read_text(path).decode(errors="replace").splitlines()
-    named = [line for line in lines if line.strip() and not line.startswith("#")]
+    lines = entry_lines(_read_text(path).decode(errors="surrogateescape"))
+    named = [line for line in lines if line.split() and not line.startswith("#")]
     return [(line.split()[0], [(file, kind) for kind, file in _IN_BRACKETS.findall(line)]) for line in named]
 
 
 def read_certificate_file(path: str, crt_list: str) -> CertificateFile | None:
     """Return the certificate of a file, None if the Runtime API cannot replace it."""
-    pem = _read_text(path).decode(errors="replace")
+    pem = _read_text(path).decode(errors="surrogateescape")
     prints = _fingerprints(pem)
     # The Runtime API cannot replace a key in a separate file.
     if not prints or "PRIVATE KEY-----" not in pem:
@@ -210,7 +212,7 @@ def read_certificate_file(path: str, crt_list: str) -> CertificateFile | None:
 
 def _read_ca_file(path: str, kind: str, binds: Iterable[list[str]]) -> CAFile | None:
     """Return the CA file or CRL, None if only a reload can load it."""
-    text = _read_text(path).decode(errors="replace")
+    text = _read_text(path).decode(errors="surrogateescape")
     # The peers' CA file is their common certificate, whose file contains a key too.
     blocks = [block for block in _BLOCK.finditer(text) if not block[1].endswith("PRIVATE KEY")]
     pem = "".join(f"{block[0]}\n" for block in blocks)
@@ -250,18 +252,28 @@ def _fingerprints(pem: str) -> list[str]:
 def _read_pattern_file(path: str, kind: str) -> PatternFile | None:
     if not os.path.isfile(path):
         return None
-    lines = (line.strip() for line in _read_text(path).decode(errors="surrogateescape").splitlines())
-    return PatternFile(kind, tuple(parse_entry(line, kind) for line in lines if line and not line.startswith("#")))
+    content = _read_text(path)
+    # HAProxy parts longer lines, where its buffer ends.
+    if max(map(len, content.split(b"\n"))) > PAYLOAD_LIMIT:
+        return None
+    lines = (line for line in entry_lines(content.decode(errors="surrogateescape")) if not line.startswith("#"))
+    entries = (_parse_entry(line.lstrip(" \t"), kind) for line in lines)
+    return PatternFile(kind, tuple(entry for entry in entries if entry))
 
 
-def parse_entry(line: str, kind: str) -> str:
-    """Return a line of a map (key, blanks, value) or of an ACL in its canonical form."""
-    return " ".join(line.split(None, 1)) if kind == "map" else line
+def _parse_entry(line: str, kind: str) -> str:
+    """Return a line of a map (key, blanks, value) or of an ACL as the worker lists it.
+
+    Only a map's entry loses its last blanks; without a value it ends with one (pat_ref_read_from_file in HAProxy).
+    """
+    if kind != "map" or not line:
+        return line
+    key, *value = re.split(r"[ \t]+", line, maxsplit=1)
+    return " ".join((key, "".join(value).rstrip(" \t")))
 
 
 def _read_text(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_regular_file(path)
     except OSError:
         return b""  # the check of the configuration reports it better

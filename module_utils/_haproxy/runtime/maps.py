@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .cli import RuntimeFailure, expect_answer, run_command, tell
+from .cli import RuntimeFailure, escape, expect_answer, run_command, tell
 
 # Bytes that fit into one line or payload, with room for the command (tune.bufsize is 16384).
 PAYLOAD_LIMIT = 14000
@@ -17,7 +17,7 @@ def read_patterns(master: str, pid: int, kind: str, path: str) -> tuple[str, ...
     answer = tell(master, pid, f"show {kind} {path}")
     if answer.startswith(("Unknown", "Missing")):
         return None
-    return tuple(line.split(" ", 1)[1].strip() for line in answer.splitlines() if line.startswith("0x") and " " in line)
+    return tuple(line.partition(" ")[2] for line in answer.split("\n") if line.startswith("0x") and " " in line)
 
 
 def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Sequence[str]) -> None:
@@ -33,8 +33,8 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
     piece: list[str] = []
     for number, entry in enumerate(entries):
         # Only maps accept a payload; each entry of an ACL is a command.
-        piece.append(entry if kind == "map" else f"add acl {version} {_escape(entry)}")
-        if number + 1 == len(entries) or sum(map(len, piece)) + len(entries[number + 1]) > PAYLOAD_LIMIT / 2:
+        piece.append(entry if kind == "map" else f"add acl {version} {escape(entry)}")
+        if number + 1 == len(entries) or _size(*piece, entries[number + 1]) > PAYLOAD_LIMIT / 2:
             if kind == "map":
                 expect_answer(tell(master, pid, f"add map {version}", "\n".join(piece)), f"add map {version}", r"\A\Z")
             else:
@@ -43,5 +43,5 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
     run_command(master, pid, f"commit {kind} {version}")
 
 
-def _escape(word: str) -> str:
-    return re.sub(r"([\\;\s#\"'])", r"\\\1", word)
+def _size(*texts: str) -> int:
+    return sum(len(text.encode(errors="surrogateescape")) for text in texts)

@@ -72,9 +72,7 @@ def test_who_is_slow_is_not_waited_for(edge, attack, row):
         assert found[what]["answers"] == {"408": found[what]["held"]}, found
         assert found[what]["ended"] > PATIENCE - 1, found
         seconds = found[what]["ended"]
-        row(
-            what.replace("_", " ").capitalize(), f"408 after {seconds:.0f} s", "`request_timeout`, here 5", **honest
-        )
+        row(what.replace("_", " ").capitalize(), f"408 after {seconds:.0f} s", "`request_timeout`, here 5", **honest)
     handshakes = found["slow_handshakes"]
     if edge.version >= (3, 0):
         assert handshakes["ended"], found

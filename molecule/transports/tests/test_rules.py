@@ -6,7 +6,7 @@ import copy
 import json
 import re
 
-from resources.engineio import probe, wire
+from resources.engineio import GENERATIONS, Client, PollingChannel, make_context, read_target
 
 testinfra_hosts = ["ansible://edges"]
 
@@ -78,11 +78,11 @@ def without(text, taken):
 
 def learned_late(edge, second):
     """What is answered on a second edge to sessions that it hears of late, as from its predecessor after a reload."""
-    place = wire.place("https://g4.test/", edge.address, context=wire.trust(ca_path=str(edge.ca)))
+    place = read_target("https://g4.test/", edge.address, context=make_context(ca_path=str(edge.ca)))
     known = {}
     for _ in range(12):
-        with wire.Client(place) as client:
-            known[probe.Polling(client, probe.GENERATIONS["4"]).sid] = None
+        with Client(place) as client:
+            known[PollingChannel(client, GENERATIONS["4"]).sid] = None
     for sid, server in re.findall(r"key=(\S+) .*server_id=(\d+)", edge.ask("show table affinity/g4")):
         if sid in known:
             known[sid] = server

@@ -43,3 +43,10 @@ def test_a_file_that_nobody_can_read_shows_nothing_of_itself():
     (first, *_rest) = diff.compare("log 'secret words\n", "backend a\n", "f", marker.MARKER)
     assert "secret" not in first["before"]
     assert "line 1" in first["before"]
+
+
+def test_a_comment_in_the_file_before_shows_no_secret():
+    before = "userlist x\n    # user old password hunter2\n    user a password $5$x\n"
+    (first,) = diff.compare(before, "userlist x\n    user a password $5$y\n", "f", marker.MARKER)
+    assert "hunter2" not in first["before"]
+    assert "# user old password ********" in first["before"]

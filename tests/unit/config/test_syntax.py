@@ -1,10 +1,12 @@
 """HAProxy's text is read and written without losing or gaining anything."""
 
+import re
 import string
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import syntax
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import diff, syntax
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data, to_data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.keywords import is_keyword
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import (
     Configuration,
     ConfigurationError,
@@ -12,12 +14,13 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.mode
     Section,
 )
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.words import quote, split, unquote
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report.manual_data import MANUALS
 from hypothesis import given
 from hypothesis import strategies as st
 
 WORDS = st.text(alphabet=string.printable.replace("\x0b", "").replace("\x0c", "").replace("\n", "").replace("\r", ""))
 KEYWORDS = st.from_regex(r"\A[a-z][a-z0-9_.-]{0,20}\Z").filter(lambda word: word not in syntax.SECTIONS)
-PURPOSES = st.sampled_from(["", "tls", "affinity", "health check"])
+PURPOSES = st.sampled_from(["", "tls", "affinity", "health check", "two\nlines", "two\n\nparts"])
 DIRECTIVES = st.builds(Directive, KEYWORDS, st.lists(WORDS.map(quote), max_size=4).map(tuple), PURPOSES, st.just(""))
 SECTIONS = st.builds(
     Section,
@@ -135,13 +138,98 @@ def test_what_haproxy_reads_is_read_the_same():
     ]
 
 
-def test_a_section_that_is_not_known_yet_is_told_by_its_looks():
-    configuration = Configuration((Section("global"), Section("novelty", "x", (Directive("deep", ("blue",)),))))
-    assert syntax.parse(syntax.render(configuration)) == configuration
-    (found,) = syntax.parse("backend a\nserver b 10.0.0.1:80\n\nbalance first\nretries 3\n").sections
+def test_a_section_that_is_not_known_yet_is_one_in_a_text_of_ours_only():
+    sections = (Section("global"), Section("novelty", "x", (Directive("deep", ("blue",)),)))
+    configuration = Configuration(sections, banner=syntax.BANNER)
+    text = syntax.render(configuration)
+    assert syntax.parse(text) == configuration
+    assert "novelty" in diff.compare("", text, "x", "MARKER")[1]["after_header"]
+    with pytest.raises(ConfigurationError, match=r"^line 4: 'novelty' is no section or keyword that is known here"):
+        syntax.parse("# mine\nglobal\n\nnovelty x\n    deep blue\n")
+    assert len(syntax.parse("global\n  novelty x\n").sections[0].directives) == 1
+
+
+def test_a_keyword_that_is_not_indented_begins_no_section():
+    (found,) = syntax.parse("global\ndaemon\n\nmaxconn 100\n  log 127.0.0.1 local0\n").sections
+    assert [line.text for line in found.directives] == ["daemon", "maxconn 100", "log 127.0.0.1 local0"]
+    (found,) = syntax.parse("backend a\nserver b 10.0.0.1:80\n\nbalance first\n  retries 3\n").sections
     assert [line.keyword for line in found.directives] == ["server", "balance", "retries"]
-    (found,) = syntax.parse("backend a\nbalance first\n  retries 3\n").sections
-    assert [line.keyword for line in found.directives] == ["balance", "retries"]
+
+
+def test_every_keyword_of_the_manuals_is_known():
+    chapters = re.compile(r"3\.|4\.2|5\.3\.2|10\.1|11\.|12\.").match
+    for sections in MANUALS.values():
+        words = {name.split()[0] for chapter in filter(chapters, sections) for name in sections[chapter].split("|")}
+        mistaken = {"tcp-resposne"}
+        assert [word for word in words - syntax.SECTIONS - mistaken if not is_keyword(word)] == []
+
+
+ESCAPED = r"acl java hdr_beg(user-agent) Java\ "
+
+
+def test_an_escaped_blank_at_the_end_of_a_line_stays():
+    configuration = syntax.parse(f"frontend a\n  {ESCAPED} \n")
+    assert configuration.sections[0].directives[0].text == ESCAPED
+    assert f"    {ESCAPED}\n" in syntax.render(configuration)
+    for body in ({"acl": "java hdr_beg(user-agent) Java\\ "}, {"acl": "java hdr_beg(user-agent) Java\\ \n"}, [ESCAPED]):
+        assert from_data({"frontend": {"a": body}}) == configuration
+    assert from_data(to_data(configuration)) == configuration
+    (section,) = from_data({"backend": {"a": {"server": [{"name": "a", "cookie": "b\\ "}]}}}).sections
+    assert section.directives[0].text == "server a cookie b\\ "
+
+
+# Lines as HAProxy 3.0.11 reads them (`haproxy -dC -c -f`).
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"log a\rb", "log a"),
+        (b"\r log a", "log a"),
+        (b"log \r a", "log a"),
+        (b"log a\\ \rb", "log a\\ "),
+        (b"log a\\", "log a\\"),
+        (b"log a\\\r\n", "log a\\"),
+        (b"log\x0ba\x0c", "log a"),
+        ("log a\u2028b \u0085 \u00a0".encode(), "log a\u2028b \u0085 \u00a0"),
+        (b"log caf\xe9", "log caf\udce9"),
+    ],
+)
+def test_a_line_is_what_haproxy_reads(line, words):
+    (section,) = syntax.parse(b"global\n  %s\n".replace(b"%s", line).decode(errors="surrogateescape")).sections
+    assert [directive.text for directive in section.directives] == [words]
+
+
+@pytest.mark.parametrize("text", ["log 'a\rb'", 'log "a\r"', "log a\0b", "# a\0"])
+def test_what_no_haproxy_reads_is_told_by_its_line(text):
+    with pytest.raises(ConfigurationError, match=r"^line 2: "):
+        syntax.parse(f"global\n{text}\n")
+
+
+def test_comments_stay_or_are_named():
+    text = """# nothing follows
+
+# nor here
+global
+  ####
+  # why
+  #
+  # and how
+  ####
+  maxconn 100 # enough
+  maxpipes 5
+
+  # lost
+
+  maxconnrate 5
+  # last
+"""
+    configuration, lost = syntax.read(text)
+    purposes = [line.purpose for line in configuration.sections[0].directives]
+    assert purposes == ["why\n\nand how\nenough", "why\n\nand how", ""]
+    assert lost == (1, 3, 13, 16)
+    assert "    # why\n    #\n    # and how\n    # enough\n    maxconn 100\n" in syntax.render(configuration)
+    assert syntax.parse(syntax.render(configuration)) == configuration
+    assert from_data(to_data(configuration)) == configuration
+    assert syntax.read(f"# {syntax.BANNER}\n\nglobal\n").lost_comments == ()
 
 
 def test_data_and_back():

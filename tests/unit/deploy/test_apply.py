@@ -118,7 +118,9 @@ def test_a_file_that_belongs_to_the_configuration_comes_along(target, edge, tmp_
 
 def test_what_haproxys_acme_client_has_obtained_is_kept_before_a_reload(target, edge, monkeypatch):
     kept = []
-    monkeypatch.setattr(apply.acme_client, "keep_renewed", lambda master, _group: kept.append((master, edge.reloads)))
+    monkeypatch.setattr(
+        apply.acme_client, "keep_renewed", lambda master, _group, _ordered: kept.append((master, edge.reloads))
+    )
     apply.apply(ONE, target)
     assert not kept
     apply.apply(TWO, target, apply.ApplyOptions(check_mode=True))

@@ -72,7 +72,7 @@ def test_the_plan_is_the_same_in_check_mode_and_touches_nothing(target, edge):
         ("set server chat/n1 weight 7", 5),
         ("set maxconn server chat/n1 20", 5),
         ("set server chat/n1 state maint", 5),
-        ("set server chat/n2 state drain", 3),
+        ("set server chat/n2 weight 0", 3),
     ]
 
 
@@ -81,13 +81,17 @@ def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):
     wanted = configuration(N1)
     outcome = apply.apply(wanted, target)
     assert (outcome.action, outcome.draining) == ("runtime", ("chat/n2",))
-    assert edge.servers["chat", "n2"]["admin"] == 8
+    assert (edge.servers["chat", "n2"]["weight"], edge.servers["chat", "n2"]["admin"]) == ("0", 0)
+    assert "    # draining\n    server n2 10.0.0.2:3000 weight 0\n" in read(target.path) == read(target.good)
     again = apply.apply(wanted, target)
     assert (again.action, again.draining, edge.sessions) == ("unchanged", ("chat/n2",), {"n2": 3})
     edge.sessions = {}
-    assert apply.apply(wanted, target).draining == ()
+    ended = apply.apply(wanted, target)
+    assert (ended.action, ended.draining) == ("runtime", ())
+    assert ended.reasons == ["server chat/n2 is removed when it has no sessions left"]
     assert ("chat", "n2") not in edge.servers
-    assert edge.reloads == 0
+    assert "n2" not in read(target.path)
+    assert (apply.apply(wanted, target).action, edge.reloads) == ("unchanged", 0)
 
 
 def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):
@@ -97,12 +101,12 @@ def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):
     assert ("chat", "n2") not in edge.servers
 
 
-def test_a_server_that_comes_back_while_it_drains_needs_a_reload(target, edge):
+def test_a_server_that_comes_back_while_it_drains_goes_on(target, edge):
     edge.sessions = {"n2": 3}
     apply.apply(configuration(N1), target)
     outcome = change(target, ONE)
-    assert (outcome.action, edge.reloads) == ("reload", 1)
-    assert "still draining" in outcome.reasons[0]
+    assert (outcome.action, edge.reloads) == ("runtime", 0)
+    assert outcome.reasons == ["server chat/n2 gets weight 1 (3 live sessions)"]
 
 
 @pytest.mark.parametrize(
