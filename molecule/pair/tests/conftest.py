@@ -51,6 +51,11 @@ class Pair:
         asked = json.dumps({"addresses": variables["keepalived_addresses"], "edges": edges, "name": edge})
         return self.hosts[edge].ansible("realtime.edge.haproxy_vrrp_info", asked, check=False)
 
+    def metrics(self, edge):
+        """The metrics of an edge, in its own words."""
+        script = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8404/metrics/edge').read().decode())"
+        return self.hosts[edge].check_output("python3 -c %s", script).splitlines()
+
     def at(self, address):
         """The edge that its clients see at this address."""
         seen = copy.copy(self.edge)

@@ -34,6 +34,9 @@ def test_leave_and_return_lose_nobody(pair, home, crowd, playbook, record, away)
     assert seen[OTHER]["handover"]["via"] == HOME
     assert seen[OTHER]["handover"]["passed_on"] > 0
     assert re.search("flows go on here", pair.info(HOME)["table"][0])
+    assert 'realtime_edge_address_held{address="web"} 0' in pair.metrics(HOME)
+    assert 'realtime_edge_address_held{address="web"} 1' in pair.metrics(OTHER)
+    assert any(line.startswith('realtime_edge_handover_flows{address="web"}') for line in pair.metrics(HOME))
     # And back, while both have connections.
     watched = away(pair.addresses("web")[0])
     playbook("return", return_edge=HOME)
