@@ -18,6 +18,16 @@ def test_every_address_is_at_home_and_nowhere_else(pair, home):
     assert {name: pair.holders(name) for name in pair.shared} == {"web": [HOME], "second": [OTHER]}
 
 
+def test_the_check_is_restarted_without_a_move(pair, home, wait_until):
+    """As the role does when it has a new version of it."""
+    for host in pair.hosts.values():
+        keepalived = host.check_output("systemctl show --property=MainPID keepalived")
+        host.check_output("systemctl restart haproxy-ready")
+        wait_until("it has asked", lambda host=host: host.file("/run/realtime-edge/not-ready").content_string == "0\n")
+        assert host.check_output("systemctl show --property=MainPID keepalived") == keepalived
+    assert pair.at_home()
+
+
 def test_leave_and_return_lose_nobody(pair, home, crowd, playbook, record, away):
     here, watched = crowd(), away(pair.addresses("web")[0])
     playbook("leave", leave_edge=HOME)
