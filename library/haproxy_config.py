@@ -538,14 +538,20 @@ rendered:
   type: str
   returned: O(state=rendered)
 parsed:
-  description: The text as data for O(sections).
+  description:
+    - The text as data for O(sections).
+    - An item is a section, or before the first one a line (V(.if true)) or a comment. A section is a mapping where the
+      order of its keys is free, else a list.
   type: list
-  elements: dict
+  elements: raw
   returned: O(state=parsed)
 gathered:
-  description: The file as data for O(sections).
+  description:
+    - The file as data for O(sections).
+    - An item is a section, or before the first one a line (V(.if true)) or a comment. A section is a mapping where the
+      order of its keys is free, else a list.
   type: list
-  elements: dict
+  elements: raw
   returned: O(state=gathered)
 probes:
   description:

@@ -130,7 +130,7 @@ class FakeEdge:
                             [os.path.join(word, n) for n in sorted(os.listdir(word))] if os.path.isdir(word) else [word]
                         )
                         self.certificates.update((name, fingerprint(read(name))) for name in names)
-                for path in re.findall(r"map\((/[^,)]+)", line.text):
+                for path in re.findall(r"map\w*\((/[^,)]+)", line.text):
                     self.patterns[path] = map_entries(read(path))
 
     def add(self, place, words, maintenance, loaded=False):

@@ -11,12 +11,12 @@ import difflib
 import grp
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
+from ..atomic_file import make_temporary, read_regular_file, sweep
 from ..errors import Problems
 from ..services.definition import Service
 from .pem import Bundle, Certificate, CertificateError, bundle_blocks, bundle_cas, split_blocks, utc_now, verify_chain
@@ -161,11 +161,20 @@ def group_id(name: str, check_mode: bool) -> int | None:
         raise CertificateError(f"this host has no group {name} that could read the certificates") from None
 
 
+def _read_text(path: Path) -> str:
+    try:
+        return read_regular_file(str(path)).decode("utf-8", "replace")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CertificateError(f"{path} cannot be read: {error.strerror}") from None
+
+
 def _read_state(path: Path, read: Callable[[Sequence[tuple[str, bytes]]], Bundle] = bundle_blocks) -> State | None:
     """Return what is at a path, None if nothing. `read` makes a bundle of the PEM blocks of a file."""
     try:
         status = path.stat()
-        text = "" if stat.S_ISDIR(status.st_mode) else path.read_text(encoding="utf-8", errors="replace")
+        text = "" if stat.S_ISDIR(status.st_mode) else _read_text(path)
     except FileNotFoundError:
         return None
     content, fault = None, ""
@@ -285,6 +294,7 @@ def _warn_overlapping_names(folder: Path, services: Sequence[Service]) -> Iterat
 def _write_changes(changes: Sequence[Change]) -> None:
     """Make folders, write all files beside their places, and then put them there: all of them or, on an error, none."""
     ready: list[tuple[str, Path]] = []
+    sweep(*{str(path.parent) for path, _present, _target in changes})
     try:
         for path, _present, target in changes:
             if target and target.bundle:
@@ -314,7 +324,7 @@ def _make_folder(path: Path, target: State) -> None:
 
 def _write_beside(path: Path, target: State, text: str) -> str:
     """Write a file with a temporary name and return it; HAProxy passes over those with a leading dot."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    descriptor, temporary = make_temporary(str(path))
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

@@ -160,7 +160,8 @@ class _Change(NamedTuple):
     @property
     def is_nothing(self) -> bool:
         """Return whether there is nothing to change."""
-        return not self.reasons and not self.new_steps and self.marked.text == self.before
+        in_place = all(read_text(path) == content for path, content in self.wanted.files)
+        return not self.reasons and not self.new_steps and self.marked.text == self.before and in_place
 
 
 def apply(
@@ -227,7 +228,8 @@ def _make_change(
     keep: bool = True,
 ) -> _Change:
     """Work out what has to be done, and why nothing less suffices."""
-    found, own = files.find_files(wanted), dict(wanted.files)
+    found = files.find_files(wanted)
+    own = {path: content for path, content in wanted.files if path not in found.patterns}
     others = tuple(sorted({*found.reload_only, *own}))
     loaded = Marker("", binary_identity(target.binary), files.digest_files(others, own), "")
     running, master = bool(workers), target.master if workers else ""
@@ -287,7 +289,7 @@ def _run_preflight(change: _Change) -> list[str]:
         if options.check_mode:
             return []
         raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
-    warnings = run_haproxy_check(change.draft, target.binary)
+    warnings = run_haproxy_check(change.draft, target)
     if warnings and options.warnings_fatal:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):

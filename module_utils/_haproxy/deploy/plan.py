@@ -88,11 +88,17 @@ class Plan(NamedTuple):
 def make_plan(present: Configuration, wanted: Configuration, files: Files, observed: Observed) -> Plan:
     """Plan the change from the file that the worker has loaded, and its state since, to the wanted configuration."""
     before, after = read_proxies(present), read_proxies(wanted)
-    reasons = list(_differences(_compare_sections(present, before), _compare_sections(wanted, after)))
+    gone = {key for key, proxy in before.items() if key not in after and _can_be_left(key, proxy)}
+    kept = Configuration(tuple(section for section in present.sections if section.key not in gone))
+    reasons = list(_differences(_compare_sections(kept, before), _compare_sections(wanted, after)))
     steps: list[Step] = []
     for key, proxy in after.items():
         if key in before:
             _plan_servers(key[1], before[key], proxy, observed, reasons, steps)
+    known = {key[1] for key in (*before, *after) if key not in gone}
+    for (backend, name), there in observed.servers.items():
+        if backend not in known:
+            steps.append(_remove_server(backend, name, there, known=("backend", backend) in gone))
     reasons.extend(_compare_default_certificates(files, observed))
     certificate_steps = list(_plan_certificates(files, observed))
     reasons.extend(_compare_names(files, certificate_steps))
@@ -116,6 +122,14 @@ def _lost_backends(
         sessions = sum(server.sessions for (backend, _name), server in observed.servers.items() if backend == key[1])
         if sessions:
             yield f"{key[0]} {key[1]} goes with all its servers: polling sessions end there ({sessions} live sessions)"
+
+
+def _can_be_left(key: tuple[str, str], proxy: Proxy) -> bool:
+    """Return whether a backend that is gone can stay in the worker until its next load, without servers.
+
+    Nothing leads there any more: the wanted configuration is valid without it.
+    """
+    return key[0] == "backend" and not proxy.fixed and not proxy.lines
 
 
 def shorten(reasons: Iterable[str]) -> list[str]:
@@ -156,10 +170,16 @@ def _compare_sections(
 
 def _compare_lines(name: str, before: tuple[Directive, ...], after: tuple[Directive, ...]) -> Iterator[str]:
     """Yield which directives of a section differ; never their values, which may be secrets."""
-    old, new = [line.text for line in before], [line.text for line in after]
+    new = [line.text for line in after]
+    # A table that is gone stays in the worker until its next load, unused.
+    old = [
+        line.text for line in before if not (name.startswith("peers ") and line.keyword == "table") or line.text in new
+    ]
     changed = [line for line in after if line.text not in set(old)]
     subjects = {_subject(line) for line in changed}
-    gone = [line for line in before if line.text not in set(new) and _subject(line) not in subjects]
+    gone = [
+        line for line in before if line.text in old and line.text not in set(new) and _subject(line) not in subjects
+    ]
     reasons = [
         f"{name}: {_subject(line)} is new or changed" + (f" ({line.yaml_path})" if line.yaml_path else "")
         for line in changed
@@ -330,6 +350,12 @@ def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
             yield Step(f"certificate {path} is removed", commands, 0, "certificate", ("remove", path, folder))
 
 
+def _entries(some: tuple[str, ...], others: tuple[str, ...], word: str) -> str:
+    """Return how many entries are only in the first, and the first few of them: `1 more (www.example.com/)`."""
+    known = set(others)
+    names = [entry.split(" ", 1)[0] for entry in dict.fromkeys(some) if entry not in known]
+    few = ", ".join([*names[:3], *(["..."] if names[3:] else [])])
+    return f"{len(names)} {word} ({few})" if names else f"0 {word}"
 def _compare_default_certificates(files: Files, observed: Observed) -> Iterator[str]:
     """Yield the folders whose first certificate is another one now: HAProxy neither deletes nor changes a default."""
     served = [path for path, certificate in observed.certificates.items() if certificate.used]
@@ -377,7 +403,7 @@ def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
             f"commit {found.kind} @VERSION {path}",
         )
         yield Step(
-            f"{found.kind} {path} gets its {len(found.entries)} entries in one transaction",
+            f"{found.kind} {path}: {_entries(found.entries, there, 'more')}, {_entries(there, found.entries, 'less')}",
             commands,
             0,
             "patterns",

@@ -8,41 +8,51 @@ import errno
 import ipaddress
 import os
 import socket
-import tempfile
 
+from ..atomic_file import temporary_folder
 from ..binary import check
+from ..config.descriptors import held_descriptors, process_descriptors
 from ..config.merge import bind_addresses
 from ..config.model import Configuration
 from ..config.words import quote
-from .disk import explain_os_errors, write_file
+from .disk import Target, explain_os_errors, write_file
 from .listeners import listening_on, process_name, processes_with
 from .marker import Marked
 
 
-def run_haproxy_check(marked: Marked, binary: str) -> list[str]:
+def run_haproxy_check(marked: Marked, target: Target) -> list[str]:
     """Return HAProxy's warnings about the text. Raise `ConfigurationError` if HAProxy refuses it."""
     wanted, text, _marker = marked
-    with explain_os_errors("a temporary file"), tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
+    with explain_os_errors("a temporary file"), temporary_folder(os.path.join(target.state, "check")) as folder:
         for number, (path, content) in enumerate(wanted.files):
             candidate = os.path.join(folder, str(number))
             write_file(candidate, content, -1)
             text = text.replace(quote(path), candidate)
         candidate = os.path.join(folder, "haproxy.cfg")
         write_file(candidate, text, -1)
-        return [str(warning) for warning in check.check(binary, candidate, wanted)]
+        return [str(warning) for warning in check.check(target.binary, candidate, wanted)]
 
 
 def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]:
-    """Return a problem for each `maxconn` above what the process can have: `haproxy -c` accepts it, a start fails.
+    """Return a problem if the process needs more descriptors than it can have: `haproxy -c` accepts it, a start fails.
 
     A connection takes two descriptors, one to each side (manual, `maxconn` and `ulimit-n`).
     """
     head = wanted.section("global")
+    stated = {line.keyword: line for line in (head.directives if head and descriptors else ())}
+    limit = stated.get("maxconn")
+    if limit is None or not "".join(limit.arguments).isdigit():
+        return []
+    connections, held = int(limit.arguments[0]), held_descriptors([wanted])
+    threads = "".join(stated["nbthread"].arguments) if "nbthread" in stated else ""
+    own = process_descriptors(int(threads) if threads.isdigit() else len(os.sched_getaffinity(0)))
+    total = 2 * connections + sum(held) + own
+    if total <= descriptors:
+        return []
     return [
-        f"{line.yaml_path}: {line.arguments[0]} connections need twice as many file descriptors, and the service may "
-        f"have {descriptors} on this host"
-        for line in (head.directives if head and descriptors else ())
-        if line.keyword == "maxconn" and "".join(line.arguments).isdigit() and 2 * int(line.arguments[0]) > descriptors
+        f"{limit.yaml_path}: {total} file descriptors are needed (2 for each of {connections} connections, "
+        f"{held.checks} for checked servers, {held.listeners} for listeners, {own} for the process), and the service "
+        f"may have {descriptors} on this host; allow more, or fewer connections (haproxy_sections.global.maxconn)"
     ]
 
 

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from ..config import diff, redact
 from ..config.data import to_data
 from ..config.model import Configuration, ConfigurationError
-from ..config.syntax import parse, render
+from ..config.syntax import read, render
+from ..config.words import one_line
 from ..deploy import apply, disk, draining, marker
+from ..errors import Problems
 from ..services import acme, definition
 from ..services.probes import list_probes
 from . import store
@@ -32,12 +34,24 @@ class Request(NamedTuple):
 def manage(request: Request) -> dict[str, Any]:
     """Return the result; its `warnings` are for people. Raises ConfigurationError, and then has changed nothing."""
     state = request.parameters["state"]
+    _check_values(request.parameters)
     try:
         return _STATES.get(state, _contribute)(request)
     except ConfigurationError:
         stated = (request.parameters[option] for option in ("sections", "services", "running_config"))
         request.hide({secret for data in stated for secret in redact.secrets_in_data(data)})
         raise
+
+
+def _check_values(parameters: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for values that no file or path can hold, before anything reads them."""
+    problems = Problems()
+    for name, value in parameters.items():
+        if store.is_too_deep(value):
+            problems.add(name, f"its values are nested more than {store.DEPTH} levels deep")
+        elif isinstance(value, str) and name != "running_config" and not one_line(value):
+            problems.add(name, f"a line break, another control character or no text stands inside {value!a}")
+    problems.raise_if_any()
 
 
 def _contribute(request: Request) -> dict[str, Any]:
@@ -104,16 +118,23 @@ def _rendered(request: Request) -> dict[str, Any]:
 
 
 def _parsed(request: Request) -> dict[str, Any]:
-    return {"changed": False, "parsed": to_data(parse(request.parameters["running_config"]))}
+    return _as_data(request.parameters["running_config"], "parsed")
 
 
 def _gathered(request: Request) -> dict[str, Any]:
     path = request.parameters["path"]
     try:
-        text = marker.without_marker(disk.read_text(path))
-        return {"changed": False, "gathered": to_data(draining.without_draining(parse(text)))}
+        return _as_data(marker.without_marker(disk.read_text(path)), "gathered")
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {problem}" for problem in error.problems) from None
+
+
+def _as_data(text: str, name: str) -> dict[str, Any]:
+    """Return the text as data under this name, and a warning of the comments that the data do not have."""
+    configuration, lost = read(text)
+    lines = ", ".join(map(str, lost))
+    warnings = [f"{name} has no comment that stands above no directive: that of line {lines}"] if lost else []
+    return {"changed": False, name: to_data(draining.without_draining(configuration)), "warnings": warnings}
 
 
 def _assemble(request: Request, parts: list[store.Fragment], settings: dict[str, Any]) -> Configuration:

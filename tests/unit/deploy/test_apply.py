@@ -361,7 +361,8 @@ def test_a_haproxy_that_has_lost_its_socket_is_told_and_not_taken_for_none(targe
 def test_more_connections_than_the_service_has_descriptors_for_are_refused_before_anything_is_written(target):
     many = data.from_data({"global": {"maxconn": 10001}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
     with pytest.raises(
-        ConfigurationError, match=r"haproxy_sections.global.maxconn: 10001 connections .* 20000 on this"
+        ConfigurationError,
+        match=r"haproxy_sections.global.maxconn: 20029 file descriptors .* 10001 connections, 0 for checked servers, .* 20000 on this",
     ):
         apply.apply(many, target._replace(descriptors=20000))
     assert not os.path.exists(target.path)

@@ -635,6 +635,78 @@ def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):
     assert max(map(len, edge.asked)) < 16384
 
 
+def routed(target, *names, tables=()):
+    """Services that a map of the configuration's own routes to, each with an affinity table where it is asked for."""
+    path = f"{target.path}.map"
+    written = {
+        "frontend": {"web": {"bind": "127.0.0.1:0", "use_backend": f"%[base,map_beg({path})] if TRUE"}},
+        "backend": {name: {"balance": "roundrobin", "server": f"{name}1 10.0.0.1:3000"} for name in names},
+        "peers": {"affinity": {"bind": "127.0.0.1:0", "table": [f"{name} type string size 1k" for name in tables]}},
+    }
+    text = "".join(f"{name}.example/ {name}\n" for name in names)
+    return dataclasses.replace(data.from_data(written), files=((path, text),))
+
+
+def test_a_map_of_the_configurations_own_changes_at_run_time(target, edge):
+    wanted = routed(target, "a", "b")
+    assert change(target, wanted).action == "reload"
+    path = f"{target.path}.map"
+    more = dataclasses.replace(wanted, files=((path, read(path) + "www.a.example/ a\n"),))
+    foreseen = apply.apply(more, target, apply.ApplyOptions(check_mode=True))
+    assert (foreseen.action, "www" in read(path)) == ("runtime", False)
+    outcome = change(target, more)
+    assert (outcome.action, outcome.reasons, edge.reloads) == (
+        "runtime",
+        [f"map {path}: 1 more (www.a.example/), 0 less"],
+        1,
+    )
+    assert "www.a.example/ a" in edge.patterns[path]
+    assert "www" in read(path)
+
+
+def test_a_map_edited_by_hand_is_as_it_was_after_the_next_run(target, edge):
+    wanted = routed(target, "a", "b")
+    change(target, wanted)
+    path = f"{target.path}.map"
+    with open(path, "a") as file:
+        file.write("intruder.example/ b\n")
+    assert change(target, wanted).action == "runtime"
+    assert (read(path), edge.reloads) == (wanted.files[0][1], 1)
+
+
+def test_a_service_less_needs_no_reload(target, edge):
+    change(target, routed(target, "a", "b", tables=("a", "b")))
+    edge.sessions = {"b1": 2}
+    outcome = change(target, routed(target, "a", tables=("a",)))
+    assert (outcome.action, edge.reloads, outcome.draining) == ("runtime", 1, ("b/b1",))
+    assert not any("b" in entry.split() for entry in edge.patterns[f"{target.path}.map"])
+    # Its sockets stay until they end.
+    assert ("b", "b1") in edge.servers
+    edge.sessions = {}
+    apply.apply(routed(target, "a", tables=("a",)), target)
+    assert ("b", "b1") not in edge.servers
+    # And one more does.
+    assert change(target, routed(target, "a", "b", tables=("a", "b"))).action == "reload"
+
+
+def test_a_backend_whose_servers_cannot_go_needs_a_reload(target, edge):
+    wanted = routed(target, "a", "b")
+    last = dataclasses.replace(wanted.sections[2], directives=(wanted.sections[2].directives[1],))
+    fixed = data.from_data({"backend": {"b": {"balance": "static-rr"}}}).sections[0].directives
+    change(
+        target,
+        dataclasses.replace(
+            wanted,
+            sections=(
+                *wanted.sections[:2],
+                dataclasses.replace(last, directives=(*fixed, *last.directives)),
+                *wanted.sections[3:],
+            ),
+        ),
+    )
+    assert "backend b is gone" in change(target, routed(target, "a")).reasons
+
+
 def test_a_map_that_rules_change_is_compared_with_the_file_that_was_loaded(target, edge, tmp_path):
     table = tmp_path / "seen.map"
     table.write_text("a 1\n")
