@@ -287,12 +287,14 @@ def test_a_changed_process_is_as_one_that_has_just_started(version, tmp_path, no
             before = Path(edge.target.path).read_text()
             generator.change()
             wanted = generator.write()
-            foreseen = apply.apply(wanted, edge.target, apply.ApplyOptions(check_mode=True))
+            # That costs time: every second one.
+            foreseen = apply.apply(wanted, edge.target, apply.ApplyOptions(check_mode=True)) if number % 2 else None
             outcome = apply.apply(wanted, edge.target, apply.ApplyOptions(max_old_workers=10**6))
             counts[outcome.action] += 1
             again = apply.apply(wanted, edge.target, apply.ApplyOptions(check_mode=True))
             wrong = differences(generator, edge, tmp_path)
-            wrong += [f"foreseen: {foreseen.action}, {foreseen.reasons}"] if foreseen.action != outcome.action else []
+            if foreseen and foreseen.action != outcome.action:
+                wrong.append(f"foreseen: {foreseen.action}, {foreseen.reasons}")
             wrong += [f"then: {again.action}, {again.reasons}"] if again.action != "unchanged" else []
             if wrong:
                 after = Path(edge.target.path).read_text()
