@@ -1,19 +1,20 @@
 # `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
 # but for a container engine and mmdebstrap, which come from apt-get where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help tools demo demo-down test matrix audit bench screenshots reference docs changelog lint unit sanity molecule collection clean
+.PHONY: help tools demo demo-down test matrix audit bench screenshots reference docs changelog lint unit python39 sanity molecule collection clean
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
 
 SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/resources/images)
+PYTHON_TOOLS = $(shell grep -lE '^\#!.*python3' tools/*)
 NODE_PACKAGES = $(addprefix molecule/resources/,apps/chat apps/browser $(addprefix apps/generations/,0.9 1 2 3 4 echo) \
 	clients clients/generations)
 WORKFLOWS = $(wildcard .github/workflows/*.yml docs/examples/*/.github/workflows/*.yml)
 SCENARIO ?= default
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: tools ## An edge and two Socket.IO nodes in containers, and the proof that every transport works
 	@tools/demo up
@@ -21,7 +22,7 @@ demo: tools ## An edge and two Socket.IO nodes in containers, and the proof that
 demo-down: tools ## Remove the demo
 	@tools/demo down
 
-test: lint unit sanity ## Lint, unit tests, sanity of the artifact, and every scenario
+test: lint unit python39 sanity ## Lint, unit tests (on Python 3.9 too), sanity of the artifact, and every scenario
 	@tools/scenarios
 
 matrix: tools ## Every transport of every Socket.IO generation through an edge, as a table here and in the README
@@ -46,8 +47,9 @@ changelog: tools ## Take the fragments of changelogs/fragments into CHANGELOG.rs
 	antsibull-changelog release --update-existing
 
 lint: tools ## Static checks of everything
-	ruff check . tools/release tools/matrix tools/audit tools/manual tools/reference tools/docs tools/versions
+	ruff check . $(PYTHON_TOOLS)
 	mypy
+	mypy $(PYTHON_TOOLS)
 	yamllint --strict .
 	shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
 	ansible-lint -q
@@ -56,8 +58,11 @@ lint: tools ## Static checks of everything
 	zizmor --offline --pedantic --quiet $(WORKFLOWS)
 	python tools/reference --check
 
-unit: tools ## Unit tests
-	pytest
+unit: tools ## Unit tests, with the branches that they cover
+	pytest --cov
+
+python39: tools ## Unit tests under Python 3.9 of Debian 11, the oldest that a managed host may have
+	@tools/python39
 
 molecule: tools ## One scenario: make molecule SCENARIO=default
 	molecule test --scenario-name $(SCENARIO)
@@ -67,6 +72,7 @@ sanity: tools ## ansible-test sanity on the artifact
 
 collection: sanity ## The artifact in .cache/collection: ansible-test on the oldest and newest ansible-core, galaxy-importer, its role run
 	@tools/collection sanity 2.16 2.21
+	@tools/collection python
 	@tools/collection import
 	@tools/scenarios collection
 

@@ -71,6 +71,11 @@ options:
       - A build as one file. When it is there, it is unpacked and nothing is compiled.
         When it is not, it is written after the build.
     type: path
+  archive_checksum:
+    description:
+      - SHA-256 that O(archive) has to have. Another file is refused before anything of it is unpacked or run.
+    type: str
+    default: ""
   fingerprint:
     description:
       - The fingerprint the build is wanted to have. A host whose builds have another one is refused, before
@@ -154,6 +159,7 @@ def main() -> None:
             },
             "prefix": {"type": "path", "default": "/opt/haproxy"},
             "archive": {"type": "path"},
+            "archive_checksum": {"type": "str", "default": ""},
             "fingerprint": {"type": "str"},
         },
         supports_check_mode=True,
@@ -173,7 +179,9 @@ def main() -> None:
             source = ""
         else:
             openssl = wanted["openssl"].get("source", [])
-            changed, source = provide_build(recipe, wanted["source"], prefix, archive, openssl)
+            changed, source = provide_build(
+                recipe, wanted["source"], prefix, archive, openssl, wanted["archive_checksum"]
+            )
     except BuildError as error:
         module.fail_json(msg=str(error))
     module.exit_json(

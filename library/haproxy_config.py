@@ -289,9 +289,7 @@ options:
     type: dict
     suboptions:
       name:
-        description:
-          - Name of this edge in the group. The action plugin does not set it; the role uses
-            C(inventory_hostname).
+        description: Name of this edge in the group.
         type: str
       group:
         description:
@@ -347,8 +345,8 @@ options:
     type: int
   restart:
     description:
-      - Whether the caller restarts the service afterwards. Ports that an HAProxy outside our control holds are then
-        no obstacle.
+      - Whether the caller may restart a service that cannot be reloaded, which ends its connections. It is one that
+        this collection did not start, or one whose master CLI is gone.
     type: bool
     default: false
   drain_time:
@@ -504,10 +502,18 @@ draining:
   returned: state is present or absent
 workers:
   description: Before the change, the serving worker and then the old ones, each with C(pid), C(uptime) in seconds,
-    C(version) and its C(connections). Not told where nothing differs.
+    C(version) and its C(connections). Empty where none runs.
   type: list
   elements: dict
   returned: state is present or absent
+takes_over:
+  description:
+    - The HAProxy of the service that this collection did not start, and that a restart of the service replaces. Its
+      C(pid), its C(listeners), and the C(connections) of clients that end with it. Empty where there is none.
+    - One with listeners and connections is an error, unless O(restart=true).
+  type: dict
+  returned: state is present or absent
+  sample: {"pid": 812, "listeners": ["*:80"], "connections": 12}
 checked:
   description: Whether the installed binary has checked the text; not so in check mode on a bare host.
   type: bool

@@ -143,9 +143,9 @@ def write(module: AnsibleModule, dest: str, html: str) -> bool:
     if not module.check_mode:
         if not os.path.isdir(os.path.dirname(dest) or "."):
             module.fail_json(msg=f"dest: there is no folder {os.path.dirname(dest)}")
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=module.tmpdir, delete=False) as file:
-            file.write(html)
-        module.atomic_move(file.name, dest)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=module.tmpdir, delete=False) as new:
+            new.write(html)
+        module.atomic_move(new.name, dest)
     return True
 
 

@@ -92,7 +92,8 @@ commands:
   elements: dict
   returned: success
 sessions:
-  description: Backend, and the sessions that the server has there in the end.
+  description: Backend, and the sessions that the server has there in the end, in the serving worker and in those that a
+      reload has left.
   type: dict
   returned: success
   sample: {"chat_polling": 0, "chat_websocket": 12}
@@ -114,7 +115,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._haproxy.config import diff
 from ..module_utils._haproxy.config.model import ConfigurationError
 from ..module_utils._haproxy.config.syntax import parse
-from ..module_utils._haproxy.deploy import apply, disk, marker, server_state
+from ..module_utils._haproxy.deploy import apply, disk, draining, marker, server_state
 from ..module_utils._haproxy.fragments import store
 from ..module_utils._haproxy.runtime import cli, servers
 
@@ -125,11 +126,10 @@ def change(module: AnsibleModule) -> dict[str, Any]:
     with disk.exclusive_lock(path):
         owner = next((part.settings for part in store.read_others(path, "") if part.name == store.OWNER), {})
         target = disk.read_target({**store.SETTINGS, **owner}, path)
-        wanted = server_state.set_server_state(parse(marker.without_marker(disk.read_text(path))), name, state)
+        present = draining.without_draining(parse(marker.without_marker(disk.read_text(path))))
+        wanted = server_state.set_server_state(present, name, state)
         if state != "ready":
-            server_state.require_minimum(
-                servers.read_servers(target.master, cli.serving_worker(target.master)), name, module.params["minimum"]
-            )
+            server_state.require_minimum(servers.read_servers(target.master), name, module.params["minimum"])
         outcome = apply.apply(wanted, target, apply.ApplyOptions(check_mode=module.check_mode))
     result: dict[str, Any] = {
         "changed": bool(outcome.reasons),

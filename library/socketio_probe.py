@@ -153,6 +153,8 @@ certificate:
     not_after: Nov 21 06:00:00 2036 GMT
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._haproxy.probe.engineio import GENERATIONS
@@ -196,7 +198,7 @@ def main() -> None:
     except ProbeError as error:
         module.fail_json(msg=str(error))
     found = probe(where, options["transports"], options["generation"], options["sessions"])
-    result = {
+    result: dict[str, Any] = {
         "works": all(row.works for row in found.rows),
         "protocol": found.protocol,
         "transports": [row._asdict() for row in found.rows],

@@ -36,6 +36,24 @@ def service_state(name: str, unit: Path) -> dict[str, bool]:
     }
 
 
+def is_main_process(pid: int, proc: Path = Path("/proc")) -> bool:
+    """Return whether the process is the main one of its service; True for a process that belongs to no service.
+
+    Another process of the service, such as a worker, is not to be taken for the master.
+    """
+    try:
+        found = re.search(r"/([^/\n]+\.service)$", (proc / str(pid) / "cgroup").read_text(), re.MULTILINE)
+    except OSError:  # of another namespace
+        return True
+    return not found or main_process(found[1]) == pid
+
+
+def main_process(name: str) -> int:
+    """Return the process that systemd started for a service, 0 if there is none."""
+    shown = _output("systemctl", "show", "--property=MainPID", "--", name).strip().partition("=")[2]
+    return int(shown) if shown.isdigit() else 0
+
+
 def checksum(path: Path) -> str:
     """Return the SHA-1 of a file, as Ansible compares files; empty if there is none."""
     try:

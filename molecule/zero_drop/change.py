@@ -142,7 +142,7 @@ def swap(other):
     return TARGET
 
 
-def main():
+def main():  # noqa: PLR0915 # one change after the other
     for weight in (5, 50, 2, 1):
         change(
             f"weight {weight}",

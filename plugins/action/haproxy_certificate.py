@@ -11,7 +11,7 @@ from ..plugin_utils.inventory import add_groups
 from ..plugin_utils.pem_files import PemFiles
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no types
+class ActionModule(ActionBase):
     """Start the module, unless `haproxy_compare` has just seen that nothing is to change."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

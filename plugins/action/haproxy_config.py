@@ -10,7 +10,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils.inventory import add_groups
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no types
+class ActionModule(ActionBase):
     """Start the module, unless `haproxy_compare` has just seen that nothing is to change."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from typing import Any
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-SHARED = PROJECT / "molecule" / "shared"
+COLLECTION = PROJECT / ".collections/ansible_collections/realtime/edge"
+RESOURCES = PROJECT / "molecule" / "resources"
 ROUNDS = 5
 SETTINGS: dict[str, Any] = {
     "haproxy_install_method": "package",
@@ -75,10 +76,10 @@ def machines(folder: Path, count: int) -> Iterator[Path]:
     inventory = folder / "hosts.yml"
     inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": variables}}), encoding="utf-8")
     try:
-        run("ansible-playbook", "-i", str(inventory), str(SHARED / "create.yml"))
+        run("ansible-playbook", "-i", str(inventory), str(RESOURCES / "create.yml"))
         yield inventory
     finally:
-        run("ansible-playbook", "-i", str(inventory), str(SHARED / "destroy.yml"))
+        run("ansible-playbook", "-i", str(inventory), str(RESOURCES / "destroy.yml"))
 
 
 def measure(inventory: Path, plays: dict[str, Path]) -> dict[str, float]:
@@ -105,7 +106,7 @@ def payload(module: str) -> int:
 
     built = module_common.modify_module(
         module_name=f"ansible_collections.realtime.edge.plugins.modules.{module}",
-        module_path=str(PROJECT / f"library/{module}.py"),
+        module_path=str(COLLECTION / f"plugins/modules/{module}.py"),  # its place says what it imports
         module_args={},
         templar=Templar(DataLoader(), variables={}),
         task_vars={"ansible_python_interpreter": "/usr/bin/python3"},

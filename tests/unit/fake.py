@@ -130,23 +130,26 @@ class FakeEdge:
                             [os.path.join(word, n) for n in sorted(os.listdir(word))] if os.path.isdir(word) else [word]
                         )
                         self.certificates.update((name, fingerprint(read(name))) for name in names)
-                for path in re.findall(r"map\((/[^,)]+)", line.text):
+                for path in re.findall(r"map\w*\((/[^,)]+)", line.text):
                     self.patterns[path] = map_entries(read(path))
 
     def add(self, place, words, maintenance, loaded=False):
         host, _, port = words[0].rpartition(":")
         options = dict(zip(words, words[1:]))
+        backend = place.partition("/")[0]
+        taken = {server["id"] for (owner, _name), server in self.servers.items() if owner == backend}
         self.servers[tuple(place.split("/"))] = {
+            "id": next(number for number in range(1, 99999) if number not in taken),
             "addr": host.strip("[]"),
             "port": port,
             "weight": options.get("weight", "1"),
             "maxconn": options.get("maxconn", "0"),
-            "admin": 1 if maintenance else 0,
+            "admin": (5 if loaded else 1) if maintenance else 0,
             "checks": 2 if maintenance and not loaded else 6,
             "options": words[1:],
         }
 
-    def worker(self, command, payload):
+    def worker(self, command, payload):  # noqa: C901 # a branch for each command
         if command.startswith(self.refuse_commands or "\0"):
             return "Not allowed at this moment."
         if command.startswith(self.ignore_commands or "\0"):
@@ -179,7 +182,7 @@ class FakeEdge:
             return rows.getvalue()
         if three == "show servers state":
             rows = [
-                f"3 {backend} 1 {name} {s['addr']} 2 {s['admin']} {s['weight']} 1 17 6 3 3 {s['checks']} 0 0 0 - {s['port']} - 0 0 - - 0"
+                f"3 {backend} {s['id']} {name} {s['addr']} 2 {s['admin']} {s['weight']} 1 17 6 3 3 {s['checks']} 0 0 0 - {s['port']} - 0 0 - - 0"
                 for (backend, name), s in self.servers.items()
             ]
             return "\n".join(["1", f"# {STATE}", *rows])
@@ -203,7 +206,7 @@ class FakeEdge:
         if two == "enable health":
             server["checks"] = 6
         elif two == "enable server":
-            server["admin"] = 0
+            server["admin"] &= 4
         elif two == "set maxconn":
             server["maxconn"] = words[4]
         elif two == "shutdown sessions":
@@ -219,7 +222,7 @@ class FakeEdge:
         elif two == "set server" and words[3] == "weight":
             server["weight"] = words[4]
         elif two == "set server":
-            server["admin"] = {"ready": 0, "maint": 1, "drain": 8}[words[4]]
+            server["admin"] = {"ready": 0, "maint": 1, "drain": 8}[words[4]] | server["admin"] & 4
         return ""
 
     def ssl(self, words, payload):

@@ -5,15 +5,21 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import json
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from ..atomic_file import temporary_folder
 from ..binary.version import read_ability
-from .compile import extract, install_build
+from .compile import explain_archive_errors, extract_member, install_build
 from .recipe import BuildError, Recipe
+
+# A build has some 30 MB in some hundred files; with the TLS library and its debug symbols, several times as much.
+_MOST_BYTES = 1 << 30
+_MOST_MEMBERS = 20_000
 
 
 def pack(recipe: Recipe, prefix: Path, archive: Path) -> None:
@@ -38,13 +44,54 @@ def pack(recipe: Recipe, prefix: Path, archive: Path) -> None:
         temporary.replace(archive)
 
 
-def unpack(recipe: Recipe, archive: Path, prefix: Path) -> None:
+class _Bounded:
+    """Read from a stream at most `left` bytes, so that a small archive cannot fill disk or memory."""
+
+    def __init__(self, stream: gzip.GzipFile, left: int) -> None:
+        """Take the stream and its bound."""
+        self.stream, self.left = stream, left
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes. Raises BuildError beyond the bound."""
+        data = self.stream.read(min(size, self.left + 1))
+        self.left -= len(data)
+        if self.left < 0:
+            raise BuildError("the archive of a build is refused: unpacked, it is larger than any build")
+        return data
+
+
+def _file_checksum(file: BinaryIO) -> str:
+    """Return the SHA-256 of an open file, and go back to its beginning."""
+    digest = hashlib.sha256()
+    while piece := file.read(1 << 20):
+        digest.update(piece)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _extract_build(archive: Path, folder: Path, checksum: str) -> None:
+    """Unpack an archive that root is about to run: the file that was checked is the one that is read."""
+    with archive.open("rb") as file, explain_archive_errors(archive):
+        if checksum and (found := _file_checksum(file)) != checksum:
+            raise BuildError(f"archive_checksum: {archive} has {found}, not {checksum}; nothing was unpacked")
+        stream = cast(BinaryIO, _Bounded(gzip.GzipFile(fileobj=file), _MOST_BYTES))
+        with tarfile.open(fileobj=stream, mode="r|") as tar:
+            for number, member in enumerate(tar):
+                if not (member.isfile() or member.isdir()):
+                    raise BuildError(f"{archive} is refused: {member.name} is a link or a device, which no build has")
+                if number >= _MOST_MEMBERS:
+                    raise BuildError(f"{archive} is refused: it has more files than any build")
+                extract_member(tar, member, folder, archive)
+
+
+def unpack(recipe: Recipe, archive: Path, prefix: Path, checksum: str = "") -> None:
     """Unpack the build in `archive` into its folder below `prefix`, after its binary has run here.
 
-    Raises BuildError if it is the archive of another build, or cannot be read.
+    With a `checksum` (SHA-256) any other file is refused before anything of it is read as an archive. Raises BuildError
+    if it is the archive of another build, or cannot be read.
     """
     with tempfile.TemporaryDirectory(dir=prefix, prefix=".work-") as folder:
-        extract(archive, Path(folder))
+        _extract_build(archive, Path(folder), checksum)
         stage = Path(folder) / recipe.name
         try:
             facts = json.loads((stage / "build.json").read_text(encoding="utf-8"))

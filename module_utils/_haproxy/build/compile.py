@@ -8,6 +8,7 @@ service switches from one folder to another with a symlink.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -15,7 +16,8 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..binary.version import read_ability
@@ -148,17 +150,28 @@ def extract(archive: Path, folder: Path) -> None:
     Links are skipped: neither sources nor builds need them, and without links no path can leave the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with explain_archive_errors(archive), tarfile.open(archive) as tar:
+        for member in tar:
+            if member.isfile() or member.isdir():
+                extract_member(tar, member, folder, archive)
+
+
+def extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive: Path) -> None:
+    """Unpack a file or a folder, as this user's own and without special modes."""
+    if member.name.startswith("/") or ".." in member.name.split("/"):
+        raise BuildError(f"{archive} is refused: {member.name} would be written outside of its folder")
+    member.uid, member.gid, member.uname, member.gname = os.geteuid(), os.getegid(), "", ""
+    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    if hasattr(tarfile, "data_filter"):
+        tar.extract(member, folder, filter="data")
+    else:  # before Python 3.9.17, 3.10.12 and 3.11.4
+        tar.extract(member, folder)
+
+
+@contextlib.contextmanager
+def explain_archive_errors(archive: Path) -> Iterator[None]:
+    """Convert the errors of a damaged archive into a BuildError."""
     try:
-        with tarfile.open(archive) as tar:
-            members = [member for member in tar.getmembers() if member.isfile() or member.isdir()]
-            for member in members:
-                if member.name.startswith("/") or ".." in member.name.split("/"):
-                    raise BuildError(f"{archive} is refused: {member.name} would be written outside of its folder")
-                member.uid, member.gid, member.uname, member.gname = os.geteuid(), os.getegid(), "", ""
-                member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
-            if hasattr(tarfile, "data_filter"):
-                tar.extractall(folder, members=members, filter="data")
-            else:  # before Python 3.9.17, 3.10.12 and 3.11.4
-                tar.extractall(folder, members=members)  # noqa: S202 (checked above)
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile) as error:
+        yield
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise BuildError(f"{archive} cannot be unpacked ({error}); delete it if it is incomplete") from error

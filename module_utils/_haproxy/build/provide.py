@@ -39,11 +39,13 @@ def provide_build(
     prefix: Path,
     archive: Path | None = None,
     openssl_places: Sequence[str] = (),
+    archive_checksum: str = "",
 ) -> tuple[bool, str]:
     """Provide the build below `prefix`: use it if present, else unpack `archive`, else build it from source.
 
-    `archive` is written if it does not exist yet. Return whether something changed, and the place that served the
-    sources ("" if the build was present). Raises BuildError; then nothing of this run is left behind.
+    `archive` is written if it does not exist yet; with an `archive_checksum` (SHA-256) no other one is unpacked. Return
+    whether something changed, and the place that served the sources ("" if the build was present). Raises BuildError;
+    then nothing of this run is left behind.
     """
     if is_built(recipe, prefix) and (archive is None or archive.is_file()):
         return False, ""
@@ -53,7 +55,7 @@ def provide_build(
             if not is_built(recipe, prefix):
                 if archive is not None and archive.is_file():
                     place = str(archive)
-                    unpack(recipe, archive, prefix)
+                    unpack(recipe, archive, prefix, archive_checksum)
                 else:
                     place = build(recipe, places, prefix, openssl_places)
             if archive is not None and not archive.is_file():

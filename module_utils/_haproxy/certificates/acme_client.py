@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
@@ -52,13 +52,13 @@ def read_status(master: str, worker: Worker) -> dict[str, OrderStatus]:
     }
 
 
-def certificates_ahead(master: str, worker: Worker) -> dict[str, Bundle]:
+def certificates_ahead(master: str, worker: Worker, ordered: Collection[str]) -> dict[str, Bundle]:
     """Return path → bundle of the certificates that HAProxy's client has renewed and that are not on the disk yet.
 
-    Raises `RuntimeFailure`.
+    Of the paths that the process reports only those in `ordered` count. Raises `RuntimeFailure`.
     """
     found = {}
-    for path in read_status(master, worker):
+    for path in (path for path in read_status(master, worker) if path in ordered):
         disk = files.read_certificate_file(path, "")
         live = certificates.read_certificate(master, worker.pid, path)
         if live and not (disk and disk.is_served(live)):
@@ -110,17 +110,17 @@ def keep_account(path: Path, pem: str, group: int | None, check_mode: bool = Fal
 
 
 def keep_renewed(
-    master: str, group: int | None, given: Sequence[str] = (), check_mode: bool = False
+    master: str, group: int | None, ordered: Collection[str], check_mode: bool = False
 ) -> dict[str, Bundle]:
     """Write the certificates that HAProxy's client has renewed, so that the next reload serves them; return these.
 
-    The paths in `given`, whose certificates come from elsewhere, are skipped. Nothing is done if no HAProxy runs.
-    Raises `RuntimeFailure`, and OSError if a file cannot be written.
+    Only paths in `ordered` are written, whatever the process reports: its user must not choose where root writes.
+    Nothing is done if no HAProxy runs. Raises `RuntimeFailure`, and OSError if a file cannot be written.
     """
-    if not cli.answers(master):
+    if not ordered or not cli.answers(master):
         return {}
     worker = cli.workers(master)[0]
-    kept = {path: new for path, new in certificates_ahead(master, worker).items() if path not in given}
+    kept = certificates_ahead(master, worker, ordered)
     if not check_mode:
         for path, bundle in kept.items():
             atomic_file.write_atomically(path, bundle.text, group=group)
@@ -145,9 +145,9 @@ class Obtained(NamedTuple):
 class _Orders:
     """Track the orders that HAProxy's client works on, and how each one ends."""
 
-    def __init__(self, master: str, group: int | None) -> None:
+    def __init__(self, master: str, group: int | None, ordered: Collection[str]) -> None:
         """Remember the serving worker, and what its client is doing now."""
-        self.master, self.group = master, group
+        self.master, self.group, self.ordered = master, group, ordered
         self.worker = cli.workers(master)[0]
         self.status = read_status(master, self.worker)
         self.waiting: dict[str, Order] = {}
@@ -181,7 +181,10 @@ class _Orders:
         over = False
         while self.waiting:
             time.sleep(_PAUSE)
-            status, kept = read_status(self.master, self.worker), keep_renewed(self.master, self.group)
+            status, kept = (
+                read_status(self.master, self.worker),
+                keep_renewed(self.master, self.group, self.ordered),
+            )
             over = time.monotonic() > end
             for path, order in list(self.waiting.items()):
                 if path in kept:
@@ -210,10 +213,10 @@ def obtain(
     """
     if check_mode and not cli.answers(master):
         return Obtained([order.name for order in orders], [])  # the edge is to be set up first
-    keep_renewed(master, group, check_mode=check_mode)
-    state = _Orders(master, group)
-    for order in orders:
-        path = str(folder / f"{order.name}.pem")
+    paths = {str(folder / f"{order.name}.pem"): order for order in orders}
+    keep_renewed(master, group, paths, check_mode)
+    state = _Orders(master, group, paths)
+    for path, order in paths.items():
         if _is_due(_read_bundle(_certificate_text(path)), order, remaining_days):
             state.add(path, order)
     if check_mode:

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .. import paths
 from ..runtime.cli import RuntimeFailure
 from ..services import acme, definition
 from . import acme_client, hotswap, tickets
 from .install import group_id, install
 from .pem import CertificateError
 from .requested import FIELDS, is_path
+
+# The file of the configuration, in the folder above that of the certificates.
+CONFIGURATION = os.path.basename(paths.CONFIGURATION)
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "certificates": {
@@ -80,13 +84,18 @@ def manage(parameters: Parameters, check_mode: bool) -> dict[str, Any]:
 def _keep_renewed(parameters: Parameters, check_mode: bool) -> list[str]:
     """Keep what HAProxy's own ACME client has renewed; what the caller gives is the caller's to renew."""
     folder, group = parameters["directory"], group_id(parameters["group"], check_mode)
-    given = [
+    given = {
         f"{folder}/{entry['name']}.pem"
         for entry in parameters["certificates"]
         if entry["state"] == "absent" or any(entry[part] for part in FIELDS)
-    ]
+    }
     try:
-        return list(acme_client.keep_renewed(parameters["master_socket"], group, given, check_mode))
+        configuration = (Path(folder).parent / CONFIGURATION).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return []
+    ordered = acme.ordered_paths(configuration, folder) - given
+    try:
+        return list(acme_client.keep_renewed(parameters["master_socket"], group, ordered, check_mode))
     except RuntimeFailure as failure:
         raise CertificateError(f"what HAProxy's ACME client has obtained cannot be kept: {failure}") from None
     except OSError as error:
@@ -104,14 +113,14 @@ def _keep_account(parameters: Parameters, check_mode: bool) -> bool:
 def _swap(parameters: Parameters, check_mode: bool, result: dict[str, Any]) -> None:
     """Let the running HAProxy serve what is on disk, and add to `result` what that changed."""
     folder = parameters["directory"]
-    paths = [
+    served = [
         one["path"]
         for one in result["certificates"]
         # In check mode, what is to be kept is not on the disk yet.
         if os.path.dirname(one["path"]) == folder.rstrip("/") and not (check_mode and one["path"] in result["kept"])
     ]
     removed = result.pop("removed")
-    done = hotswap.swap_certificates(parameters["master_socket"], paths, removed, folder, check_mode)
+    done = hotswap.swap_certificates(parameters["master_socket"], served, removed, folder, check_mode)
     for one in result["certificates"]:
         one["served"] = one["path"] in done.served
     result["swapped"] = done.changed

@@ -7,7 +7,7 @@ import re
 
 from ..errors import printable
 from .model import Configuration, ConfigurationError, Directive, Section
-from .redact import mask
+from .redact import mask, mask_comment
 from .syntax import INDENT, comment_lines, parse
 
 # Cut a rendered text before each section: the lines of a section are indented.
@@ -97,9 +97,9 @@ def _lines(section: Section | None) -> tuple[list[str], list[str]]:
     for directive in section.directives:
         if directive.purpose != purpose:
             purpose = directive.purpose
-            comments = [line and INDENT + line for line in comment_lines(purpose)]
-            shown += comments
-            raw += comments
+            raw += [line and INDENT + line for line in comment_lines(purpose)]
+            masked = "\n".join(map(mask_comment, purpose.split("\n")))
+            shown += [line and INDENT + line for line in comment_lines(masked)]
         shown.append(INDENT + mask(directive))
         raw.append(INDENT + directive.text)
     return shown, raw

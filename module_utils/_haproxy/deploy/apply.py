@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from ..binary import check
@@ -16,10 +18,15 @@ from ..config.syntax import parse
 from ..runtime import certificates, cli, files, servers
 from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
+from ..runtime.servers import Name, Server
+from ..services import acme
 from .disk import Target, put_file, read_text, switch_link, symlink_differs, write_file, write_records
+from .draining import find_removed, keep_servers
 from .marker import MARKER, Marked, Marker, binary_identity, find_marker, mark, short_hash, without_marker
 from .plan import Step, make_plan, shorten
-from .preflight import TAKE_OVER_HINT, impossible_binds, impossible_connections, run_haproxy_check
+from .preflight import impossible_binds, impossible_connections, run_haproxy_check
+from .proxies import read_proxies
+from .takeover import Foreign, check_take_over, find_foreign
 from .worker import carry_out, dead_socket_reason, read_worker_state, read_workers
 
 # The most seconds from the master's answer to a reload to the first answer of the new worker.
@@ -33,7 +40,8 @@ class Outcome(NamedTuple):
     record has changed, which then is a reason too. `before` and `after` are the texts of the file. `warnings` are
     HAProxy's and ours. `checked` is false if there was no binary to check with. `steps` are the changes without a
     reload; `connections` those of the serving worker, which keeps them after a reload; `draining` the servers that
-    drain until their last session ends.
+    drain until their last session ends. `replaced` is the HAProxy of the service that is not ours: the caller restarts
+    the service.
     """
 
     action: str
@@ -46,14 +54,15 @@ class Outcome(NamedTuple):
     connections: int = 0
     draining: tuple[str, ...] = ()
     workers: tuple[Worker, ...] = ()
+    replaced: Foreign | None = None
 
 
 class ApplyOptions(NamedTuple):
     """Say how a change is made, and at what cost.
 
-    With `restart` another HAProxy may hold the ports: the caller restarts it afterwards. With `warnings_fatal` a
-    warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are shut down, None for
-    never. `max_old_workers`: how many old workers a reload may leave.
+    With `restart` the caller may restart an HAProxy that cannot be reloaded, which ends its connections. With
+    `warnings_fatal` a warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are
+    shut down, None for never. `max_old_workers`: how many old workers a reload may leave.
     """
 
     check_mode: bool = False
@@ -73,12 +82,40 @@ def _name_load(draft: Marked, before: str, master: str) -> str:
     return short_hash(f"{load}{known}", 16) if load in known else load
 
 
+class _Removals(NamedTuple):
+    """Hold the servers that leave. `present` is the configuration with their lines, `plain` the one without any.
+
+    `kept` have sessions and stay for now; `leaving` go within this change; those in `fixed` only a reload can delete.
+    """
+
+    present: Configuration
+    plain: Configuration
+    kept: tuple[Name, ...] = ()
+    leaving: tuple[Name, ...] = ()
+    fixed: tuple[Name, ...] = ()
+
+    @property
+    def names(self) -> tuple[Name, ...]:
+        """Return all servers that leave."""
+        return (*self.kept, *self.leaving)
+
+    def with_lines(self, names: Iterable[Name]) -> Configuration:
+        """Return the wanted configuration with the lines of these servers."""
+        return keep_servers(self.present, self.plain, names)
+
+    def draft(self, marked: Marked) -> Marked:
+        """Return the text of the same load with the lines of all servers that the Runtime API can still delete."""
+        names = (*self.kept, *(name for name in self.leaving if name not in self.fixed))
+        return mark(self.with_lines(names), marked.marker)
+
+
 class _Change(NamedTuple):
     """Describe a change that is about to be made, from the text `before` to `wanted`.
 
-    `found`: the files that `wanted` names. `workers`: the serving one first, none if no HAProxy runs. `reasons`: why a
-    reload is needed; without any, `steps` suffice. `draft` is the text without the name of a load, `marked` the text to
-    write.
+    `wanted` has the servers that stay because they have sessions, `draft` those too that leave within the change: with
+    their lines, nothing that interrupts it loses a session. `found`: the files that `wanted` names. `workers`: the
+    serving one first, none if no HAProxy runs. `reasons`: why a reload is needed; without any, `steps` suffice. `load`
+    names the load of the texts. `marked` is the text in the end.
     """
 
     before: str
@@ -90,8 +127,10 @@ class _Change(NamedTuple):
     workers: tuple[Worker, ...]
     reasons: list[str]
     steps: tuple[Step, ...]
+    removals: _Removals
     draft: Marked
     marked: Marked
+    replaced: Foreign | None = None
 
     @property
     def running(self) -> bool:
@@ -110,13 +149,15 @@ class _Change(NamedTuple):
 
     @property
     def draining(self) -> tuple[str, ...]:
-        """Return the servers that drain since an earlier change."""
-        return tuple("/".join(step.subject) for step in self.steps if step.pending_removal)
+        """Return the servers that drain afterwards, as far as that can be foreseen."""
+        pending = ("/".join(step.subject) for step in self.steps if step.pending_removal)
+        return (*map("/".join, self.removals.kept), *pending)
 
     @property
     def is_nothing(self) -> bool:
         """Return whether there is nothing to change."""
-        return not self.reasons and not self.new_steps and self.marked.text == self.before
+        in_place = all(read_text(path) == content for path, content in self.wanted.files)
+        return not self.reasons and not self.new_steps and self.marked.text == self.before and in_place
 
 
 def apply(
@@ -135,14 +176,19 @@ def apply(
     """
     before = read_text(target.path)
     workers = read_workers(target, options.restart)
-    if not find_marker(before) and not symlink_differs(target) and says_the_same(before, configuration):
+    foreign = None if workers else find_foreign(target)
+    if not (foreign or find_marker(before) or symlink_differs(target)) and says_the_same(before, configuration):
         # A file written by hand that says the same stays as it is.
-        return Outcome("unchanged", write_records(records, options.check_mode), before, before, [], True)
-    dead_socket = "" if workers else dead_socket_reason(target, options.restart)
-    change = _make_change(before, configuration, target, options, records, workers, dead_socket)
+        reasons = write_records(records, options.check_mode)
+        return Outcome("unchanged", reasons, before, before, [], True, workers=workers)
+    restart_reason = check_take_over(foreign, options.restart) if foreign else ""
+    if not workers and not foreign and (dead_socket := dead_socket_reason(target, options.restart)):
+        restart_reason = f"{dead_socket}: it is restarted"
+    make = partial(_make_change, before, configuration, target, options, records, workers, restart_reason, foreign)
+    change = make()
     if change.is_nothing:
         return _finish_unchanged(change)
-    warnings = _run_preflight(change)
+    change, warnings = _check_change(change, make)
     if change.action == "reload":
         warnings += _enforce_old_worker_limit(change)
     outcome = _predict_outcome(change, warnings)
@@ -150,7 +196,20 @@ def apply(
         return outcome
     if change.action == "runtime":
         return _apply_at_run_time(change, outcome)
-    return _apply_by_reload(change, outcome, change.marked)
+    return _apply_by_reload(change, outcome, change.draft)
+
+
+def _check_change(change: _Change, make: Callable[..., _Change]) -> tuple[_Change, list[str]]:
+    """Run the preflight. If HAProxy refuses the lines of servers that leave, return the change that drops them."""
+    try:
+        return change, _run_preflight(change)
+    except ConfigurationError:
+        if not change.removals.names:
+            raise
+    names = ", ".join(map("/".join, change.removals.names))
+    change = make(keep=False)
+    warnings = _run_preflight(change)
+    return change, [*warnings, f"{names}: HAProxy refuses to keep them in the file; polling sessions on them may end"]
 
 
 def _make_change(
@@ -160,31 +219,63 @@ def _make_change(
     options: ApplyOptions,
     records: tuple[tuple[str, str], ...],
     workers: tuple[Worker, ...],
-    dead_socket: str,
+    restart_reason: str,
+    replaced: Foreign | None = None,
+    keep: bool = True,
 ) -> _Change:
     """Work out what has to be done, and why nothing less suffices."""
-    found, own = files.find_files(wanted), dict(wanted.files)
+    found = files.find_files(wanted)
+    own = {path: content for path, content in wanted.files if path not in found.patterns}
     others = tuple(sorted({*found.reload_only, *own}))
     loaded = Marker("", binary_identity(target.binary), files.digest_files(others, own), "")
-    draft, present, running = mark(wanted, loaded), find_marker(before), bool(workers)
+    running, master = bool(workers), target.master if workers else ""
     reasons = _reload_reasons(before, loaded, running, target, others)
-    reasons += [f"{dead_socket}: it is restarted"] if dead_socket else []
+    reasons += [restart_reason] if restart_reason else []
     reasons += [f"{path} is missing or has been changed" for path, content in own.items() if read_text(path) != content]
     steps: tuple[Step, ...] = ()
+    removals = _Removals(_parse_or_empty(without_marker(before)), wanted)
     if running:
-        plan = make_plan(
-            _parse_or_empty(without_marker(before)), wanted, found, read_worker_state(target.master, found)
-        )
+        observed = read_worker_state(target.master, found)
+        removals = _sort_removals(removals, observed.servers, target, options) if keep else removals
+        wanted = removals.with_lines(removals.kept)
+        plan = make_plan(removals.present, wanted, found, observed)
         reasons += plan.reload if before else ()
         steps = plan.steps
+    marked = mark(wanted, loaded)
     # Without a running HAProxy, the only change is a start.
-    elif before and without_marker(before) != without_marker(draft.text):
+    if not running and before and without_marker(before) != without_marker(marked.text):
         reasons.append(f"{target.path} differs from the wanted configuration")
     # A change without a reload keeps the load; a reload gets a new one.
-    master = target.master if running else ""
-    load = present.load if present and not reasons else _name_load(draft, before, master)
-    marked = draft.of_load(load)
-    return _Change(before, wanted, found, target, options, records, workers, reasons, steps, draft, marked)
+    load_before = find_marker(before)
+    load = load_before.load if load_before and not reasons else _name_load(marked, before, master)
+    marked = marked.of_load(load)
+    draft = removals.draft(marked) if removals.leaving else marked
+    return _Change(
+        before, wanted, found, target, options, records, workers, reasons, steps, removals, draft, marked, replaced
+    )
+
+
+def _sort_removals(
+    removals: _Removals, observed: Mapping[Name, Server], target: Target, options: ApplyOptions
+) -> _Removals:
+    """Find the servers that leave, and who of them has sessions; this takes half a second if there are any."""
+    names = find_removed(removals.present, removals.plain, observed)
+    if not names:
+        return removals
+    busy: set[Name] = set(names)
+    with contextlib.suppress(RuntimeFailure):
+        busy = servers.find_busy(target.master, names)
+    before, after = read_proxies(removals.present), read_proxies(removals.plain)
+    deletable = {
+        (key[1], name)
+        for key, proxy in before.items()
+        if key in after and not after[key].fixed
+        for name in proxy.servers
+    }
+    kept = tuple(name for name in names if name in busy and (options.drain_time is None or name not in deletable))
+    leaving = tuple(name for name in names if name not in kept)
+    fixed = tuple(name for name in names if name not in deletable)
+    return removals._replace(kept=kept, leaving=leaving, fixed=fixed)
 
 
 def _run_preflight(change: _Change) -> list[str]:
@@ -194,15 +285,15 @@ def _run_preflight(change: _Change) -> list[str]:
         if options.check_mode:
             return []
         raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
-    warnings = run_haproxy_check(change.marked, target)
+    warnings = run_haproxy_check(change.draft, target)
     if warnings and options.warnings_fatal:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):
         raise ConfigurationError(excess)
     held = _parse_or_empty(change.before if change.running else "")
-    impossible = [] if options.restart and not change.running else impossible_binds(change.wanted, held)
-    if impossible:
-        raise ConfigurationError(impossible if change.running else [*impossible, TAKE_OVER_HINT])
+    ending = change.replaced.family if change.replaced else frozenset[int]()
+    if impossible := impossible_binds(change.wanted, held, ending):
+        raise ConfigurationError(impossible)
     return warnings
 
 
@@ -221,18 +312,21 @@ def _predict_outcome(change: _Change, warnings: list[str]) -> Outcome:
         _is_installed(change.target),
         connections=sum(worker.sessions for worker in change.workers[:1]),
         workers=change.workers,
+        draining=change.draining,
+        replaced=change.replaced,
     )
     if change.action != "runtime":
         return outcome
     only_file = ["only the file differs: in comments, or in values that the worker has already"]
     reasons = shorten(map(str, change.new_steps)) or only_file
-    return outcome._replace(steps=change.new_steps, reasons=reasons, draining=change.draining)
+    return outcome._replace(steps=change.new_steps, reasons=reasons)
 
 
 def _apply_at_run_time(change: _Change, outcome: Outcome) -> Outcome:
     """Carry out the steps; if the worker refuses one, reload to complete the change."""
     try:
-        return outcome._replace(draining=_write_and_run_steps(change))
+        draining, after = _write_and_run_steps(change)
+        return outcome._replace(draining=draining, after=after)
     except RuntimeFailure as failure:
         why = f"as a command to the running process failed: {failure}"
     try:
@@ -241,43 +335,66 @@ def _apply_at_run_time(change: _Change, outcome: Outcome) -> Outcome:
         partly = f"done in part without a reload; the rest needs one, {why}"
         raise ConfigurationError([partly, *refusal.problems]) from None
     # The file has the steps that were done, too: the reload loads all of it.
-    marked = change.draft.of_load(short_hash(f"{change.marked.text}{time.time()}", 16))
+    draft = change.draft.of_load(short_hash(f"{change.draft.text}{time.time()}", 16))
     reasons = [*outcome.reasons, f"the rest by a reload, {why}"]
-    outcome = outcome._replace(action="reload", reasons=reasons, after=marked.text, draining=())
-    return _apply_by_reload(change, outcome, marked)
+    return _apply_by_reload(change, outcome._replace(action="reload", reasons=reasons), draft)
 
 
-def _apply_by_reload(change: _Change, outcome: Outcome, marked: Marked) -> Outcome:
+def _apply_by_reload(change: _Change, outcome: Outcome, draft: Marked) -> Outcome:
     """Write this text and reload HAProxy; if it does not run, the caller starts it."""
-    _write_and_reload(change, marked)
-    if change.running:
-        outcome.warnings.extend(_finish_reload(change))
-    return outcome
+    _write_and_reload(change, draft)
+    outcome = outcome._replace(after=draft.text)
+    if not change.running:
+        return outcome
+    outcome.warnings.extend(_finish_reload(change))
+    removals, drain_time = change.removals, change.options.drain_time
+    names = [name for name in removals.leaving if name not in removals.fixed]
+    names += [name for name in removals.kept if drain_time is not None]
+    try:
+        left = servers.remove_servers(change.target.master, names, drain_time, removals.fixed)
+        draining, marked = _write_what_is_left(change, draft, left)
+    except (ConfigurationError, RuntimeFailure) as failure:
+        outcome.warnings.append(f"the reload is done, and servers are still to be removed, by the next run: {failure}")
+        return outcome._replace(draining=tuple(map("/".join, removals.names)))
+    _save_last_known_good(change, marked.text)
+    return outcome._replace(draining=draining, after=marked.text)
+
+
+def _write_what_is_left(change: _Change, draft: Marked, left: list[Name]) -> tuple[tuple[str, ...], Marked]:
+    """Write the text with those servers that still drain, if others have gone; return their names, and the text."""
+    removals = change.removals
+    staying = dict.fromkeys((*removals.kept, *left))
+    marked = mark(removals.with_lines(name for name in staying if name in removals.names), draft.marker)
+    if marked.text != draft.text:
+        put_file(change.target.path, marked.text, change.target.group)
+    return tuple(map("/".join, staying)), marked
 
 
 def _finish_unchanged(change: _Change) -> Outcome:
     """Complete earlier changes: remove servers that have drained, keep the last known good text."""
     target, check_mode = change.target, change.options.check_mode
-    draining = [step.subject for step in change.steps]
+    draining = change.draining
     if change.running and not check_mode:
         with contextlib.suppress(RuntimeFailure, ConfigurationError):
-            names = [(name[0], name[1]) for name in draining]
-            draining = list(servers.remove_servers(target.master, cli.serving_worker(target.master), names, None))
+            pending = [(step.subject[0], step.subject[1]) for step in change.steps]
+            left = servers.remove_servers(target.master, pending, None)
+            draining = tuple(map("/".join, (*change.removals.kept, *left)))
         if read_text(target.good) != change.before:
             with contextlib.suppress(ConfigurationError):
                 write_file(target.good, change.before, target.group)
     reasons = write_records(change.records, check_mode)
-    still_draining = tuple("/".join(name) for name in draining)
-    return Outcome("unchanged", reasons, change.before, change.before, [], True, draining=still_draining)
+    return Outcome(
+        "unchanged", reasons, change.before, change.before, [], True, draining=draining, workers=change.workers
+    )
 
 
-def _write_and_run_steps(change: _Change) -> tuple[str, ...]:
-    """Write the files, then carry out the steps; return the servers that still drain.
+def _write_and_run_steps(change: _Change) -> tuple[tuple[str, ...], str]:
+    """Write the files, then carry out the steps; return the servers that still drain, and the text of the file.
 
     Raises `RuntimeFailure` if the worker refuses a step, or does not report the wanted state afterwards.
     """
     target = change.target
-    contents = _file_contents(change, change.marked.text)
+    contents = _file_contents(change, change.draft.text)
     before = {path: (read_text(path), group) for path, (_content, group) in contents.items()}
     try:
         for path, (content, group) in contents.items():
@@ -289,13 +406,15 @@ def _write_and_run_steps(change: _Change) -> tuple[str, ...]:
                 put_file(path, content, group)
         raise
     pid = cli.serving_worker(target.master)
-    draining = carry_out(target.master, pid, change.steps, change.found, change.options.drain_time)
-    rest = make_plan(change.wanted, change.wanted, change.found, read_worker_state(target.master, change.found))
+    left = carry_out(target.master, pid, change.steps, change.found, change.options.drain_time)
+    draining, marked = _write_what_is_left(change, change.draft, left)
+    final = marked.configuration
+    rest = make_plan(final, final, change.found, read_worker_state(target.master, change.found))
     missing = [*rest.reload, *(step.what for step in rest.steps if not step.pending_removal)]
     if missing:
         raise RuntimeFailure(f"after the commands the worker still lacks: {'; '.join(missing)}")
-    _save_last_known_good(change, change.marked.text)
-    return draining
+    _save_last_known_good(change, marked.text)
+    return draining, marked.text
 
 
 def _enforce_old_worker_limit(change: _Change) -> list[str]:
@@ -378,7 +497,8 @@ def _write_and_reload(change: _Change, marked: Marked) -> None:
     present = find_marker(change.before)
     try:
         if running:
-            acme_client.keep_renewed(target.master, target.group)
+            ordered = acme.ordered_paths(change.before, target.certificates)
+            acme_client.keep_renewed(target.master, target.group, ordered)
         if change.before and not (present and present.text == short_hash(without_marker(change.before), 8)):
             write_file(target.by_hand, change.before, target.group)
         for path, (content, group) in contents.items():

@@ -8,11 +8,12 @@ import fcntl
 import grp
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .. import atomic_file
+from .. import atomic_file, paths
 from ..config.model import ConfigurationError
 
 
@@ -22,7 +23,7 @@ class Target(NamedTuple):
     `path`: the file. `binary`: the HAProxy that has to run it; `link`: the symlink that the service starts, empty where
     the service starts the binary itself. `master`: the master CLI. `state`: folder of the last known good file.
     `group`: numeric group that may read the files, -1 to leave it. `descriptors`: how many file descriptors the service
-    may have, 0 if unknown.
+    may have, 0 if unknown. `certificates`: their folder.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Target(NamedTuple):
     state: str
     group: int
     descriptors: int = 0
+    certificates: str = paths.CERTIFICATES
 
     @property
     def good(self) -> str:
@@ -63,6 +65,7 @@ def read_target(settings: dict[str, Any], path: str) -> Target:
         state=settings["state_directory"],
         group=group,
         descriptors=settings["file_descriptors"],
+        certificates=settings["certificates"],
     )
 
 
@@ -149,10 +152,13 @@ def write_file(path: str, text: str, group: int | None) -> None:
 
 
 def switch_link(destination: str, link: str) -> None:
-    """Let the symlink lead to `destination`, atomically."""
+    """Let the symlink lead to `destination`, atomically. The name of the temporary one cannot be foreseen."""
+    prefix = atomic_file.temporary_prefix(link)
+    temporary = os.path.join(os.path.dirname(link), f"{prefix}{secrets.token_hex(8)}")
     with explain_os_errors(link):
-        descriptor, temporary = atomic_file.make_temporary(link)
-        os.close(descriptor)
-        os.unlink(temporary)
         os.symlink(destination, temporary)
-        os.replace(temporary, link)
+        try:
+            os.replace(temporary, link)
+        except OSError:
+            os.unlink(temporary)
+            raise

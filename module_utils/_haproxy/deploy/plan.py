@@ -7,32 +7,18 @@ worker's state; everything else with the file that it has loaded.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..config.model import Configuration, Directive, Section
-from ..config.words import unquote
+from ..config.model import Configuration, Directive
 from ..runtime import certificates
 from ..runtime.certificates import LoadedCA, LoadedCertificate
+from ..runtime.cli import escape
 from ..runtime.files import Files
 from ..runtime.maps import PAYLOAD_LIMIT
 from ..runtime.servers import Server
-
-# Server options that `add server` does not accept (configuration manual, 5.2; management guide), and those by which
-# HAProxy changes the server's address, weight or state without us.
-_ONLY_BY_RELOAD = frozenset(
-    "agent-check init-addr minconn namespace redir resolve-net resolve-opts resolve-prefer resolvers track".split()
-)
-
-# Options with a value that might read like another option.
-_WITH_VALUE = frozenset("alpn ca-file check-sni cookie crt id name npn proto send-proxy-v2-opts sni source".split())
-
-# Balancing that allows `add server` (configuration manual, `balance`); hashing does if it is consistent.
-_DYNAMIC = frozenset("first leastconn random roundrobin".split())
-_HASHING = frozenset("hash hdr rdp-cookie source uri url_param".split())
+from .proxies import DRAINING, Proxy, ServerLine, read_proxies
 
 # The first version whose `add server` accepts a cookie: 3.0 does, 2.6 refuses.
 _COOKIE = (3, 0)
@@ -97,47 +83,48 @@ class Plan(NamedTuple):
     steps: tuple[Step, ...] = ()
 
 
-_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}").fullmatch
-
-
-class _ServerLine(NamedTuple):
-    """Hold a server line, `default-server` expanded: the values that can change without a reload, and the options."""
-
-    address: str
-    port: int
-    weight: int
-    maxconn: int
-    disabled: bool
-    options: tuple[str, ...]
-
-
-class _Proxy(NamedTuple):
-    """Split a section into the servers that the Runtime API can change and the `rest` of its lines.
-
-    `fixed` says why servers cannot be added or removed without a reload; empty if they can. `lines` are the names, or
-    prefixes, of the servers in `rest`.
-    """
-
-    rest: tuple[Directive, ...]
-    servers: dict[str, _ServerLine]
-    fixed: str
-    lines: frozenset[str]
-
-
 def make_plan(present: Configuration, wanted: Configuration, files: Files, observed: Observed) -> Plan:
     """Plan the change from the file that the worker has loaded, and its state since, to the wanted configuration."""
-    before, after = _read_proxies(present), _read_proxies(wanted)
-    reasons = list(_differences(_compare_sections(present, before), _compare_sections(wanted, after)))
+    before, after = read_proxies(present), read_proxies(wanted)
+    gone = {key for key, proxy in before.items() if key not in after and _can_be_left(key, proxy)}
+    kept = Configuration(tuple(section for section in present.sections if section.key not in gone))
+    reasons = list(_differences(_compare_sections(kept, before), _compare_sections(wanted, after)))
     steps: list[Step] = []
     for key, proxy in after.items():
         if key in before:
             _plan_servers(key[1], before[key], proxy, observed, reasons, steps)
+    known = {key[1] for key in (*before, *after) if key not in gone}
+    for (backend, name), there in observed.servers.items():
+        if backend not in known:
+            steps.append(_remove_server(backend, name, there, known=("backend", backend) in gone))
     steps += _plan_certificates(files, observed)
     steps += _plan_patterns(files, observed)
     _plan_cas(files, observed, reasons, steps)
     if reasons:
-        return Plan(tuple(shorten(reasons)), tuple(step for step in steps if step.kind == "tickets"))
+        # A reload does everything else, but who loses a server has to be told.
+        leaving = (step for step in steps if step.kind in ("drain", "server"))
+        told = [str(step) for step in leaving if step.sessions or not step.pending_removal]
+        told += _lost_backends(before, after, observed)
+        return Plan((*shorten(reasons), *shorten(told)), tuple(step for step in steps if step.kind == "tickets"))
     return Plan((), tuple(steps))
+
+
+def _lost_backends(
+    before: Mapping[tuple[str, str], Proxy], after: Mapping[tuple[str, str], Proxy], observed: Observed
+) -> Iterator[str]:
+    """Yield the backends that take sessions along: no request finds its way to them after the reload."""
+    for key in before.keys() - after.keys():
+        sessions = sum(server.sessions for (backend, _name), server in observed.servers.items() if backend == key[1])
+        if sessions:
+            yield f"{key[0]} {key[1]} goes with all its servers: polling sessions end there ({sessions} live sessions)"
+
+
+def _can_be_left(key: tuple[str, str], proxy: Proxy) -> bool:
+    """Return whether a backend that is gone can stay in the worker until its next load, without servers.
+
+    Nothing leads there any more: the wanted configuration is valid without it.
+    """
+    return key[0] == "backend" and not proxy.fixed and not proxy.lines
 
 
 def shorten(reasons: Iterable[str]) -> list[str]:
@@ -163,7 +150,7 @@ def _differences(before: dict[str, tuple[Directive, ...]], after: dict[str, tupl
 
 
 def _compare_sections(
-    configuration: Configuration, proxies: dict[tuple[str, str], _Proxy]
+    configuration: Configuration, proxies: dict[tuple[str, str], Proxy]
 ) -> dict[str, tuple[Directive, ...]]:
     """Return header → lines, without those that are compared with the worker."""
     found: dict[str, tuple[Directive, ...]] = {}
@@ -178,10 +165,16 @@ def _compare_sections(
 
 def _compare_lines(name: str, before: tuple[Directive, ...], after: tuple[Directive, ...]) -> Iterator[str]:
     """Yield which directives of a section differ; never their values, which may be secrets."""
-    old, new = [line.text for line in before], [line.text for line in after]
+    new = [line.text for line in after]
+    # A table that is gone stays in the worker until its next load, unused.
+    old = [
+        line.text for line in before if not (name.startswith("peers ") and line.keyword == "table") or line.text in new
+    ]
     changed = [line for line in after if line.text not in set(old)]
     subjects = {_subject(line) for line in changed}
-    gone = [line for line in before if line.text not in set(new) and _subject(line) not in subjects]
+    gone = [
+        line for line in before if line.text in old and line.text not in set(new) and _subject(line) not in subjects
+    ]
     reasons = [
         f"{name}: {_subject(line)} is new or changed" + (f" ({line.yaml_path})" if line.yaml_path else "")
         for line in changed
@@ -199,119 +192,28 @@ def _subject(line: Directive) -> str:
     return f"`{' '.join(words)}`"
 
 
-def _read_proxies(configuration: Configuration) -> dict[tuple[str, str], _Proxy]:
-    """Return the backends (and `listen` sections) by their key, defaults applied."""
-    defaults: dict[str, Section] = {}
-    latest: Section | None = None
-    named = _named_servers(configuration)
-    found: dict[tuple[str, str], _Proxy] = {}
-    for section in configuration.sections:
-        if section.kind == "defaults":
-            latest = section
-            defaults[section.name.split(" ")[0]] = section
-        elif section.kind in ("backend", "listen"):
-            words = section.name.split()
-            source = defaults.get(words[2]) if words[1:2] == ["from"] and len(words) > 2 else latest
-            found[section.key] = _read_proxy(section, source.directives if source else (), named)
-    return found
-
-
-def _named_servers(configuration: Configuration) -> set[str]:
-    """Return the servers that rules choose by name: HAProxy does not delete these."""
-    return {
-        line.arguments[0]
-        for section in configuration.sections
-        for line in section.directives
-        if line.keyword == "use-server" and line.arguments
-    }
-
-
-def _why_fixed(lines: tuple[Directive, ...]) -> str:
-    """Return why a section with these lines cannot get or lose servers without a reload; empty if it can."""
-    balance = next((line.arguments for line in reversed(lines) if line.keyword == "balance"), ("roundrobin",))
-    method = balance[0].split("(")[0] if balance else "roundrobin"
-    consistent = any(line.keyword == "hash-type" and line.arguments[:1] == ("consistent",) for line in lines)
-    if method in _DYNAMIC or (method in _HASHING and consistent):
-        return ""
-    return f"`balance {method}` needs a reload to change servers"
-
-
-def _read_proxy(section: Section, defaults: tuple[Directive, ...], named: set[str]) -> _Proxy:
-    """Split a section into servers that the Runtime API can change and all other lines."""
-    general = [word for line in defaults if line.keyword == "default-server" for word in line.arguments]
-    rest: list[Directive] = []
-    servers: dict[str, _ServerLine] = {}
-    for line in section.directives:
-        if line.keyword == "default-server":
-            general += line.arguments
-        server = _parse_server(line, general) if line.keyword == "server" else None
-        if server and line.arguments[0] not in named and line.arguments[0] not in servers:
-            servers[line.arguments[0]] = server
-        else:
-            rest.append(line)
-    lines = frozenset(line.arguments[0] for line in rest if line.keyword.startswith("server") and line.arguments)
-    return _Proxy(tuple(rest), servers, _why_fixed((*defaults, *section.directives)), lines)
-
-
-def _parse_server(line: Directive, general: Iterable[str]) -> _ServerLine | None:
-    """Parse a server line that can be compared with the worker; return None for one that only a reload can change."""
-    address = _parse_address(line.arguments[1]) if len(line.arguments) > 1 else None
-    if address is None:
-        return None
-    words = iter([*general, *line.arguments[2:]])
-    options: list[str] = []
-    weight, maxconn, disabled = 1, 0, False
-    try:
-        for word in words:
-            if word in _ONLY_BY_RELOAD:
-                return None
-            if word == "weight":
-                weight = int(next(words))
-            elif word == "maxconn":
-                maxconn = int(next(words))
-            elif word in ("disabled", "enabled"):
-                disabled = word == "disabled"
-            else:
-                options.append(word)
-                if word in _WITH_VALUE:
-                    options.append(next(words))
-    except (ValueError, StopIteration):
-        return None  # HAProxy's check reports the mistake
-    return _ServerLine(*address, weight, maxconn, disabled, tuple(options))
-
-
-def _parse_address(word: str) -> tuple[str, int] | None:
-    """Parse `ADDRESS:PORT`; return None for a name or a socket."""
-    host, _colon, port = unquote(word).rpartition(":")
-    if not port.isdigit():
-        return None
-    if _IPV4(host):  # most addresses; much faster than ip_address
-        return host, int(port)
-    try:
-        return str(ipaddress.ip_address(host.strip("[]"))), int(port)
-    except ValueError:
-        return None
-
-
 def _plan_servers(
-    backend: str, before: _Proxy, after: _Proxy, observed: Observed, reasons: list[str], steps: list[Step]
+    backend: str, before: Proxy, after: Proxy, observed: Observed, reasons: list[str], steps: list[Step]
 ) -> None:
     """Plan the servers of one backend: append reasons for a reload, or steps."""
     for name, server in after.servers.items():
         there = observed.servers.get((backend, name))
-        place = f"backend {backend}: server {name}"
-        if name in before.servers and before.servers[name].options != server.options:
-            reasons.append(f"{place}: its options have changed, which HAProxy takes by a reload only")
-        elif there is None and after.fixed:
-            reasons.append(f"{place} is new, and {after.fixed}")
-        elif there is None and observed.version < _COOKIE and "cookie" in server.options:
-            reasons.append(f"{place} is new, and this HAProxy version needs a reload to add one with `cookie`")
+        if there is None:
+            reason = _why_not_added(before, after, name, observed)
+        elif name not in before.servers:
+            reason = " is in the process, but not in the file: re-adding it needs a reload"
+        elif before.servers[name].options != server.options:
+            reason = ": its options have changed, which HAProxy takes by a reload only"
+        elif after.fixed and there.weight != server.weight:
+            reason = f": its weight has changed, and {after.fixed}"
+        else:
+            reason = ""
+        if reason:
+            reasons.append(f"backend {backend}: server {name}{reason}")
         elif there is None:
             steps.append(_add_server(backend, name, server))
-        elif name not in before.servers:
-            reasons.append(f"{place} is still draining from an earlier change; re-adding it needs a reload")
-        elif after.fixed and there.weight != server.weight:
-            reasons.append(f"{place}: its weight has changed, and {after.fixed}")
+        elif _drains(after, name):
+            steps.extend(_drain_server(backend, name, there))
         else:
             steps.extend(_adjust_server(backend, name, server, there))
     for (owner, name), there in observed.servers.items():
@@ -321,6 +223,41 @@ def _plan_servers(
             reasons.append(f"backend {backend}: server {name} is gone, and {after.fixed}")
         else:
             steps.append(_remove_server(backend, name, there, known=name in before.servers))
+    reasons.extend(f"backend {backend}: {reason}" for reason in _compare_order(backend, before, after, observed))
+
+
+def _why_not_added(before: Proxy, after: Proxy, name: str, observed: Observed) -> str:
+    """Return why a server that the worker does not have cannot be added without a reload; empty if it can."""
+    if name in before.servers and before.servers[name].options != after.servers[name].options:
+        return ": its options have changed, which HAProxy takes by a reload only"
+    if after.fixed:
+        return f" is new, and {after.fixed}"
+    if observed.version < _COOKIE and "cookie" in after.servers[name].options:
+        return " is new, and this HAProxy version needs a reload to add one with `cookie`"
+    return ""
+
+
+def _drains(proxy: Proxy, name: str) -> bool:
+    return proxy.written[name].purpose == DRAINING
+
+
+def _compare_order(backend: str, before: Proxy, after: Proxy, observed: Observed) -> Iterator[str]:
+    """Yield why the worker would choose other servers than a process that starts with the file, where order matters."""
+    old, new = ([name for name in proxy.servers if not _drains(proxy, name)] for proxy in (before, after))
+    if after.fixed and [name for name in old if name in new] != [name for name in new if name in old]:
+        yield f"the order of its servers has changed, and {after.fixed}"
+    live = {name: server for (owner, name), server in observed.servers.items() if owner == backend}
+    order = [*live, *(name for name in new if name not in live)]
+    backups = [name for name in after.backups if not _drains(after, name)]
+    if before.backups != after.backups and [name for name in order if name in backups] != backups:
+        yield "the order of its `backup` servers has changed, and only a reload changes it"
+    if after.by_id and {name: before.ids[name] for name in old} != {name: after.ids[name] for name in new}:
+        ids = {name: server.number for name, server in live.items()}
+        for name in new:
+            stated = after.ids[name] if "id" in after.servers[name].options else 0
+            ids.setdefault(name, stated or next(n for n in range(1, len(ids) + 2) if n not in ids.values()))
+        if other := [name for name in new if ids[name] != after.ids[name]]:
+            yield f"{after.by_id}, and without a reload server {other[0]} would have another one than the file gives it"
 
 
 def _is_line(name: str, lines: frozenset[str]) -> bool:
@@ -328,11 +265,11 @@ def _is_line(name: str, lines: frozenset[str]) -> bool:
     return name in lines or name.rstrip("0123456789") in lines
 
 
-def _add_server(backend: str, name: str, server: _ServerLine) -> Step:
+def _add_server(backend: str, name: str, server: ServerLine) -> Step:
     """Return the step that adds a server with its options spelled out."""
     host = f"[{server.address}]" if ":" in server.address else server.address
     place = f"{backend}/{name}"
-    words = [f"add server {place} {host}:{server.port}", *server.options]
+    words = [f"add server {place} {host}:{server.port}", *map(escape, server.options)]
     words += [f"weight {server.weight}"] if server.weight != 1 else []
     words += [f"maxconn {server.maxconn}"] if server.maxconn else []
     commands = [" ".join(words)]
@@ -344,7 +281,7 @@ def _add_server(backend: str, name: str, server: _ServerLine) -> Step:
     return Step(f"server {place} is added", tuple(commands))
 
 
-def _adjust_server(backend: str, name: str, server: _ServerLine, there: Server) -> Iterator[Step]:
+def _adjust_server(backend: str, name: str, server: ServerLine, there: Server) -> Iterator[Step]:
     """Yield the steps that change a server of the worker to the wanted values."""
     place, sessions = f"{backend}/{name}", there.sessions
     if "check" in server.options and not there.checked:
@@ -367,13 +304,20 @@ def _adjust_server(backend: str, name: str, server: _ServerLine, there: Server) 
         yield Step(f"server {place} goes {words}", (f"set server {place} state {state}",), sessions)
 
 
+def _drain_server(backend: str, name: str, there: Server) -> Iterator[Step]:
+    """Yield the step after which a removed server gets no new clients; its line stays in the file."""
+    if there.weight:
+        what = f"server {backend}/{name} is removed: it gets no new clients, and stays until its last session ends"
+        yield Step(what, (f"set server {backend}/{name} weight 0",), there.sessions, "drain", (backend, name))
+
+
 def _remove_server(backend: str, name: str, there: Server, known: bool) -> Step:
     """Return the step that drains and removes a server; `known`: the file that is loaded has it."""
     place = f"{backend}/{name}"
-    commands = (f"set server {place} state drain", f"set server {place} state maint", f"del server {place}")
+    commands = (f"set server {place} weight 0", f"set server {place} state maint", f"del server {place}")
     what = f"server {place} is removed when it has no sessions left"
-    # A server that drains already was removed by an earlier run; its end is not a change of this one.
-    pending = not known and there.state != "ready"
+    # One that is not in the file, and gets no clients, was removed by an earlier run; its end is no change of this one.
+    pending = not known and not (there.weight and there.state == "ready")
     return Step(what, commands, there.sessions, "server", (backend, name), pending_removal=pending)
 
 
@@ -399,6 +343,14 @@ def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
             yield Step(f"certificate {path} is removed", commands, 0, "certificate", ("remove", path, folder))
 
 
+def _entries(some: tuple[str, ...], others: tuple[str, ...], word: str) -> str:
+    """Return how many entries are only in the first, and the first few of them: `1 more (www.example.com/)`."""
+    known = set(others)
+    names = [entry.split(" ", 1)[0] for entry in dict.fromkeys(some) if entry not in known]
+    few = ", ".join([*names[:3], *(["..."] if names[3:] else [])])
+    return f"{len(names)} {word} ({few})" if names else f"0 {word}"
+
+
 def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
     """Yield the steps that replace the entries of maps and ACL files."""
     for path, found in files.patterns.items():
@@ -411,7 +363,7 @@ def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
             f"commit {found.kind} @VERSION {path}",
         )
         yield Step(
-            f"{found.kind} {path} gets its {len(found.entries)} entries in one transaction",
+            f"{found.kind} {path}: {_entries(found.entries, there, 'more')}, {_entries(there, found.entries, 'less')}",
             commands,
             0,
             "patterns",

@@ -7,19 +7,17 @@ import contextlib
 import errno
 import ipaddress
 import os
-import re
 import socket
-import sys
 
 from ..atomic_file import temporary_folder
 from ..binary import check
+from ..config.descriptors import held_descriptors, process_descriptors
 from ..config.merge import bind_addresses
 from ..config.model import Configuration
 from ..config.words import quote
-from .disk import Target, explain_os_errors, read_text, write_file
+from .disk import Target, explain_os_errors, write_file
+from .listeners import listening_on, process_name, processes_with
 from .marker import Marked
-
-TAKE_OVER_HINT = "if that process is an HAProxy which the role is to take over, allow it: haproxy_allow_restart: true"
 
 
 def run_haproxy_check(marked: Marked, target: Target) -> list[str]:
@@ -36,21 +34,32 @@ def run_haproxy_check(marked: Marked, target: Target) -> list[str]:
 
 
 def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]:
-    """Return a problem for each `maxconn` above what the process can have: `haproxy -c` accepts it, a start fails.
+    """Return a problem if the process needs more descriptors than it can have: `haproxy -c` accepts it, a start fails.
 
     A connection takes two descriptors, one to each side (manual, `maxconn` and `ulimit-n`).
     """
     head = wanted.section("global")
+    stated = {line.keyword: line for line in (head.directives if head and descriptors else ())}
+    limit = stated.get("maxconn")
+    if limit is None or not "".join(limit.arguments).isdigit():
+        return []
+    connections, held = int(limit.arguments[0]), held_descriptors([wanted])
+    threads = "".join(stated["nbthread"].arguments) if "nbthread" in stated else ""
+    own = process_descriptors(int(threads) if threads.isdigit() else len(os.sched_getaffinity(0)))
+    total = 2 * connections + sum(held) + own
+    if total <= descriptors:
+        return []
     return [
-        f"{line.yaml_path}: {line.arguments[0]} connections need twice as many file descriptors, and the service may "
-        f"have {descriptors} on this host"
-        for line in (head.directives if head and descriptors else ())
-        if line.keyword == "maxconn" and "".join(line.arguments).isdigit() and 2 * int(line.arguments[0]) > descriptors
+        f"{limit.yaml_path}: {total} file descriptors are needed (2 for each of {connections} connections, "
+        f"{held.checks} for checked servers, {held.listeners} for listeners, {own} for the process), and the service "
+        f"may have {descriptors} on this host; allow more, or fewer connections (haproxy_sections.global.maxconn)"
     ]
 
 
-def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]:
+def impossible_binds(wanted: Configuration, serving: Configuration, ending: frozenset[int] = frozenset()) -> list[str]:
     """Return a problem for each TCP address of `wanted` that cannot be bound; skip those that `serving` has already.
+
+    `ending` are the processes that a restart ends: their ports become free.
 
     `haproxy -c` binds nothing, and a reload that fails for a port stops the listeners for seconds first. A port on
     which only we listen (on `:443`, which becomes `[::]:443`) is no problem: the new worker takes it over.
@@ -67,9 +76,9 @@ def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]
                 probe.bind((host, port))
             except OSError as error:
                 ours = {_kernel_address(own) for own, held_port in held if held_port == port}
-                if error.errno == errno.EADDRINUSE and not _listening_addresses(port) <= ours:
+                if error.errno == errno.EADDRINUSE and (who := _others_on(port, ours, ending)):
                     where = host or "any address"
-                    problems.append(f"{line.yaml_path}: another process already listens on port {port} ({where})")
+                    problems.append(f"{line.yaml_path}: another process already listens on port {port} ({where}){who}")
                 elif error.errno == errno.EADDRNOTAVAIL:
                     problems.append(f"{line.yaml_path}: this host has no address {host}")
     return problems
@@ -83,13 +92,12 @@ def _kernel_address(host: str) -> str:
         return host
 
 
-def _listening_addresses(port: int) -> set[str]:
-    """Return the addresses that are listened on at this TCP port; a text that matches none if the kernel hides them."""
-    found = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for address, number in re.findall(r"(?m)^ *\d+: (\w+):(\w{4}) \w+:\w{4} 0A ", read_text(table)):
-            if int(number, 16) == port:
-                # Words of 32 bits, each in the order of this machine (proc(5)).
-                words = [int(address[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(address), 8)]
-                found.add(str(ipaddress.ip_address(b"".join(words))))
-    return found or {"unknown"}
+def _others_on(port: int, ours: set[str], ending: frozenset[int]) -> str:
+    """Return which processes hold a port besides us and those that end; empty if there are none."""
+    sockets = listening_on(port)
+    others = [found for found in sockets if found.address not in ours]
+    pids = processes_with(others)
+    if (sockets and not others) or (pids and pids <= ending):
+        return ""
+    names = ", ".join(f"{process_name(pid)} (process {pid})" for pid in sorted(pids - ending))
+    return f": {names or 'the kernel hides which'}"

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 from ..config.model import Configuration, ConfigurationError, Directive, suggest
-from ..runtime import cli, servers
+from ..runtime import servers
 from ..runtime.servers import Server
 
 # What is added at the end of a server's line, where the last word counts (configuration manual, 5.2).
@@ -67,8 +67,7 @@ def require_minimum(servers: dict[tuple[str, str], Server], name: str, minimum: 
 
 def read_server(master: str, name: str) -> dict[str, Server]:
     """Return the state of the server in each backend of the serving worker. Raises `RuntimeFailure`."""
-    found = servers.read_servers(master, cli.serving_worker(master))
-    return {backend: state for (backend, server), state in found.items() if server == name}
+    return {backend: state for (backend, server), state in servers.read_servers(master).items() if server == name}
 
 
 def check_interval(configuration: Configuration, name: str) -> float:
@@ -92,22 +91,24 @@ def wait_until_reached(
     """Wait, at most `seconds`, until the server has had no sessions for `quiet` seconds.
 
     With `healthy`, wait until it was up for so long and no check failed: the state that HAProxy reports right after an
-    update may be older. Return whether that was reached, and the server's sessions in each backend. Raises
-    `RuntimeFailure`.
+    update may be older. Return whether that was reached, and the server's sessions in each backend, of all workers.
+    Raises `RuntimeFailure`.
     """
     limit = time.monotonic() + seconds
     since, before = 0.0, [-1]
     while True:
         now = time.monotonic()
-        own = read_server(master, name)
-        health = [server.health for server in own.values()]
+        # Also in backends that only an old worker has.
+        found = servers.count_sessions(master)
+        sessions = {backend: count for (backend, server), count in found.items() if server == name}
+        fine = not any(sessions.values())
         if healthy:
-            fine = all(server.up for server in own.values()) and health == before
-        else:
-            fine = not any(server.sessions for server in own.values())
-        before = health
+            own = read_server(master, name).values()
+            health = [server.health for server in own]
+            fine = all(server.up for server in own) and health == before
+            before = health
         since = (since or now) if fine else 0.0
         done = fine and now - since >= quiet
         if done or now >= limit:
-            return done, {backend: server.sessions for backend, server in own.items()}
+            return done, sessions
         time.sleep(0.2)

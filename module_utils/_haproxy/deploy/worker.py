@@ -24,16 +24,17 @@ from ..runtime.certificates import (
 )
 from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
+from ..runtime.servers import Name
 from .disk import Target, explain_os_errors, read_text
 from .plan import Observed, Step
-from .preflight import TAKE_OVER_HINT
+from .takeover import find_foreign, is_ours
 
 # How long HAProxy may take until its master answers, in seconds.
 _START = 3.0
 
 
 def read_workers(target: Target, restart: bool) -> tuple[Worker, ...]:
-    """Return the workers, the serving one first; none if no HAProxy runs, or one that the caller is to restart.
+    """Return the workers, the serving one first; none if no HAProxy runs, or one that is to be replaced.
 
     Raises `ConfigurationError` if the socket is not a master CLI, or its HAProxy runs another file.
     """
@@ -45,9 +46,11 @@ def read_workers(target: Target, restart: bool) -> tuple[Worker, ...]:
     except RuntimeFailure as failure:
         raise ConfigurationError(f"{failure}: is this the master CLI of HAProxy? Nothing has changed") from None
     if ran and target.path not in ran.split(";"):
-        if restart:
+        if restart or find_foreign(target):
             return ()
-        raise ConfigurationError(f"the HAProxy at {target.master} runs {ran}, not {target.path}; {TAKE_OVER_HINT}")
+        raise ConfigurationError(
+            f"the HAProxy at {target.master} runs {ran}, not {target.path}, and is not the service's: stop it first"
+        )
     return tuple(workers)
 
 
@@ -81,10 +84,9 @@ def _find_process(target: Target) -> int:
     """Return the pid of the HAProxy that was started for this file and socket; 0 for none."""
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(ConfigurationError):  # the process has just ended
-            words = read_text(f"/proc/{name}/cmdline").split("\0")
-            ours = target.path in words and target.master in [word.partition(",")[0] for word in words]
             # A process that has a pid in another namespace, too, belongs to a container.
-            if ours and not re.search(r"(?m)^NSpid:\s+\d+\s+\d+", read_text(f"/proc/{name}/status")):
+            elsewhere = re.search(r"(?m)^NSpid:\s+\d+\s+\d+", read_text(f"/proc/{name}/status"))
+            if not elsewhere and is_ours(int(name), target):
                 return int(name)
     return 0
 
@@ -100,9 +102,9 @@ def read_worker_state(master: str, found: Files) -> Observed:
         if found.certificates or found.folders:
             loaded = {path: read_certificate(master, pid, path) for path in list_certificates(master, pid)}
             certificates = {path: certificate for path, certificate in loaded.items() if certificate}
-            ahead = frozenset(acme_client.certificates_ahead(master, worker))
+            ahead = frozenset(acme_client.certificates_ahead(master, worker, certificates))
         return Observed(
-            servers.read_servers(master, pid),
+            servers.read_servers(master),
             certificates,
             {path: entries for path, entries in patterns.items() if entries is not None},
             ahead,
@@ -113,19 +115,17 @@ def read_worker_state(master: str, found: Files) -> Observed:
         return Observed()
 
 
-def carry_out(
-    master: str, pid: int, steps: tuple[Step, ...], found: Files, drain_time: float | None
-) -> tuple[str, ...]:
+def carry_out(master: str, pid: int, steps: tuple[Step, ...], found: Files, drain_time: float | None) -> list[Name]:
     """Do these steps, removals last; return the servers that still drain. Raises `RuntimeFailure`."""
     for step in steps:
         _carry_out_step(master, pid, step, found)
     removals = [(step.subject[0], step.subject[1]) for step in steps if step.kind == "server"]
-    return tuple("/".join(name) for name in servers.remove_servers(master, pid, removals, drain_time))
+    return servers.remove_servers(master, removals, drain_time)
 
 
 def _carry_out_step(master: str, pid: int, step: Step, found: Files) -> None:
     """Do one step; a removal is left to the caller, as all removals drain together."""
-    if step.kind == "commands":
+    if step.kind in ("commands", "drain"):
         for text in step.commands:
             cli.run_command(master, pid, text)
     elif step.kind == "patterns":

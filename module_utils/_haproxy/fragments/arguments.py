@@ -170,4 +170,6 @@ def read_edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> Ed
         proxies=request_filter.TrustedProxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
         client_cas=os.path.join(os.path.dirname(path), "client-ca"),
         certificate_list=os.path.join(os.path.dirname(path), "certificates.list"),
+        lists=os.path.dirname(path),
+        threads=len(os.sched_getaffinity(0)),
     )

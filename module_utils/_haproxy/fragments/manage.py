@@ -95,6 +95,9 @@ def _describe(done: Contribution, path: str, show_diff: bool) -> dict[str, Any]:
         "workers": [
             {"pid": w.pid, "uptime": w.uptime, "version": w.version, "connections": w.sessions} for w in outcome.workers
         ],
+        "takes_over": {key: getattr(outcome.replaced, key) for key in ("pid", "listeners", "connections")}
+        if outcome.replaced
+        else {},
         "checked": outcome.checked,
         "haproxy_warnings": outcome.warnings,
         "warnings": [*outcome.warnings, *experimental],

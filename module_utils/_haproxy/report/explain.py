@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..config.model import Directive
-from ..config.redact import MASK, find_secrets, mask_positions
+from ..config.redact import MASK, find_secrets, mask_comment, mask_positions
 from ..config.syntax import SECTIONS
 from .annotations import GOALS, NOTES, service_of
 from .lines import WORD, Line, Part, mark_line
@@ -141,9 +141,14 @@ def _attach_messages(
 
 
 def _mask_line(text: str, hidden: set[str]) -> str:
-    """Return a line with its secrets masked, also in a directive that is commented out; add them to `hidden`."""
-    begin = len(text) - len(text.lstrip(" \t#"))
-    spans = [found.span("word") for found in WORD.finditer(text, begin) if found["word"]]
+    """Return a line with its secrets masked, also those in its comment; add the directive's to `hidden`."""
+    spans = []
+    for found in WORD.finditer(text):
+        if found["word"]:
+            spans.append(found.span("word"))
+        else:
+            begin = found.end() - len(found["comment"].lstrip("# \t"))
+            text = text[:begin] + mask_comment(text[begin:])
     if not spans:
         return text
     words = [text[start:end] for start, end in spans]

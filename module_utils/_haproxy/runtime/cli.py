@@ -7,9 +7,11 @@ import contextlib
 import os
 import re
 import socket
+import struct
 import time
 from typing import NamedTuple
 
+from .. import host
 from ..errors import EdgeError
 
 # Seconds: a reload of a large configuration takes some, no other command does.
@@ -19,6 +21,9 @@ SOON = 10.0
 # No answer is longer (bytes) or takes longer (seconds): `show sess` of 100,000 sessions has some 60 MB.
 ANSWER_SIZE = 256 << 20
 ANSWER_TIME = 120.0
+
+# Path and process id of the sockets whose listener was found to be the master.
+_checked: set[tuple[str, int]] = set()
 
 
 class RuntimeFailure(EdgeError):
@@ -72,6 +77,7 @@ def ask(path: str, command: str, timeout: float = TIMEOUT) -> str:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(path)
+            _check_peer(path, connection)
             connection.sendall(command.encode(errors="surrogateescape") + b"\n")
             # Without the half-close the master CLI waits for more input, until our own timeout.
             connection.shutdown(socket.SHUT_WR)
@@ -92,6 +98,22 @@ def _read_answer(connection: socket.socket, endless: str) -> bytes:
         if len(answer) > ANSWER_SIZE or time.monotonic() > limit:
             raise RuntimeFailure(f"{endless} within {ANSWER_SIZE >> 20} MB and {ANSWER_TIME:g} s")
     return bytes(answer)
+
+
+def _check_peer(path: str, connection: socket.socket) -> None:
+    """Raise `RuntimeFailure` if it is not the main process of its service that listens, but a worker in its place.
+
+    A process is asked about once: systemd takes some milliseconds.
+    """
+    pid, _uid, _gid = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if (path, pid) in _checked:
+        return
+    if not host.is_main_process(pid):
+        raise RuntimeFailure(
+            f"{path} is not the socket of HAProxy's master: process {pid} listens there, which is not the main process "
+            "of its service. Has a worker been taken over? Nothing was asked"
+        )
+    _checked.add((path, pid))
 
 
 def _without_payload(command: str) -> str:
@@ -216,6 +238,12 @@ _SUCCESS = (
     (re.compile(r"add server "), r"^New server registered"),
     (re.compile(r"set server \S+ addr "), r"changed from|no need to change"),
 )
+
+
+def escape(word: str) -> str:
+    """Return the word as one argument of a command."""
+    # A last word that begins with `<<` begins a payload, even after an escaped blank.
+    return re.sub(r"([\\;\t #\"'<])", r"\\\1", word)
 
 
 def run_command(master: str, pid: int, text: str) -> None:

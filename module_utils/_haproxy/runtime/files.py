@@ -107,10 +107,13 @@ class _Reference(NamedTuple):
 
 
 def find_files(configuration: Configuration) -> Files:
-    """Return the files that the text names, and those in its folders and crt-lists; each is read once."""
+    """Return the files that the text names, and those in its folders and crt-lists; each is read once.
+
+    Of maps and ACLs that belong to the configuration, the contents are those they are to have.
+    """
     lines = list(_lines_with_paths(configuration))
     references = [reference for words in lines for reference in _find_references(words)]
-    return _load_files(references, [words for words in lines if words[0] == "bind"])
+    return _load_files(references, [words for words in lines if words[0] == "bind"], dict(configuration.files))
 
 
 def _lines_with_paths(configuration: Configuration) -> Iterator[list[str]]:
@@ -148,7 +151,7 @@ def _find_references(words: list[str]) -> Iterator[_Reference]:
         yield from (_Reference("other", path) for path in _PATH.findall(word) if os.path.isfile(path))
 
 
-def _load_files(references: list[_Reference], binds: list[list[str]]) -> Files:
+def _load_files(references: list[_Reference], binds: list[list[str]], contents: dict[str, str]) -> Files:
     """Read the files; one that the Runtime API cannot replace is among `reload_only`."""
 
     def paths(*kinds: str) -> dict[str, str]:
@@ -159,13 +162,14 @@ def _load_files(references: list[_Reference], binds: list[list[str]]) -> Files:
     for folder in folders:
         listed_by.update((path, folder) for path in _list_folder(folder) if path not in listed_by)
     pattern_kinds: dict[str, str] = {}
+    changing = paths("changing")
     for reference in references:
-        if reference.kind in ("map", "acl") and reference.path not in paths("changing"):
+        if reference.kind in ("map", "acl") and reference.path not in changing:
             # A file of both kinds is a map.
             pattern_kinds[reference.path] = "map" if pattern_kinds.get(reference.path) == "map" else reference.kind
     ca_kinds = paths(*_CA)
     certificates = _without_none({path: read_certificate_file(path, by) for path, by in listed_by.items()})
-    patterns = _without_none({path: _read_pattern_file(path, kind) for path, kind in pattern_kinds.items()})
+    patterns = _without_none({path: _read_pattern_file(path, kind, contents) for path, kind in pattern_kinds.items()})
     ca_files = _without_none({path: _read_ca_file(path, kind, binds) for path, kind in ca_kinds.items()})
     named = {*paths("other"), *listed_by} - {*certificates, *patterns}
     named |= {path for path in ca_kinds if os.path.isfile(path)}
@@ -249,10 +253,10 @@ def _fingerprints(pem: str) -> list[str]:
         return []
 
 
-def _read_pattern_file(path: str, kind: str) -> PatternFile | None:
-    if not os.path.isfile(path):
+def _read_pattern_file(path: str, kind: str, contents: dict[str, str]) -> PatternFile | None:
+    if path not in contents and not os.path.isfile(path):
         return None
-    content = _read_text(path)
+    content = contents[path].encode(errors="surrogateescape") if path in contents else _read_text(path)
     # HAProxy parts longer lines, where its buffer ends.
     if max(map(len, content.split(b"\n"))) > PAYLOAD_LIMIT:
         return None

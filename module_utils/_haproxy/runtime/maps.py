@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .cli import RuntimeFailure, expect_answer, run_command, tell
+from .cli import RuntimeFailure, escape, expect_answer, run_command, tell
 
 # Bytes that fit into one line or payload, with room for the command (tune.bufsize is 16384).
 PAYLOAD_LIMIT = 14000
@@ -33,7 +33,7 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
     piece: list[str] = []
     for number, entry in enumerate(entries):
         # Only maps accept a payload; each entry of an ACL is a command.
-        piece.append(entry if kind == "map" else f"add acl {version} {_escape(entry)}")
+        piece.append(entry if kind == "map" else f"add acl {version} {escape(entry)}")
         if number + 1 == len(entries) or _size(*piece, entries[number + 1]) > PAYLOAD_LIMIT / 2:
             if kind == "map":
                 expect_answer(tell(master, pid, f"add map {version}", "\n".join(piece)), f"add map {version}", r"\A\Z")
@@ -45,8 +45,3 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
 
 def _size(*texts: str) -> int:
     return sum(len(text.encode(errors="surrogateescape")) for text in texts)
-
-
-def _escape(word: str) -> str:
-    # A last word that begins with `<<` begins a payload, even after an escaped blank.
-    return re.sub(r"([\\;\t #\"'<])", r"\\\1", word)

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from . import cli
 from .cli import TIMEOUT, RuntimeFailure, run_command, tell
 
-# Bits of srv_admin_state (management guide, `show servers state`): by command, inherited, from the configuration, ...
-_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
+# Bits of srv_admin_state (management guide, `show servers state`): by command, inherited, by DNS. The bit 0x04 says
+# that the server was `disabled` in the configuration, and stays when it is enabled.
+_MAINTENANCE = 0x01 | 0x02 | 0x20
 _DRAIN = 0x08 | 0x10
 
 # Bit of srv_check_state: the checks are enabled.
@@ -24,13 +28,17 @@ STATS_BACKENDS = 2
 STATS_SERVERS = 4
 
 
+Name = tuple[str, str]
+"""Backend and server."""
+
+
 class Server(NamedTuple):
-    """The state of a server in the serving worker.
+    """The state of a server in the serving worker; its `sessions` (current streams) are those of all workers.
 
     `address` and `port` are numeric (the address is empty until the worker has resolved a name), `weight` is the
-    current one (0 to 256), `maxconn` 0 for no limit, `state` one of ready, drain, maint, `up` the result of its checks,
-    `sessions` the number of current streams. `checked`: its health is checked, or would be outside maintenance.
-    `health` is a number that falls with each failed check.
+    current one (0 to 256), `maxconn` 0 for no limit, `state` one of ready, drain, maint, `up` the result of its checks.
+    `checked`: its health is checked, or would be outside maintenance. `health` is a number that falls with each failed
+    check. `number` is its id in the backend.
     """
 
     address: str
@@ -42,6 +50,7 @@ class Server(NamedTuple):
     sessions: int
     checked: bool = True
     health: int = 0
+    number: int = 0
 
 
 def read_stats(master: str, pid: int, kinds: int) -> list[dict[str, str]]:
@@ -49,10 +58,13 @@ def read_stats(master: str, pid: int, kinds: int) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(tell(master, pid, f"show stat -1 {kinds} -1").lstrip("# "))))
 
 
-def read_servers(master: str, pid: int) -> dict[tuple[str, str], Server]:
+def read_servers(master: str) -> dict[Name, Server]:
     """Return the state by (backend, server) (management guide, `show servers state` and `show stat`)."""
+    workers = cli.workers(master)
+    pid = workers[0].pid
     stats = {(row["pxname"], row["svname"]): row for row in read_stats(master, pid, STATS_SERVERS)}
-    found: dict[tuple[str, str], Server] = {}
+    old = _count_sessions(master, [worker.pid for worker in workers[1:]])
+    found: dict[Name, Server] = {}
     for row in _parse_table(tell(master, pid, "show servers state")):
         key = row["be_name"], row["srv_name"]
         admin = int(row["srv_admin_state"])
@@ -64,10 +76,38 @@ def read_servers(master: str, pid: int) -> dict[tuple[str, str], Server]:
             maxconn=int(row_of_stats.get("slim") or 0),
             state="maint" if admin & _MAINTENANCE else "drain" if admin & _DRAIN else "ready",
             up=row["srv_op_state"] != "0",
-            sessions=int(row_of_stats.get("scur") or 0),
+            sessions=int(row_of_stats.get("scur") or 0) + old[key],
             checked=bool(int(row["srv_check_state"]) & _CHECKED),
             health=int(row["srv_check_health"]),
+            number=int(row["srv_id"]),
         )
+    return found
+
+
+def count_sessions(master: str) -> Counter[Name]:
+    """Return the sessions (current streams) of each server in all workers. Raise `RuntimeFailure`."""
+    return _count_sessions(master, [worker.pid for worker in cli.workers(master)])
+
+
+def _count_sessions(master: str, pids: Sequence[int]) -> Counter[Name]:
+    found: Counter[Name] = Counter()
+    for pid in pids:
+        with contextlib.suppress(RuntimeFailure):  # a worker that has just ended has none
+            for row in read_stats(master, pid, STATS_SERVERS):
+                found[row["pxname"], row["svname"]] += int(row["scur"] or 0)
+    return found
+
+
+def find_busy(master: str, names: Collection[Name]) -> set[Name]:
+    """Return the servers that have sessions, watched for as long as a polling client may be away between two polls."""
+    found: set[Name] = set()
+    limit = time.monotonic() + _QUIET
+    while len(found) < len(names):
+        sessions = count_sessions(master)
+        found |= {name for name in names if sessions[name]}
+        if time.monotonic() > limit:
+            break
+        time.sleep(0.1)
     return found
 
 
@@ -83,9 +123,6 @@ def _parse_table(answer: str) -> Iterator[dict[str, str]]:
 
 # Seconds without sessions before a server is deleted: a polling client has none for a moment between two polls.
 _QUIET = 0.5
-
-Name = tuple[str, str]
-"""Backend and server."""
 
 
 class Draining:
@@ -105,47 +142,59 @@ class Draining:
         """Return the servers that had sessions at the last tick."""
         return [name for name, since in self._idle_since.items() if not since]
 
-    def tick(self, now: float, found: Mapping[Name, Server]) -> list[Name]:
-        """Record the servers found at `now` (seconds); return those that have been idle for long enough."""
+    def tick(self, now: float, sessions: Mapping[Name, int]) -> list[Name]:
+        """Record who has sessions at `now` (seconds); return those that have been idle for long enough."""
         for name in self.waiting:
-            if name not in found:
-                self.remove(name)
-            elif found[name].sessions:
+            if sessions.get(name):
                 self._idle_since[name] = 0.0
             else:
                 self._idle_since[name] = self._idle_since[name] or now
         return [name for name, since in self._idle_since.items() if since and now - since >= _QUIET]
 
     def remove(self, name: Name) -> None:
-        """Stop waiting for a server that is gone."""
+        """Stop waiting for a server."""
         del self._idle_since[name]
 
 
-def remove_servers(master: str, pid: int, names: Sequence[Name], drain_time: float | None) -> list[Name]:
-    """Drain and delete servers; return those that still have sessions and continue to drain.
+def remove_servers(
+    master: str, names: Sequence[Name], drain_time: float | None, fixed: Collection[Name] = ()
+) -> list[Name]:
+    """Drain and delete servers; return those that are still there and continue to drain.
 
-    None of them gets new clients from now on. With `drain_time` (seconds), sessions that last longer are shut down;
-    without, they last as long as they like, and a later run removes the server. Raise `RuntimeFailure`.
+    None of them gets new clients from now on. With `drain_time` (seconds), sessions that last longer are shut down in
+    all workers; without, they last as long as they like, and a later run removes the server. Those in `fixed`, which
+    only a reload can delete, are left without sessions. Raise `RuntimeFailure`.
     """
+    pid = cli.serving_worker(master)
     for backend, server in names:
-        run_command(master, pid, f"set server {backend}/{server} state drain")
-    draining = Draining(names)
-    limit = time.monotonic() + (drain_time or 0)
+        run_command(master, pid, f"set server {backend}/{server} weight 0")
+    draining, left = Draining(names), []
+    limit = time.monotonic() + (2 * _QUIET if drain_time is None else drain_time)
     while draining.waiting:
         now = time.monotonic()
-        for name in draining.tick(now, read_servers(master, pid)):
-            if _delete_server(master, pid, *name):
+        for name in draining.tick(now, count_sessions(master)):
+            if name in fixed:
+                left.append(name)
                 draining.remove(name)
-        if draining.busy and now > limit:
-            if drain_time is None:
-                return draining.waiting
-            for backend, server in draining.busy:
-                tell(master, pid, f"shutdown sessions server {backend}/{server}")
+            elif _delete_server(master, pid, *name):
+                draining.remove(name)
+        if drain_time is None and (len(draining.busy) == len(draining.waiting) or now > limit):
+            return left + draining.waiting
+        if drain_time is not None and draining.busy and now > limit:
+            _end_sessions(master, draining.busy)
             if now > limit + TIMEOUT:
                 raise RuntimeFailure(f"{'/'.join(draining.busy[0])} has sessions that do not end")
         if draining.waiting:
             time.sleep(0.1)
-    return []
+    return left
+
+
+def _end_sessions(master: str, names: Sequence[Name]) -> None:
+    """Shut down the sessions of these servers in all workers."""
+    for worker in cli.workers(master):
+        for backend, server in names:
+            with contextlib.suppress(RuntimeFailure):  # an old worker ends with its last session
+                tell(master, worker.pid, f"shutdown sessions server {backend}/{server}")
 
 
 def _delete_server(master: str, pid: int, backend: str, server: str) -> bool:
@@ -155,12 +204,14 @@ def _delete_server(master: str, pid: int, backend: str, server: str) -> bool:
     limit = time.monotonic() + 5
     while True:
         answer = tell(master, pid, f"del server {name}")
-        if "deleted" in answer:
+        # One that somebody else has deleted is gone, too.
+        if "deleted" in answer or "No such server" in answer:
             return True
-        if "still" not in answer:
-            run_command(master, pid, f"set server {name} state drain")
-            raise RuntimeFailure(f"HAProxy refused `del server {name}`: {' '.join(answer.split())}")
-        if time.monotonic() > limit:
-            run_command(master, pid, f"set server {name} state drain")
+        refused = "still" not in answer
+        # In maintenance it would send its clients away.
+        if refused or time.monotonic() > limit or count_sessions(master)[backend, server]:
+            run_command(master, pid, f"set server {name} state ready")
+            if refused:
+                raise RuntimeFailure(f"HAProxy refused `del server {name}`: {' '.join(answer.split())}")
             return False
         time.sleep(0.05)

@@ -13,13 +13,15 @@ import base64
 import binascii
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config.model import ConfigurationError
-from ..config.words import quote
+from ..config.syntax import parse
+from ..config.words import quote, unquote
 from ..errors import Problems
 
 SINCE = (3, 2)
@@ -135,6 +137,24 @@ def global_lines(client: Client) -> list[str]:
     HAProxy prefers IPv6 and tries one address only, but many edges have no IPv6 route to the Internet.
     """
     return ["httpclient.resolvers.prefer ipv4"] if client.orders else []
+
+
+def ordered_paths(text: str, folder: str) -> frozenset[str]:
+    """Return the certificates in `folder` that HAProxy's client obtains by this text of a configuration.
+
+    Only these may be written for what a process reports: the text is root's, the process is not to be trusted.
+    """
+    try:
+        sections = parse(text).sections
+    except ConfigurationError:
+        return frozenset()
+    lines = [line.arguments for section in sections if section.kind == "crt-store" for line in section.directives]
+    paths = (
+        unquote(words[words.index("crt") + 1])
+        for words in lines
+        if "acme" in words and "crt" in words[: words.index("acme")]
+    )
+    return frozenset(path for path in paths if os.path.split(path)[0] == folder.rstrip("/"))
 
 
 def is_introduced(before: str, after: str) -> bool:

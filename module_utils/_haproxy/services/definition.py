@@ -469,5 +469,4 @@ _FLASH_READERS: dict[str, _Reader] = {"policy_servers": _read_own_servers, "lega
 
 def socketio_names(service: Service) -> Names:
     """Return what the service's rules are called."""
-    condition = f"{service.name}_host " if service.hosts else ""
-    return Names(service.name, condition, service.path, f"{SECTION}/{service.name}")
+    return Names(service.name, service.path, f"{SECTION}/{service.name}")

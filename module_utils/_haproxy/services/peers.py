@@ -29,11 +29,6 @@ class Peers(NamedTuple):
     certificate: str = ""
 
 
-def table_key(peers: Peers, service: str) -> str:
-    """Return the key of this edge and a service in a shared table; no name has a colon."""
-    return f"{peers.name}:{service}"
-
-
 def global_lines(peers: Peers) -> Line:
     """Return the line of `global`: without a peer of this name HAProxy drops the tables silently."""
     return "affinity", f"localpeer {peers.name}"

@@ -36,52 +36,29 @@ POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
 class Names(NamedTuple):
-    """Names in one service's rules: the service, the prefix of its conditions, its path, its affinity table."""
+    """The names in one service's rules: the service, its Socket.IO path, its affinity table."""
 
     service: str
-    condition: str
     path: str
     table: str
 
-    def acl(self, what: str) -> str:
-        """Return the name of the service's ACL for `what`."""
-        return f"{self.service}_{what}"
+
+# A request of Socket.IO 0.9, by its path: the handshake, or a transport and the session id.
+VERSION_0_9 = r"/1(/?|/[a-z-]+/.+)$"
 
 
-def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
-    """Return frontend lines that recognise the service's Socket.IO traffic and find the session id of a request.
+def find_session(names: Names, transport: str) -> list[Directive]:
+    """Return backend rules that find the session id of a request; a handshake has none."""
+    pattern = re.escape(names.path.rstrip("/"))
+    version_09 = f"http-request set-var(txn.sid) {_id_in_path(names)} if {{ path_reg ^{pattern}/1/[a-z-]+/. }}"
+    lines = [version_09] if transport == "flashsocket" else ["http-request set-var(txn.sid) urlp(sid)", version_09]
+    return [Directive.of("affinity", line) for line in lines]
 
-    A handshake names its protocol (`EIO=`, or the path of 0.9); the client's script on the same path is neither a
-    handshake nor part of a session, so it is ordinary HTTP.
-    """
-    root = names.path.rstrip("/")
-    pattern = re.escape(root)
-    io, handshake = names.acl("socketio"), names.acl("handshake")
-    lines = [
-        ("transports", f"acl {io} path_beg {names.path}"),
-        ("transports", f"acl {handshake} urlp(EIO) -m found"),
-        ("transports", f"acl {handshake} path_reg ^{pattern}/1/?$"),
-        ("transports", f"acl {names.acl('session')} urlp(sid) -m found"),
-        ("transports", f"acl {names.acl('session')} path_reg ^{pattern}/1/[a-z-]+/."),
-        ("websocket", f"acl {names.acl('websocket')} hdr(upgrade) -i websocket"),
-    ]
-    if flash:
-        lines.append(("flashsocket", f"acl {names.acl('flashsocket')} {flashsocket_condition(names)}"))
-    if session:
-        this = f"if {names.condition}{io}"
-        lines += [
-            ("affinity", f"http-request set-var(txn.sid) urlp(sid) {this} {{ urlp(sid) -m found }}"),
-            (
-                "affinity",
-                f"http-request set-var(txn.sid) {_id_in_path(names)} {this} {{ path_reg ^{pattern}/1/[a-z-]+/. }}",
-            ),
-            (
-                "affinity",
-                f"http-request set-var(txn.handshake) bool(true) {this} {handshake} "
-                f"!{names.acl('session')} !{{ hdr(upgrade) -m found }} {_NO_PREFLIGHT}",
-            ),
-        ]
-    return [Directive.of(purpose, text) for purpose, text in lines]
+
+def mark_handshake() -> Directive:
+    """Return the rule of the backend for polling that marks the requests whose answer has the session id."""
+    new = "!{ var(txn.sid) -m found } !{ req.hdr(upgrade) -m found }"
+    return Directive.of("affinity", f"http-request set-var(txn.handshake) bool(true) if {new} {_NO_PREFLIGHT}")
 
 
 def flashsocket_condition(names: Names) -> str:
@@ -109,21 +86,13 @@ def wait_for_table(names: Names, lua: bool) -> Directive:
 
 def unknown_session(names: Names) -> str:
     """Return the condition, without `if`, for a request whose session the affinity table does not have."""
-    session = f"{names.condition}{names.acl('socketio')} {{ var(txn.sid) -m found }}"
-    return f"{session} !{{ var(txn.sid),in_table({names.table}) }}"
+    return f"{{ var(txn.sid) -m found }} !{{ var(txn.sid),in_table({names.table}) }}"
 
 
-def route_condition(names: Names, transport: str) -> str:
-    """Return the condition, without `if`, for a request of the transport."""
-    io = names.condition + names.acl("socketio")
-    if transport == "polling":
-        return f"{io} {names.acl('handshake')} or {io} {names.acl('session')}"
-    return f"{io} {names.acl(transport)}"
-
-
-def opens_session(names: Names) -> str:
-    """Return the condition, without `if`, for a request that opens a session, by any transport."""
-    return f"{names.condition}{names.acl('socketio')} {names.acl('handshake')} !{names.acl('session')} {_NO_PREFLIGHT}"
+def opens_session(transport: str) -> str:
+    """Return the condition, without `if`, for a request to the transport's backend that opens a session."""
+    new = f"!{{ var(txn.sid) -m found }} {_NO_PREFLIGHT}"
+    return new if transport == "polling" else f"{new} {{ urlp(EIO) -m found }}"
 
 
 def follow_session(names: Names) -> Directive:

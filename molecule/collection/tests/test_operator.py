@@ -68,6 +68,13 @@ def test_no_node_is_taken_out_without_an_update(play, edge, update):
     assert edge.host.check_output("sha256sum /etc/haproxy/haproxy.cfg") == before
 
 
+def test_no_node_is_taken_out_where_no_group_is_named(play):
+    for update in ([], ["-e", "rolling_update_nodes=nobody"]):
+        status, said = play("rolling_update", *update)
+        assert status == 2
+        assert "rolling_update_nodes: name the group of the nodes" in said
+
+
 def test_a_version_is_not_chosen_where_the_package_manager_does(play):
     status, said = play("upgrade", "-e", "haproxy_version=3.0.11")
     assert status == 2

@@ -6,6 +6,7 @@ testinfra_hosts = ["ansible://edges"]
 
 VERSIONS = {
     "package-edge12": "2.6.",
+    "package-edge-python39": "2.6.",
     "package-edge13": "3.0.",
     "package-edge-sid": "3.2.",
     "package-edge-experimental": "3.4.",

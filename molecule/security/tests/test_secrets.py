@@ -51,8 +51,19 @@ def test_a_run_of_the_role_shows_no_secret(edge, row, renewed, tmp_path):
     shutil.copytree(KEYS, keys)
     certificate, key = renewed("chat.test")
     (keys / "chat.pem").write_text(certificate + key)
-    users = {"userlist": {"ops": {"user": f"admin insecure-password {PASSWORD}"}}}
-    (tmp_path / "variables.json").write_text(json.dumps({"scenario_keys": str(keys), "haproxy_sections": users}))
+    sections = {
+        "global": {"setenv": f"DB_PASS {PASSWORD}-1"},
+        "userlist": {"ops": {"user": f"admin insecure-password {PASSWORD}"}},
+        "backend": {
+            "redis": {
+                "mode": "tcp",
+                "option": "tcp-check",
+                "tcp-check": [rf"send AUTH\ {PASSWORD}-2\r\n", "expect string +OK"],
+                "server": "redis 127.0.0.1:6379 check",
+            }
+        },
+    }
+    (tmp_path / "variables.json").write_text(json.dumps({"scenario_keys": str(keys), "haproxy_sections": sections}))
 
     def play(*arguments):
         command = ["ansible-playbook", "playbooks/site.yml", *arguments]

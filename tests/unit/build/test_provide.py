@@ -20,9 +20,11 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy import host
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build import archive as archive_module
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build import compile, provide
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build import source as source_module
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.archive import extract, pack
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.archive import pack
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.compile import extract
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.build.recipe import (
     HAPROXY,
     OPENSSL,
@@ -463,6 +465,53 @@ def test_an_archive_that_was_cut_off_is_refused(made, tmp_path):
     archive.write_bytes(archive.read_bytes()[:-40])
     with pytest.raises(BuildError, match="cannot be unpacked"):
         provide.provide_build(recipe, [], tmp_path / "edge", archive)
+
+
+def test_an_archive_of_another_checksum_is_not_unpacked(made, tmp_path):
+    make, _ = made
+    archive = tmp_path / "build.tar.gz"
+    recipe, _ = make(archive=archive)
+    with pytest.raises(BuildError, match=r"archive_checksum: .*nothing was unpacked"):
+        provide.provide_build(recipe, [], tmp_path / "edge", archive, (), CHECKSUM)
+    assert left(tmp_path / "edge") == [".lock"]
+    checksum = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert provide.provide_build(recipe, [], tmp_path / "edge", archive, (), checksum)[0]
+
+
+def evil(kind=tarfile.REGTYPE, name="haproxy/evil", **about):
+    """Return a member that no build has."""
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    for key, value in about.items():
+        setattr(member, key, value)
+    return member
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ([evil(tarfile.SYMTYPE, linkname="/etc"), evil(name="haproxy/evil/cron.d")], "a link or a device"),
+        ([evil(tarfile.LNKTYPE, linkname="/etc/shadow")], "a link or a device"),
+        ([evil(tarfile.CHRTYPE, devmajor=1, devminor=1)], "a link or a device"),
+        ([evil(tarfile.FIFOTYPE)], "a link or a device"),
+        ([evil(name="haproxy/../../evil")], "outside"),
+        ([evil(tarfile.DIRTYPE, f"haproxy/{number}") for number in range(21)], "more files than any build"),
+        ([evil(size=2_000_000)], "larger than any build"),
+        ([evil(pax_headers={"comment": "x" * 2_000_000})], "larger than any build"),
+    ],
+    ids=["symlink", "hard link", "device", "fifo", "outside", "many", "large", "large header"],
+)
+def test_an_archive_that_is_no_build_is_refused(made, tmp_path, monkeypatch, members, said):
+    recipe = host_recipe("3.2.26", CHECKSUM, {})
+    monkeypatch.setattr(archive_module, "_MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(archive_module, "_MOST_MEMBERS", 20)
+    archive = tmp_path / "build.tar.gz"
+    with tarfile.open(archive, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(bytes(member.size)))
+    with pytest.raises(BuildError, match=said):
+        provide.provide_build(recipe, [], tmp_path / "edge", archive)
+    assert left(tmp_path / "edge") == [".lock"]
 
 
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "inside/../../outside"])

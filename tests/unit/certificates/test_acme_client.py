@@ -106,9 +106,9 @@ def read(edge):
 def test_the_disk_gets_what_the_process_is_ahead_with(edge, disk, live, kept):
     edge.disk(disk)
     edge.serve(live)
-    assert list(acme_client.keep_renewed("master", None, check_mode=True)) == [edge.path] * kept
+    assert list(acme_client.keep_renewed("master", None, [edge.path], check_mode=True)) == [edge.path] * kept
     assert read(edge) == disk.text
-    assert list(acme_client.keep_renewed("master", None)) == [edge.path] * kept
+    assert list(acme_client.keep_renewed("master", None, [edge.path])) == [edge.path] * kept
     assert read(edge) == (live if kept else disk).text
     # The next run is not to take the file for one that has changed since.
     assert edge.remembered == [(edge.path, live.text)] * kept
@@ -117,20 +117,24 @@ def test_the_disk_gets_what_the_process_is_ahead_with(edge, disk, live, kept):
 def test_what_is_kept_is_for_root_and_the_group(edge):
     edge.disk(made(80))
     edge.serve(made(0))
-    acme_client.keep_renewed("master", None)
+    acme_client.keep_renewed("master", None, [edge.path])
     assert acme_client.Path(edge.path).stat().st_mode & 0o777 == 0o640
 
 
-def test_what_the_user_gives_is_not_replaced(edge):
+@pytest.mark.parametrize("ordered", [[], ["/etc/haproxy/certificates/other.pem"]])
+def test_the_process_does_not_choose_where_root_writes(edge, ordered):
+    # A taken process names any path in `acme status`: none was ordered there.
     edge.disk(made(80))
     edge.serve(made(0))
-    assert acme_client.keep_renewed("master", None, given=[edge.path]) == {}
+    assert acme_client.keep_renewed("master", None, ordered) == {}
+    assert read(edge) == made(80).text
+    assert obtain(edge, order=Order("other", ("other.test",))).names == []
     assert read(edge) == made(80).text
 
 
 def test_an_older_haproxy_is_not_asked(edge):
     edge.version = "3.0.11"
-    assert acme_client.keep_renewed("master", None) == {}
+    assert acme_client.keep_renewed("master", None, [edge.path]) == {}
     assert edge.asked == []
 
 

@@ -118,7 +118,9 @@ def test_a_file_that_belongs_to_the_configuration_comes_along(target, edge, tmp_
 
 def test_what_haproxys_acme_client_has_obtained_is_kept_before_a_reload(target, edge, monkeypatch):
     kept = []
-    monkeypatch.setattr(apply.acme_client, "keep_renewed", lambda master, _group: kept.append((master, edge.reloads)))
+    monkeypatch.setattr(
+        apply.acme_client, "keep_renewed", lambda master, _group, _ordered: kept.append((master, edge.reloads))
+    )
     apply.apply(ONE, target)
     assert not kept
     apply.apply(TWO, target, apply.ApplyOptions(check_mode=True))
@@ -337,7 +339,8 @@ def test_a_haproxy_that_has_lost_its_socket_is_told_and_not_taken_for_none(targe
 def test_more_connections_than_the_service_has_descriptors_for_are_refused_before_anything_is_written(target):
     many = data.from_data({"global": {"maxconn": 10001}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
     with pytest.raises(
-        ConfigurationError, match=r"haproxy_sections.global.maxconn: 10001 connections .* 20000 on this"
+        ConfigurationError,
+        match=r"haproxy_sections.global.maxconn: 20029 file descriptors .* 10001 connections, 0 for checked servers, .* 20000 on this",
     ):
         apply.apply(many, target._replace(descriptors=20000))
     assert not os.path.exists(target.path)
@@ -358,8 +361,10 @@ def test_an_address_of_ours_becomes_another_one_on_the_same_port():
         theirs, _port = listening("127.0.0.2", port)
         with theirs:
             (problem,) = preflight.impossible_binds(wanted, serving)
-    assert (
-        problem == f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address)"
+    name = preflight.process_name(os.getpid())
+    assert problem == (
+        f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address): {name} "
+        f"(process {os.getpid()})"
     )
 
 

@@ -72,7 +72,7 @@ def test_the_plan_is_the_same_in_check_mode_and_touches_nothing(target, edge):
         ("set server chat/n1 weight 7", 5),
         ("set maxconn server chat/n1 20", 5),
         ("set server chat/n1 state maint", 5),
-        ("set server chat/n2 state drain", 3),
+        ("set server chat/n2 weight 0", 3),
     ]
 
 
@@ -81,13 +81,17 @@ def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):
     wanted = configuration(N1)
     outcome = apply.apply(wanted, target)
     assert (outcome.action, outcome.draining) == ("runtime", ("chat/n2",))
-    assert edge.servers["chat", "n2"]["admin"] == 8
+    assert (edge.servers["chat", "n2"]["weight"], edge.servers["chat", "n2"]["admin"]) == ("0", 0)
+    assert "    # draining\n    server n2 10.0.0.2:3000 weight 0\n" in read(target.path) == read(target.good)
     again = apply.apply(wanted, target)
     assert (again.action, again.draining, edge.sessions) == ("unchanged", ("chat/n2",), {"n2": 3})
     edge.sessions = {}
-    assert apply.apply(wanted, target).draining == ()
+    ended = apply.apply(wanted, target)
+    assert (ended.action, ended.draining) == ("runtime", ())
+    assert ended.reasons == ["server chat/n2 is removed when it has no sessions left"]
     assert ("chat", "n2") not in edge.servers
-    assert edge.reloads == 0
+    assert "n2" not in read(target.path)
+    assert (apply.apply(wanted, target).action, edge.reloads) == ("unchanged", 0)
 
 
 def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):
@@ -97,12 +101,12 @@ def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):
     assert ("chat", "n2") not in edge.servers
 
 
-def test_a_server_that_comes_back_while_it_drains_needs_a_reload(target, edge):
+def test_a_server_that_comes_back_while_it_drains_goes_on(target, edge):
     edge.sessions = {"n2": 3}
     apply.apply(configuration(N1), target)
     outcome = change(target, ONE)
-    assert (outcome.action, edge.reloads) == ("reload", 1)
-    assert "still draining" in outcome.reasons[0]
+    assert (outcome.action, edge.reloads) == ("runtime", 0)
+    assert outcome.reasons == ["server chat/n2 gets weight 1 (3 live sessions)"]
 
 
 @pytest.mark.parametrize(
@@ -448,6 +452,78 @@ def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads, len(edge.patterns[str(table)])) == ("runtime", 1, 2000)
     assert max(map(len, edge.asked)) < 16384
+
+
+def routed(target, *names, tables=()):
+    """Services that a map of the configuration's own routes to, each with an affinity table where it is asked for."""
+    path = f"{target.path}.map"
+    written = {
+        "frontend": {"web": {"bind": "127.0.0.1:0", "use_backend": f"%[base,map_beg({path})] if TRUE"}},
+        "backend": {name: {"balance": "roundrobin", "server": f"{name}1 10.0.0.1:3000"} for name in names},
+        "peers": {"affinity": {"bind": "127.0.0.1:0", "table": [f"{name} type string size 1k" for name in tables]}},
+    }
+    text = "".join(f"{name}.example/ {name}\n" for name in names)
+    return dataclasses.replace(data.from_data(written), files=((path, text),))
+
+
+def test_a_map_of_the_configurations_own_changes_at_run_time(target, edge):
+    wanted = routed(target, "a", "b")
+    assert change(target, wanted).action == "reload"
+    path = f"{target.path}.map"
+    more = dataclasses.replace(wanted, files=((path, read(path) + "www.a.example/ a\n"),))
+    foreseen = apply.apply(more, target, apply.ApplyOptions(check_mode=True))
+    assert (foreseen.action, "www" in read(path)) == ("runtime", False)
+    outcome = change(target, more)
+    assert (outcome.action, outcome.reasons, edge.reloads) == (
+        "runtime",
+        [f"map {path}: 1 more (www.a.example/), 0 less"],
+        1,
+    )
+    assert "www.a.example/ a" in edge.patterns[path]
+    assert "www" in read(path)
+
+
+def test_a_map_edited_by_hand_is_as_it_was_after_the_next_run(target, edge):
+    wanted = routed(target, "a", "b")
+    change(target, wanted)
+    path = f"{target.path}.map"
+    with open(path, "a") as file:
+        file.write("intruder.example/ b\n")
+    assert change(target, wanted).action == "runtime"
+    assert (read(path), edge.reloads) == (wanted.files[0][1], 1)
+
+
+def test_a_service_less_needs_no_reload(target, edge):
+    change(target, routed(target, "a", "b", tables=("a", "b")))
+    edge.sessions = {"b1": 2}
+    outcome = change(target, routed(target, "a", tables=("a",)))
+    assert (outcome.action, edge.reloads, outcome.draining) == ("runtime", 1, ("b/b1",))
+    assert not any("b" in entry.split() for entry in edge.patterns[f"{target.path}.map"])
+    # Its sockets stay until they end.
+    assert ("b", "b1") in edge.servers
+    edge.sessions = {}
+    apply.apply(routed(target, "a", tables=("a",)), target)
+    assert ("b", "b1") not in edge.servers
+    # And one more does.
+    assert change(target, routed(target, "a", "b", tables=("a", "b"))).action == "reload"
+
+
+def test_a_backend_whose_servers_cannot_go_needs_a_reload(target, edge):
+    wanted = routed(target, "a", "b")
+    last = dataclasses.replace(wanted.sections[2], directives=(wanted.sections[2].directives[1],))
+    fixed = data.from_data({"backend": {"b": {"balance": "static-rr"}}}).sections[0].directives
+    change(
+        target,
+        dataclasses.replace(
+            wanted,
+            sections=(
+                *wanted.sections[:2],
+                dataclasses.replace(last, directives=(*fixed, *last.directives)),
+                *wanted.sections[3:],
+            ),
+        ),
+    )
+    assert "backend b is gone" in change(target, routed(target, "a")).reasons
 
 
 def test_a_map_that_rules_change_is_compared_with_the_file_that_was_loaded(target, edge, tmp_path):

@@ -5,7 +5,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config impo
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import render
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import server_state
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, servers
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import servers
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.servers import Server
 
 EDGE = data.from_data(
@@ -63,8 +63,14 @@ def states(monkeypatch):
     """What the worker says of the server, one after the other; a question takes 0.6 seconds."""
     told = []
     clock = iter(range(100))
-    monkeypatch.setattr(cli, "serving_worker", lambda _master: 1)
-    monkeypatch.setattr(servers, "read_servers", lambda _master, _pid: {("one", "n1"): told.pop(0)})
+    now = []
+
+    def count_sessions(_master):
+        now[:] = [told.pop(0)]
+        return {("one", "n1"): now[0].sessions}
+
+    monkeypatch.setattr(servers, "count_sessions", count_sessions)
+    monkeypatch.setattr(servers, "read_servers", lambda _master: {("one", "n1"): now[0]})
     monkeypatch.setattr(server_state.time, "monotonic", lambda: next(clock) * 0.6)
     monkeypatch.setattr(server_state.time, "sleep", lambda _seconds: None)
     return told

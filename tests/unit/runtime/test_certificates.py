@@ -106,10 +106,10 @@ def test_a_master_without_workers_is_an_error(master):
 
 def test_servers_are_read_with_their_states_and_sessions(master):
     master.worker(show_servers_state=STATE, show_stat=STATISTICS)
-    found = servers.read_servers(master.path, 103)
-    assert found["chat", "n1"] == servers.Server("10.0.0.1", 3000, 1, 0, "ready", True, 7, True, 3)
-    assert found["chat", "n2"] == servers.Server("10.0.0.2", 3000, 5, 20, "maint", False, 0, False, 6)
-    assert found["chat", "n3"] == servers.Server("2001:db8::1", 3000, 0, 0, "drain", True, 0, False, 6)
+    found = servers.read_servers(master.path)
+    assert found["chat", "n1"] == servers.Server("10.0.0.1", 3000, 1, 0, "ready", True, 7, True, 3, 1)
+    assert found["chat", "n2"] == servers.Server("10.0.0.2", 3000, 5, 20, "maint", False, 0, False, 6, 2)
+    assert found["chat", "n3"] == servers.Server("2001:db8::1", 3000, 0, 0, "drain", True, 0, False, 6, 3)
     assert found["named", "n4"].address == ""
 
 
@@ -226,12 +226,11 @@ def test_a_worker_that_has_gone_is_an_error(master):
 
 
 def test_a_draining_server_is_ready_to_be_deleted_when_it_stays_without_sessions():
-    idle = servers.Server("10.0.0.1", 80, 1, 0, "drain", True, 0)
-    one, gone = ("chat", "n1"), ("chat", "n2")
-    draining = servers.Draining([one, gone])
-    assert draining.tick(10.0, {one: idle._replace(sessions=1)}) == []
-    assert (draining.busy, draining.waiting) == ([one], [one])
-    assert draining.tick(11.0, {one: idle}) == []
-    assert draining.tick(11.3, {one: idle._replace(sessions=1)}) == []
-    assert draining.tick(12.0, {one: idle}) == []
-    assert draining.tick(12.6, {one: idle}) == [one]
+    name = ("chat", "n1")
+    draining = servers.Draining([name])
+    assert draining.tick(10.0, {name: 1}) == []
+    assert (draining.busy, draining.waiting) == ([name], [name])
+    assert draining.tick(11.0, {name: 0}) == []
+    assert draining.tick(11.3, {name: 1}) == []
+    assert draining.tick(12.0, {}) == []
+    assert draining.tick(12.6, {name: 0}) == [name]

@@ -119,3 +119,22 @@ def test_other_keys_are_refused_without_showing_them(tmp_path):
             acme.account_thumbprint(str(file))
         assert str(refused.value) == f"{file} is no private key of the curve P-256 in PEM"
     assert acme.account_thumbprint(str(tmp_path / "none")) == ""
+
+
+def test_root_writes_only_what_the_configuration_orders_within_the_folder():
+    text = """
+crt-store
+    load crt /etc/haproxy/certificates/chat.pem acme edge domains chat.test
+    load crt '/etc/haproxy/certificates/a b.pem' acme edge domains chat.test
+    load crt /etc/haproxy/certificates/plain.pem
+    load crt /etc/haproxy/certificates/../../shadow acme edge
+    load crt /etc/haproxy/certificates/sub/chat.pem acme edge
+    load crt /etc/cron.d/chat.pem acme edge
+    load acme crt
+
+frontend web
+    bind :443 ssl crt /etc/haproxy/certificates/web.pem
+"""
+    folder = "/etc/haproxy/certificates"
+    assert acme.ordered_paths(text, folder) == {f"{folder}/chat.pem", f"{folder}/a b.pem"}
+    assert acme.ordered_paths("log 'open", folder) == frozenset()
