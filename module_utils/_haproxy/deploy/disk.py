@@ -152,10 +152,9 @@ def write_file(path: str, text: str, group: int | None) -> None:
 
 def switch_link(destination: str, link: str) -> None:
     """Let the symlink lead to `destination`, atomically. The name of the temporary one cannot be foreseen."""
+    prefix = atomic_file.temporary_prefix(link)
+    temporary = os.path.join(os.path.dirname(link), f"{prefix}{secrets.token_hex(8)}")
     with explain_os_errors(link):
-        descriptor, temporary = atomic_file.make_temporary(link)
-        os.close(descriptor)
-        os.unlink(temporary)
         os.symlink(destination, temporary)
         try:
             os.replace(temporary, link)
