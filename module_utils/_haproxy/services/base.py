@@ -83,7 +83,7 @@ def _global_lines(edge: Edge) -> list[Line]:
         ("tls", f"ssl-default-bind-options {profile.options}"),
         *ciphers,
         ("tls", f"ssl-default-bind-ciphersuites {profile.ciphersuites}"),
-        *limits.global_lines(edge.limits),
+        *limits.global_lines(edge.limits, edge.version),
         *(("acme", text) for text in acme.global_lines(edge.client)),
     ]
 

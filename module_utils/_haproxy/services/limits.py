@@ -29,6 +29,11 @@ REQUESTS = "limits:requests"
 # The version that brought `timeout client-hs`: before, `timeout client` limits the handshake.
 _HANDSHAKE_TIMEOUT = (3, 0)
 
+# The version that counts what a client of HTTP/2 does wrong. Which frames count differs by version: 3.0 does not count
+# requests that the client takes back.
+_GLITCHES_SINCE = (3, 0)
+_GLITCHES = 500
+
 # A client is an address; of IPv6 the network that one customer gets (RFC 6177).
 _CLIENT = "src,ipmask(32,64)"
 
@@ -75,9 +80,14 @@ def check_networks(values: tuple[str, ...], yaml_path: str, problems: Problems) 
             )
 
 
-def global_lines(limits: Limits) -> list[Line]:
-    """Return lines of `global`. Clients above these limits wait in the kernel until there is room."""
+def global_lines(limits: Limits, version: tuple[int, ...]) -> list[Line]:
+    """Return lines of `global`. Clients above the totals wait in the kernel until there is room.
+
+    A connection of HTTP/2 that breaks the protocol again and again is closed.
+    """
     lines = []
+    if version >= _GLITCHES_SINCE:
+        lines.append(("limits", f"tune.h2.fe.glitches-threshold {_GLITCHES}"))
     if limits.total_handshake_rate:
         lines.append(("limits", f"maxsslrate {limits.total_handshake_rate}"))
     if limits.total_connection_rate:

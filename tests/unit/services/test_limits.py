@@ -279,3 +279,9 @@ def test_all_without_a_session_counts_as_a_new_one():
     # What a node may read as another request than HAProxy does is refused before it is counted.
     https = sections["frontend https"]
     assert len(rules(https, "deny_status 400 if { var(txn.route) -m found } !{ var(txn.route) -m end : }")) == 2
+
+
+def test_who_breaks_http2_again_and_again_is_closed_where_the_version_counts():
+    for version, counted in (((2, 8), False), ((3, 0), True), ((3, 4), True)):
+        sections, _files = built(CHAT, version=version)
+        assert ("tune.h2.fe.glitches-threshold 500" in sections["global"]) is counted
