@@ -28,6 +28,11 @@ class Socket(NamedTuple):
     state: str
     inode: str
 
+    @property
+    def link(self) -> str:
+        """Return where the file descriptors of its processes lead to."""
+        return f"socket:[{self.inode}]"
+
     def __str__(self) -> str:
         """Return the local address for people: `*:443` for any."""
         host = f"[{self.address}]" if ":" in self.address else self.address
@@ -56,7 +61,7 @@ def listening_on(port: int) -> list[Socket]:
 
 def processes_with(sockets: Iterable[Socket]) -> set[int]:
     """Return the processes that hold any of these sockets; none if they are hidden."""
-    links = {f"socket:[{one.inode}]" for one in sockets}
+    links = {one.link for one in sockets}
     return {pid for pid in _pids() if links & _links(pid)}
 
 
@@ -88,13 +93,34 @@ class Service(NamedTuple):
 
 
 def service_of(family: Iterable[int]) -> Service:
-    """Return what these processes serve. A connection that they opened themselves, to a server, is no client's."""
-    links = set().union(*map(_links, family))
-    own = [found for found in read_sockets() if f"socket:[{found.inode}]" in links]
-    listeners = [found for found in own if found.state == _LISTENING]
-    ports = {found.port for found in listeners}
-    clients = [found for found in own if found.state == _ESTABLISHED and found.port in ports]
-    return Service(tuple(sorted({str(found) for found in listeners})), len(clients))
+    """Return what these processes serve. A connection that they opened themselves, to a server, is no client's.
+
+    In a container even root may not see what a process of another user has open. The listeners that no visible process
+    has are then counted as theirs.
+    """
+    pids = set(family)
+    if any(map(is_hidden, pids)):
+        visible = set().union(*map(_links, set(_pids()) - pids))
+        listeners = [one for one in read_sockets() if one.state == _LISTENING and one.link not in visible]
+    else:
+        own = set().union(*map(_links, pids))
+        listeners = [one for one in read_sockets() if one.state == _LISTENING and one.link in own]
+    ports = {one.port for one in listeners}
+    clients = [one for one in read_sockets() if one.state == _ESTABLISHED and one.port in ports]
+    return Service(tuple(sorted({str(one) for one in listeners})), len(clients))
+
+
+def is_hidden(pid: int) -> bool:
+    """Return whether this process may not see what the other one has open."""
+    try:
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                os.readlink(entry.path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False  # it has ended
+    return False
 
 
 def _pids() -> list[int]:

@@ -18,7 +18,7 @@ from ..config.merge import bind_addresses
 from ..config.model import Configuration, ConfigurationError
 from ..config.words import quote
 from .disk import Target, explain_os_errors, write_file
-from .listeners import listening_on, process_name, processes_with
+from .listeners import is_hidden, listening_on, process_name, processes_with
 from .marker import Marked
 
 
@@ -145,7 +145,8 @@ def _others_on(port: int, ours: set[str], ending: frozenset[int]) -> str:
     sockets = listening_on(port)
     others = [found for found in sockets if found.address not in ours]
     pids = processes_with(others)
-    if (sockets and not others) or (pids and pids <= ending):
+    free = pids <= ending if pids else any(map(is_hidden, ending))
+    if (sockets and not others) or free:
         return ""
     names = ", ".join(f"{process_name(pid)} (process {pid})" for pid in sorted(pids - ending))
     return f": {names or 'the kernel hides which'}"

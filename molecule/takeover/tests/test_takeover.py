@@ -57,11 +57,9 @@ def main_process(host) -> str:
 
 
 def serves(host) -> bool:
-    """Whether the role's own HAProxy is the one that listens."""
-    listening = host.check_output("ss --listening --tcp --numeric --processes")
-    return host.socket("tcp://0.0.0.0:443").is_listening and f"pid={main_process(host)}," in listening and (
-        "-S /run/haproxy/master.sock" in host.check_output("ps -o args= %s", main_process(host))
-    )  # fmt: skip
+    """Whether the service runs the role's own HAProxy, and that listens."""
+    command = host.check_output("ps -o args= %s", main_process(host))
+    return "-S /run/haproxy/master.sock" in command and host.socket("tcp://0.0.0.0:443").is_listening
 
 
 def test_one_without_listeners_is_taken_over_after_the_check_said_so(host, debian, site):

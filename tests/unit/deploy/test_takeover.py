@@ -8,7 +8,7 @@ import sys
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import data
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply, takeover
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply, listeners, preflight, takeover
 from fake import read
 
 SERVE = """
@@ -96,3 +96,16 @@ def test_what_the_service_runs_for_this_file_and_socket_is_ours(target, service,
     original = takeover.read_text
     monkeypatch.setattr(takeover, "read_text", lambda path: words if path.endswith("/cmdline") else original(path))
     assert takeover.find_foreign(target) is None
+
+
+def test_connections_are_counted_where_the_kernel_hides_what_the_process_has_open(
+    target, service, wanted, client, monkeypatch
+):
+    family = takeover.process_family(service.pid)
+    seen = listeners._links
+    monkeypatch.setattr(listeners, "is_hidden", lambda pid: pid in family)
+    monkeypatch.setattr(preflight, "is_hidden", lambda pid: pid in family)
+    monkeypatch.setattr(listeners, "_links", lambda pid: set() if pid in family else seen(pid))
+    with pytest.raises(ConfigurationError, match=rf"127.0.0.1:{service.port}.* 1 connection|listeners .*connection"):
+        apply.apply(wanted, target)
+    assert apply.apply(wanted, target, ALLOWED).replaced.connections >= 1
