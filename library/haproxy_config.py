@@ -540,16 +540,16 @@ rendered:
 parsed:
   description:
     - The text as data for O(sections).
-    - An item is a section, or before the first one a line (V(.if true)) or a comment. A section is a mapping where the order of
-      its keys is free, else a list.
+    - An item is a section, or before the first one a line (V(.if true)) or a comment. A section is a mapping where the
+      order of its keys is free, else a list.
   type: list
   elements: raw
   returned: O(state=parsed)
 gathered:
   description:
     - The file as data for O(sections).
-    - An item is a section, or before the first one a line (V(.if true)) or a comment. A section is a mapping where the order of
-      its keys is free, else a list.
+    - An item is a section, or before the first one a line (V(.if true)) or a comment. A section is a mapping where the
+      order of its keys is free, else a list.
   type: list
   elements: raw
   returned: O(state=gathered)
