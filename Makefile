@@ -1,7 +1,7 @@
 # `make help` lists the targets. The tools are in .venv, what is downloaded or built is in .cache: nothing else is touched,
 # but for a container engine and mmdebstrap, which come from apt-get where they are missing.
 .DEFAULT_GOAL := help
-.PHONY: help tools demo demo-down test matrix audit bench screenshots reference docs changelog lint unit python39 sanity molecule collection clean
+.PHONY: help tools demo demo-down test matrix audit pair bench screenshots reference docs changelog lint unit python39 sanity molecule collection clean
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export npm_config_cache := $(CURDIR)/.cache/npm
@@ -31,6 +31,11 @@ matrix: tools ## Every transport of every Socket.IO generation through an edge, 
 audit: tools ## TLS scans and attacks against an edge, on three ages of HAProxy, as a table here and in docs/audit.md
 	@tools/audit
 
+pair: tools ## What moves and deaths of a shared address cost, as a table in docs/pair.md
+	@rm -f .cache/pair/moves.json
+	@tools/scenarios pair
+	@tools/pair
+
 bench: tools ## Measure, as ratios of one run; some of it: make bench BENCH="NAME ..."
 	@tools/bench $(BENCH)
 
@@ -59,6 +64,7 @@ lint: tools ## Static checks of everything
 	python tools/reference --check
 
 unit: tools ## Unit tests, with the branches that they cover
+	@tools/binaries
 	pytest --cov
 
 python39: tools ## Unit tests under Python 3.9 of Debian 11, the oldest that a managed host may have

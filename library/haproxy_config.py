@@ -297,7 +297,9 @@ options:
             like a server.
         type: str
       port:
-        description: Port on which each of them listens for the others.
+        description:
+          - Port on which each of them listens for the others. Before HAProxy 3.0 an edge that is alone listens to
+            itself on a port of loopback, 8405 or this one, if there is neither a group nor a certificate.
         type: int
         default: 8406
       certificate:
@@ -496,7 +498,7 @@ connections:
   type: int
   returned: state is present or absent
 draining:
-  description: Removed servers that serve their last sessions.
+  description: Removed servers that serve their last sessions, in any worker. They stay in the file, with weight 0.
   type: list
   elements: str
   returned: state is present or absent

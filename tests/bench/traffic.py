@@ -2,7 +2,7 @@
 
 The bare one does the job and no more: TLS, transports told apart, affinity by session id. Both have one thread, log, and
 speak to the same nodes, all in one container (traffic.yml) over loopback; they take turns, and medians count. The second
-table has the cost of a request against the number of services. Both are written into docs/scale.md.
+table has the cost of a request against the number of services. Both are written into docs/many-services.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 
 MACHINE = "bench-traffic"
 PROJECT = Path(__file__).resolve().parents[2]
-PAGE = PROJECT / "docs" / "scale.md"
+PAGE = PROJECT / "docs" / "many-services.md"
 ROUNDS = 5
 REQUESTS = 4000
 CONNECTIONS = 200

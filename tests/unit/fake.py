@@ -112,7 +112,7 @@ class FakeEdge:
             for line in section.directives:
                 if line.keyword == "server":
                     self.add(
-                        f"{section.name}/{line.arguments[0]}",
+                        f"{section.key[1]}/{line.arguments[0]}",
                         line.arguments[1:],
                         "disabled" in line.arguments,
                         loaded=True,
@@ -139,7 +139,7 @@ class FakeEdge:
         backend = place.partition("/")[0]
         taken = {server["id"] for (owner, _name), server in self.servers.items() if owner == backend}
         self.servers[tuple(place.split("/"))] = {
-            "id": next(number for number in range(1, 99999) if number not in taken),
+            "id": int(options.get("id") or next(number for number in range(1, 99999) if number not in taken)),
             "addr": host.strip("[]"),
             "port": port,
             "weight": options.get("weight", "1"),

@@ -16,7 +16,7 @@ FLOORS = (
     {"errors", "atomic_file", "host", "paths"},
     {"config"},
     {"services", "binary", "runtime"},
-    {"certificates", "build"},
+    {"certificates", "build", "pair"},
     {"deploy"},
     {"fragments"},
     {"report"},

@@ -33,6 +33,10 @@ from .worker import carry_out, dead_socket_reason, read_worker_state, read_worke
 _RELOAD_TIMEOUT = 30.0
 
 
+class OutcomeUnknown(ConfigurationError):
+    """HAProxy still loads the new configuration; what has been written stays."""
+
+
 class Outcome(NamedTuple):
     """Report a change that was (in check mode: would be) made.
 
@@ -62,7 +66,8 @@ class ApplyOptions(NamedTuple):
 
     With `restart` the caller may restart an HAProxy that cannot be reloaded, which ends its connections. With
     `warnings_fatal` a warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are
-    shut down, None for never. `max_old_workers`: how many old workers a reload may leave.
+    shut down, None for never. `max_old_workers`: how many old workers a reload may leave. `foreseen`: path → text of
+    files that are written before this is applied, for check mode.
     """
 
     check_mode: bool = False
@@ -70,6 +75,7 @@ class ApplyOptions(NamedTuple):
     warnings_fatal: bool = False
     drain_time: float | None = None
     max_old_workers: int = 20
+    foreseen: Mapping[str, str] | None = None
 
 
 def _name_load(draft: Marked, before: str, master: str) -> str:
@@ -281,11 +287,11 @@ def _sort_removals(
 def _run_preflight(change: _Change) -> list[str]:
     """Return HAProxy's warnings. Raise `ConfigurationError` if the change cannot work."""
     target, options = change.target, change.options
-    if not _is_installed(target):
-        if options.check_mode:
-            return []
+    warnings: list[str] = []
+    if _is_installed(target):
+        warnings = run_haproxy_check(change.draft, target, options.foreseen)
+    elif not options.check_mode:
         raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
-    warnings = run_haproxy_check(change.draft, target)
     if warnings and options.warnings_fatal:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):
@@ -497,6 +503,7 @@ def _write_and_reload(change: _Change, marked: Marked) -> None:
     present = find_marker(change.before)
     try:
         if running:
+            _keep_what_serves(change)
             ordered = acme.ordered_paths(change.before, target.certificates)
             acme_client.keep_renewed(target.master, target.group, ordered)
         if change.before and not (present and present.text == short_hash(without_marker(change.before), 8)):
@@ -507,6 +514,8 @@ def _write_and_reload(change: _Change, marked: Marked) -> None:
             switch_link(target.binary, target.link)
         if running:
             _reload_and_wait(marked, target)
+    except OutcomeUnknown:
+        raise
     except (ConfigurationError, OSError, RuntimeFailure) as error:
         _restore(change, before, link_before)
         problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
@@ -533,6 +542,16 @@ def _finish_reload(change: _Change) -> list[str]:
     except (ConfigurationError, RuntimeFailure) as failure:
         return [f"the reload is done, but a step after it failed: {failure}"]
     return []
+
+
+def _keep_what_serves(change: _Change) -> None:
+    """Keep the text before as the last known good one, if it is what serves, until the new one is known to serve."""
+    with contextlib.suppress(ConfigurationError, RuntimeFailure):
+        present = find_marker(change.before)
+        serving = find_marker(f"{MARKER} {cli.read_environment(change.target.master, MARKER)}")
+        intact = present and present.text == short_hash(without_marker(change.before), 8)
+        if serving and present and intact and serving.load == present.load:
+            write_file(change.target.good, change.before, change.target.group)
 
 
 def _save_last_known_good(change: _Change, text: str) -> None:
@@ -590,4 +609,13 @@ def _reload_and_wait(marked: Marked, target: Target) -> None:
         except RuntimeFailure:
             pass  # the socket changes hands
         time.sleep(0.05)
+    else:
+        # Before 3.1 the master itself loads the configuration, and answers nobody meanwhile.
+        if answer.pending or not cli.answers(target.master):
+            raise OutcomeUnknown(
+                f"{target.master} still loads the new configuration: it is not known yet whether it will serve, and "
+                f"what served goes on until then. {target.path} is the new one. Run again when the master answers: "
+                "this finds out, and puts the old one back if HAProxy has refused the new one. What takes so long is "
+                "often a Lua script, or a name that does not resolve"
+            )
     raise ConfigurationError(f"the new configuration is not in service: {problem}")

@@ -11,14 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ..certificates.pem import parse_certificate, split_blocks
 from ..config.model import Configuration, Directive
+from ..config.syntax import DRAINING
 from ..runtime import certificates
 from ..runtime.certificates import LoadedCA, LoadedCertificate
 from ..runtime.cli import escape
 from ..runtime.files import Files
 from ..runtime.maps import PAYLOAD_LIMIT
 from ..runtime.servers import Server
-from .proxies import DRAINING, Proxy, ServerLine, read_proxies
+from .proxies import Proxy, ServerLine, read_proxies
 
 # The first version whose `add server` accepts a cookie: 3.0 does, 2.6 refuses.
 _COOKIE = (3, 0)
@@ -97,7 +99,10 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
     for (backend, name), there in observed.servers.items():
         if backend not in known:
             steps.append(_remove_server(backend, name, there, known=("backend", backend) in gone))
-    steps += _plan_certificates(files, observed)
+    reasons.extend(_compare_default_certificates(files, observed))
+    certificate_steps = list(_plan_certificates(files, observed))
+    reasons.extend(_compare_names(files, certificate_steps))
+    steps += certificate_steps
     steps += _plan_patterns(files, observed)
     _plan_cas(files, observed, reasons, steps)
     if reasons:
@@ -255,7 +260,7 @@ def _compare_order(backend: str, before: Proxy, after: Proxy, observed: Observed
         ids = {name: server.number for name, server in live.items()}
         for name in new:
             stated = after.ids[name] if "id" in after.servers[name].options else 0
-            ids.setdefault(name, stated or next(n for n in range(1, len(ids) + 2) if n not in ids.values()))
+            ids.setdefault(name, stated or min(set(range(1, len(ids) + 2)) - set(ids.values())))
         if other := [name for name in new if ids[name] != after.ids[name]]:
             yield f"{after.by_id}, and without a reload server {other[0]} would have another one than the file gives it"
 
@@ -325,6 +330,8 @@ def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
     """Yield the steps that add, replace and remove certificates."""
     for path, found in files.certificates.items():
         there = observed.certificates.get(path)
+        if there and not there.used and found.crt_list:
+            there = None  # an addition that was interrupted
         # The payload, which holds a key, is not shown.
         commands: tuple[str, ...] = (f"set ssl cert {path} <<", f"commit ssl cert {path}")
         if there is None:
@@ -349,6 +356,39 @@ def _entries(some: tuple[str, ...], others: tuple[str, ...], word: str) -> str:
     names = [entry.split(" ", 1)[0] for entry in dict.fromkeys(some) if entry not in known]
     few = ", ".join([*names[:3], *(["..."] if names[3:] else [])])
     return f"{len(names)} {word} ({few})" if names else f"0 {word}"
+def _compare_default_certificates(files: Files, observed: Observed) -> Iterator[str]:
+    """Yield the folders whose first certificate is another one now: HAProxy neither deletes nor changes a default."""
+    served = [path for path, certificate in observed.certificates.items() if certificate.used]
+    for folder in files.default_folders:
+        before, after = (
+            min((path for path in paths if path.rpartition("/")[0] == folder.rstrip("/")), default="")
+            for paths in (served, files.certificates)
+        )
+        if before and before != after:
+            yield f"{after or 'none'} is the default certificate now, instead of {before}"
+
+
+def _compare_names(files: Files, steps: Iterable[Step]) -> Iterator[str]:
+    """Yield the certificates that share a name with another one: HAProxy answers with the first in its list, and puts
+    one that is added or replaced at run time last (seen on 2.6.12 and 3.0.11)."""
+    changed = [step.subject[1] for step in steps if step.subject[0] != "remove"]
+    names = {path: _read_names(found.pem) for path, found in files.certificates.items()} if changed else {}
+    for path in changed:
+        own = files.certificates[path].fingerprint
+        for other, found in files.certificates.items():
+            if other != path and found.fingerprint != own and names[path] & names[other]:
+                yield f"certificate {path} has changed and shares a name with {other}: a reload keeps their order"
+                break
+
+
+def _read_names(pem: str) -> frozenset[tuple[str, bool]]:
+    """Return the names of a certificate, each with its kind of key: HAProxy may have one certificate of each kind."""
+    try:
+        block = next((content for kind, content in split_blocks(pem) if kind == "CERTIFICATE"), b"")
+        certificate = parse_certificate(block)
+    except ValueError:
+        return frozenset()
+    return frozenset((name.lower(), certificate.rsa) for name in certificate.names)
 
 
 def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:

@@ -7,30 +7,78 @@ import contextlib
 import errno
 import ipaddress
 import os
+import re
 import socket
+from collections.abc import Mapping
 
 from ..atomic_file import temporary_folder
 from ..binary import check
 from ..config.descriptors import held_descriptors, process_descriptors
 from ..config.merge import bind_addresses
-from ..config.model import Configuration
+from ..config.model import Configuration, ConfigurationError
 from ..config.words import quote
 from .disk import Target, explain_os_errors, write_file
 from .listeners import listening_on, process_name, processes_with
 from .marker import Marked
 
 
-def run_haproxy_check(marked: Marked, target: Target) -> list[str]:
-    """Return HAProxy's warnings about the text. Raise `ConfigurationError` if HAProxy refuses it."""
+def run_haproxy_check(marked: Marked, target: Target, foreseen: Mapping[str, str] | None = None) -> list[str]:
+    """Return HAProxy's warnings about the text. Raise `ConfigurationError` if HAProxy refuses it.
+
+    The files of the text are not written yet, and neither are `foreseen` ones (path → text; empty: removed) that it
+    names: HAProxy reads all of them from a scratch folder below the state folder, which only root can read.
+    """
     wanted, text, _marker = marked
     with explain_os_errors("a temporary file"), temporary_folder(os.path.join(target.state, "check")) as folder:
-        for number, (path, content) in enumerate(wanted.files):
-            candidate = os.path.join(folder, str(number))
-            write_file(candidate, content, -1)
-            text = text.replace(quote(path), candidate)
+        scratch = _Scratch(folder)
+        scratch.add_folders(foreseen or {})
+        scratch.add_files({**(foreseen or {}), **dict(wanted.files)})
         candidate = os.path.join(folder, "haproxy.cfg")
-        write_file(candidate, text, -1)
-        return [str(warning) for warning in check.check(target.binary, candidate, wanted)]
+        write_file(candidate, scratch.redirect(text), -1)
+        try:
+            return [scratch.restore(str(warning)) for warning in check.check(target.binary, candidate, wanted)]
+        except ConfigurationError as error:
+            raise ConfigurationError(map(scratch.restore, error.problems)) from None
+
+
+class _Scratch:
+    """A folder with files as they will be, and the paths in a text that lead there instead."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.places: dict[str, str] = {}
+
+    def add_folders(self, foreseen: Mapping[str, str]) -> None:
+        """Copy each folder of foreseen PEM files: HAProxy loads whole folders. What stays is linked."""
+        for original in {os.path.dirname(path) for path in foreseen if path.endswith(".pem")}:
+            place = self._place(original)
+            os.mkdir(place, 0o700)
+            for entry in os.scandir(original) if os.path.isdir(original) else ():
+                if entry.path not in foreseen:
+                    os.symlink(entry.path, os.path.join(place, entry.name))
+
+    def add_files(self, contents: Mapping[str, str]) -> None:
+        """Write the files; the paths in them, those of a crt-list, lead to the scratch folder as well."""
+        for path, content in contents.items():
+            inside = self.places.get(os.path.dirname(path))
+            place = os.path.join(inside, os.path.basename(path)) if inside else self._place(path)
+            if content:
+                write_file(place, content if path.endswith(".pem") else self.redirect(content), -1)
+
+    def _place(self, original: str) -> str:
+        return self.places.setdefault(original, os.path.join(self.folder, str(len(self.places))))
+
+    def redirect(self, text: str) -> str:
+        """Return the text with its paths leading to the scratch folder."""
+        for original, place in self.places.items():
+            text = re.sub(rf"{re.escape(quote(original))}(?![\w.@+-])", place, text)
+        return text
+
+    def restore(self, message: str) -> str:
+        """Return a message with the paths that people know."""
+        for original, place in self.places.items():
+            message = original.join(re.split(rf"{re.escape(place)}(?!\d)", message))
+        return message
 
 
 def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]:

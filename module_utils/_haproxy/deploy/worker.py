@@ -59,11 +59,13 @@ def dead_socket_reason(target: Target, restart: bool) -> str:
     pid = _find_unreachable(target)
     if not pid:
         return ""
-    reason = f"HAProxy runs (process {pid}), and {target.master} does not answer"
+    reason = (
+        f"HAProxy runs (process {pid}), and {target.master} does not answer: it still loads, or has lost its socket"
+    )
     if not restart:
         raise ConfigurationError(
-            f"{reason}: it cannot be changed without a restart, which ends its connections; if that is acceptable, "
-            "allow it: haproxy_allow_restart: true"
+            f"{reason}. Try again later; if it stays so, only a restart helps, which ends its connections: if that is "
+            "acceptable, allow it: haproxy_allow_restart: true"
         )
     return reason
 

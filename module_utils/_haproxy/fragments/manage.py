@@ -12,7 +12,7 @@ from ..config.data import to_data
 from ..config.model import Configuration, ConfigurationError
 from ..config.syntax import read, render
 from ..config.words import one_line
-from ..deploy import apply, disk, marker
+from ..deploy import apply, disk, draining, marker
 from ..errors import Problems
 from ..services import acme, definition
 from ..services.probes import list_probes
@@ -21,14 +21,23 @@ from .arguments import read_edge
 from .assemble import assemble
 from .contribute import Contribution, contribute
 
+_EMPTY = (
+    "haproxy_services, haproxy_sections: this edge has no service and no section, and no contributor has added any: it "
+    "serves no application"
+)
+
 
 class Request(NamedTuple):
-    """The parameters of a module call. `hide` keeps secrets out of all that leaves the module."""
+    """The parameters of a module call. `hide` keeps secrets out of all that leaves the module.
+
+    `foreseen`: path → text of the files that are written before this is applied, for check mode.
+    """
 
     parameters: Mapping[str, Any]
     check_mode: bool
     show_diff: bool
     hide: Callable[[set[str]], None]
+    foreseen: Mapping[str, str] | None = None
 
 
 def manage(request: Request) -> dict[str, Any]:
@@ -59,18 +68,23 @@ def _contribute(request: Request) -> dict[str, Any]:
     parameters, absent = request.parameters, request.parameters["state"] == "absent"
     own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
     settings: dict[str, Any] = {}
+    empty: list[str] = []
 
     def assemble_all(parts: list[store.Fragment], effective: dict[str, Any]) -> Configuration:
         settings.update(effective)
+        empty.extend([] if any(part.services or part.sections for part in parts) else [_EMPTY])
         return _assemble(request, parts, effective)
 
     options = apply.ApplyOptions(
         check_mode=request.check_mode,
+        foreseen=request.foreseen,
         **{name: parameters[name] for name in ("restart", "warnings_fatal", "drain_time", "max_old_workers")},
     )
     done = contribute(parameters["path"], _fragment(parameters, own), absent, assemble_all, options)
+    described = _describe(done, parameters["path"], request.show_diff)
     return {
-        **_describe(done, parameters["path"], request.show_diff),
+        **described,
+        "warnings": [*described["warnings"], *empty],
         "path": parameters["path"],
         "fragments": done.fragments,
         "reasons": done.reasons,
@@ -134,7 +148,7 @@ def _as_data(text: str, name: str) -> dict[str, Any]:
     configuration, lost = read(text)
     lines = ", ".join(map(str, lost))
     warnings = [f"{name} has no comment that stands above no directive: that of line {lines}"] if lost else []
-    return {"changed": False, name: to_data(configuration), "warnings": warnings}
+    return {"changed": False, name: to_data(draining.without_draining(configuration)), "warnings": warnings}
 
 
 def _assemble(request: Request, parts: list[store.Fragment], settings: dict[str, Any]) -> Configuration:

@@ -82,7 +82,8 @@ class PatternFile(NamedTuple):
 
 class Files(NamedTuple):
     """Path → content of certificates, maps and ACLs, CA files and CRLs; `folders` are those that binds load
-    certificates from, `tickets` the files with the keys of session tickets.
+    certificates from, `tickets` the files with the keys of session tickets. In `default_folders` the first certificate
+    is the one that clients get who ask for a name that none has.
 
     `reload_only` are the paths that only a reload can load again.
     """
@@ -93,6 +94,7 @@ class Files(NamedTuple):
     reload_only: tuple[str, ...]
     ca_files: dict[str, CAFile] = {}  # noqa: RUF012 # never written to
     tickets: tuple[str, ...] = ()
+    default_folders: tuple[str, ...] = ()
 
 
 class _Reference(NamedTuple):
@@ -174,7 +176,16 @@ def _load_files(references: list[_Reference], binds: list[list[str]], contents: 
     named = {*paths("other"), *listed_by} - {*certificates, *patterns}
     named |= {path for path in ca_kinds if os.path.isfile(path)}
     reload_only = tuple(sorted(named - {*ca_files}))
-    return Files(certificates, patterns, tuple(folders), reload_only, ca_files, tuple(paths("tickets")))
+    default_folders = tuple(folder for folder in folders if any(_default_source(words) == folder for words in binds))
+    return Files(
+        certificates, patterns, tuple(folders), reload_only, ca_files, tuple(paths("tickets")), default_folders
+    )
+
+
+def _default_source(words: list[str]) -> str:
+    """Return the file or folder with the default certificate of a bind, empty if it has none."""
+    options = (word for option, word in zip(words, words[1:]) if option in ("crt", "crt-list", "default-crt"))
+    return "" if "strict-sni" in words else next(options, "")
 
 
 def _without_none(found: dict[str, _Content | None]) -> dict[str, _Content]:

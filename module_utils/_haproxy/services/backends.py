@@ -56,7 +56,7 @@ def _session_rules(service: Service, transport: str, counters: Counters, edge: E
     """Return the rules of a backend of Socket.IO: find the session, limit new ones, follow it to its node."""
     names = socketio_names(service)
     rules = [*socketio.find_session(names, transport)]
-    rules += limits.sessions(edge.limits, counters, socketio.opens_session(transport))
+    rules += limits.sessions(edge.limits, counters, socketio.opens_session())
     if service.affinity == "session":
         unknown = socketio.unknown_session(names)
         rules.append(socketio.wait_for_table(names, edge.version < PAUSE_SINCE))

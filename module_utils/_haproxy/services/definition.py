@@ -138,6 +138,8 @@ def read_peers(data: dict[str, Any], groups: Groups, certificates: str, yaml_pat
     name, group, port, certificate = (data.get(key) for key in ("name", "group", "port", "certificate"))
     port = port or PORT
     members: tuple[Server, ...] = ()
+    if not group and not certificate:
+        return Peers(port=port)
     if not group:
         at.key("group").problem("the inventory group of these edges is needed")
     else:

@@ -23,6 +23,7 @@ from .edge import (
     connection_rules,
     exempt_lists,
     frontend_binds,
+    internal_bind,
     list_files,
     request_counters,
 )
@@ -40,8 +41,10 @@ def service_routes(services: list[Service], edge: Edge) -> Configuration:
     """
     if not services:
         return Configuration()
+    sockets = any(service.transports for service in services)
     lines = [
         *routing.find_route(services, edge.routes),
+        *(socketio.reject_disguised_sessions(routing.SOCKETS) if sockets else ()),
         *routing.require_client_certificates(services),
         *routing.choose_backend(services),
     ]
@@ -121,7 +124,8 @@ def _affinity_section(sticky: list[Service], edge: Edge) -> list[Section]:
         ("affinity", f"table {service.name} type string len {SESSION_ID_LENGTH} size 100k expire 10m")
         for service in sticky
     ]
-    lines = [*peers.section(edge.peers), *tables, *telemetry.miss_tables(service.name for service in sticky)]
+    socket = f"{internal_bind(edge, 'peers')} mode 600" if edge.version >= peers.SOCKET_SINCE else ""
+    lines = [*peers.section(edge.peers, socket), *tables, *telemetry.miss_tables(service.name for service in sticky)]
     return [Section.of("peers", SECTION, lines, "haproxy_peers")]
 
 

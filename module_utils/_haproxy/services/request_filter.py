@@ -99,11 +99,11 @@ def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[
 
 def strip_forwarded_headers() -> list[Line]:
     """Return rules that remove the client's forwarded headers and set them to known values."""
-    names = _FORWARDED_HEADERS
     # `Proxy`: CGI programs take it for their own proxy (CVE-2016-5385). Few requests have any of these: one look at all
     # names is cheaper than a search for each. What is removed then needs no replacing, only adding.
+    found = f"{{ req.hdr_names -m reg '(^|,)({_FORWARDED_HEADERS}|proxy(,|$))' }}"
     lines = [
-        f"http-request del-header '^({names}|proxy$)' -m reg if {{ req.hdr_names -m reg '(^|,)({names}|proxy(,|$))' }}",
+        f"http-request del-header '^({_FORWARDED_HEADERS}|proxy$)' -m reg if {found}",
         "http-request add-header X-Forwarded-For %[src]",
         "http-request add-header X-Forwarded-Proto https",
         "http-request add-header X-Forwarded-Host %[req.hdr(host)]",

@@ -25,6 +25,9 @@ _WORDS_A_LINE = 40
 _SERVICE = "%[var(txn.route),field(1,:)]"
 _UNKNOWN = "!{ var(txn.route) -m found }"
 
+SOCKETS = "{ var(txn.route) -m found } !{ var(txn.route) -m end : }"
+"""The condition for a request in the path of a service's Socket.IO."""
+
 
 def routes_map(services: list[Service]) -> str:
     """Return the text of the map."""
@@ -103,10 +106,15 @@ def choose_backend(services: list[Service]) -> list[Directive]:
     conditions = {
         "flashsocket": f"{has('flashsocket')} {{ path_sub /1/flashsocket/ }}",
         "websocket": f"{has('websocket')} {{ req.hdr(upgrade) -i websocket }}",
-        # A handshake names its protocol, other requests their session; 0.9 has both in the path.
+        # Without a transport no node opens a session; 0.9 has it in the path.
         "polling": " or ".join(
             f"{polling} {{ {sign} }}"
-            for sign in ("urlp(EIO) -m found", "urlp(sid) -m found", f"path_reg {VERSION_0_9}")
+            for sign in (
+                "urlp(transport) -m found",
+                "urlp(EIO) -m found",
+                "urlp(sid) -m found",
+                f"path_reg {VERSION_0_9}",
+            )
         ),
     }
     used = {transport for service in services for transport in service.transports}

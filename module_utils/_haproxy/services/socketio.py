@@ -35,6 +35,15 @@ SESSION_ID_LENGTH = 64
 POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
+# What opens a session must not look like a part of one. HAProxy's `urlp` also splits a query at `;` and `?` and takes
+# an empty value; Node splits it at `&`, decodes names, and opens a session for an empty id. So an id is what follows
+# `&sid=`, no name has encoded letters, and a request of Socket.IO 0.9 names neither transport nor id in its query: a
+# later node would take it for a handshake, whatever its path says.
+_SESSION_IN_QUERY = "query -m reg (^|&)sid=[^&]"
+_DISGUISED_NAME = "query -m reg -i (^|&)[^=&]*%(4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])"
+_OTHER_PROTOCOL = "query -m reg (^|&)(transport|sid)="
+
+
 class Names(NamedTuple):
     """The names in one service's rules: the service, its Socket.IO path, its affinity table."""
 
@@ -47,18 +56,34 @@ class Names(NamedTuple):
 VERSION_0_9 = r"/1(/?|/[a-z-]+/.+)$"
 
 
+def reject_disguised_sessions(sockets: str) -> list[Directive]:
+    """Return frontend rules that refuse what a node may take for a handshake and the edge for something else.
+
+    `sockets` is the condition for requests in the path of a service's Socket.IO.
+    """
+    lines = [
+        f"http-request deny deny_status 400 if {sockets} {{ {_DISGUISED_NAME} }}",
+        f"http-request deny deny_status 400 if {sockets} {{ path_reg {VERSION_0_9} }} {{ {_OTHER_PROTOCOL} }}",
+    ]
+    return [Directive.of("limits", line, "haproxy_services") for line in lines]
+
+
 def find_session(names: Names, transport: str) -> list[Directive]:
     """Return backend rules that find the session id of a request; a handshake has none."""
     pattern = re.escape(names.path.rstrip("/"))
     version_09 = f"http-request set-var(txn.sid) {_id_in_path(names)} if {{ path_reg ^{pattern}/1/[a-z-]+/. }}"
-    lines = [version_09] if transport == "flashsocket" else ["http-request set-var(txn.sid) urlp(sid)", version_09]
+    in_query = f"http-request set-var(txn.sid) urlp(sid) if {{ {_SESSION_IN_QUERY} }}"
+    lines = [version_09] if transport == "flashsocket" else [in_query, version_09]
     return [Directive.of("affinity", line) for line in lines]
 
 
 def mark_handshake() -> Directive:
     """Return the rule of the backend for polling that marks the requests whose answer has the session id."""
-    new = "!{ var(txn.sid) -m found } !{ req.hdr(upgrade) -m found }"
-    return Directive.of("affinity", f"http-request set-var(txn.handshake) bool(true) if {new} {_NO_PREFLIGHT}")
+    return Directive.of(
+        "affinity",
+        "http-request set-var(txn.handshake) bool(true) if "
+        f"!{{ var(txn.sid) -m found }} !{{ req.hdr(upgrade) -m found }} {_NO_PREFLIGHT}",
+    )
 
 
 def flashsocket_condition(names: Names) -> str:
@@ -89,10 +114,12 @@ def unknown_session(names: Names) -> str:
     return f"{{ var(txn.sid) -m found }} !{{ var(txn.sid),in_table({names.table}) }}"
 
 
-def opens_session(transport: str) -> str:
-    """Return the condition, without `if`, for a request to the transport's backend that opens a session."""
-    new = f"!{{ var(txn.sid) -m found }} {_NO_PREFLIGHT}"
-    return new if transport == "polling" else f"{new} {{ urlp(EIO) -m found }}"
+def opens_session() -> str:
+    """Return the condition, without `if`, for a request to a backend of Socket.IO that may open a session.
+
+    All without a session's id count: a node may open one for a request that does not look like a handshake.
+    """
+    return f"!{{ var(txn.sid) -m found }} {_NO_PREFLIGHT}"
 
 
 def follow_session(names: Names) -> Directive:

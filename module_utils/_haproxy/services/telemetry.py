@@ -172,6 +172,13 @@ local function metrics()
     local peer = line:match("id=([^%s(]+)%(remote")
     if peer then add("{peer=" .. label(peer) .. "}", line:find("last_status=ESTA", 1, true) and 1 or 0) end
   end
+
+  -- Of the addresses that edges share, as far as the role keepalived is there.
+  local file = io.open("/run/realtime-edge/metrics")
+  if file then
+    lines[#lines + 1] = file:read("a"):match("^(.-)\n*$")
+    file:close()
+  end
   return table.concat(lines, "\n") .. "\n"
 end
 

@@ -1,4 +1,4 @@
-"""Debian's HAProxy is there already: what a take-over ends is known before; success means that ours serves."""
+"""Debian's HAProxy is there already: what a take-over ends is known before, and after a success the role's serves."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def debian(host) -> Iterator[None]:
 
 @pytest.fixture
 def site(host, play) -> Callable[..., tuple[int, str]]:
-    """Run playbooks/site.yml on this host: how it ended, and what it said."""
+    """Run a playbook on this host: how it ended, and what it said."""
     name = host.ansible.get_variables()["inventory_hostname"]
 
-    def run(*arguments: str, **variables: Any) -> tuple[int, str]:
-        done = play(variables, "--limit", name, *arguments)
+    def run(*arguments: str, playbook: str = "site", **variables: Any) -> tuple[int, str]:
+        done = play(variables, "--limit", name, *arguments, playbook=playbook)
         return done.returncode, done.stdout
 
     return run
@@ -115,8 +115,7 @@ def test_live_connections_end_only_if_that_is_allowed(host, debian, site):
 
 def test_no_success_while_another_configuration_serves(host, debian, site):
     host.check_output(
-        "mkdir /etc/systemd/system/haproxy.service.d "
-        "&& printf %%s %s > /etc/systemd/system/haproxy.service.d/other.conf "
+        "cd /etc/systemd/system && mkdir haproxy.service.d && printf %%s %s > haproxy.service.d/other.conf "
         "&& printf %%s %s > /etc/haproxy/other.cfg",
         OTHER,
         BY_HAND,
@@ -138,3 +137,26 @@ def test_a_check_finds_the_process_that_holds_a_port(host, debian, site, wait_un
         assert status == 2, said
         assert f"another process already listens on port 443 (any address): nginx (process {pid})" in said
     assert not host.file("/etc/haproxy/certificates").exists
+
+
+def test_an_edge_leaves_back_to_the_file_that_was_there_before(host, debian, site):
+    host.check_output("printf %%s %s > /etc/haproxy/haproxy.cfg && systemctl restart haproxy", BY_HAND)
+    status, said = site()
+    assert status == 0, said
+    with socket.create_connection((host.ansible.get_variables()["haproxy_address"], 443)):
+        status, said = site(playbook="uninstall", uninstall_to="distribution")
+        assert status == 2, said
+        assert "connections, which would end. If that is acceptable, allow it: haproxy_allow_restart: true" in said
+    assert serves(host)
+    status, said = site(playbook="uninstall", uninstall_to="distribution", haproxy_allow_restart=True)
+    assert status == 0, said
+    assert host.file("/etc/haproxy/haproxy.cfg").content_string == BY_HAND
+    assert "-S /run/haproxy/master.sock" not in host.check_output("ps -o args= %s", main_process(host))
+    assert host.socket("tcp://0.0.0.0:8080").is_listening
+    kept = host.check_output("ls -d /var/backups/realtime-edge-*")
+    assert host.file(f"{kept}/certificates/chat.pem").exists
+    assert host.file(kept).mode == 0o700
+    status, said = site(playbook="uninstall")
+    assert status == 2
+    assert "the service of this host is not the role's" in said
+    host.check_output("rm -r %s", kept)

@@ -87,11 +87,14 @@ def test_edges_of_the_same_services_know_each_other_by_their_certificate():
 
 
 def test_an_edge_that_is_alone_listens_to_itself_only():
-    sections = built(CHAT, peers=definition.read_peers({}, {}, "/c"))
-    assert [line for line in sections["peers affinity"] if not line.startswith("table")] == [
-        "bind 127.0.0.1:8405",
-        "server edge",
-    ]
+    def lines(version, **settings):
+        sections = built(CHAT, version=version, peers=definition.read_peers(settings, {}, "/c"))
+        return [line for line in sections["peers affinity"] if not line.startswith("table")]
+
+    # Whoever connects reads the ids of all sessions: no port where a table survives a reload by a socket.
+    assert lines((3, 0)) == ["bind unix@/run/haproxy/peers.sock mode 600", "server edge"]
+    assert lines((2, 8)) == ["bind 127.0.0.1:8405", "server edge"]
+    assert lines((2, 8), port=18405) == ["bind 127.0.0.1:18405", "server edge"]
 
 
 @pytest.mark.parametrize(

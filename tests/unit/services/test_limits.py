@@ -267,3 +267,15 @@ def test_client_certificates_that_can_not_be(described, problem):
     with pytest.raises(ConfigurationError) as caught:
         built(*described)
     assert problem in caught.value.problems[0]
+
+
+def test_all_without_a_session_counts_as_a_new_one():
+    sections, _files = built(CHAT)
+    for transport in ("polling", "websocket"):
+        lines = sections[f"backend chat_{transport}"]
+        (count,) = rules(lines, "sc-inc-gpc(1")
+        assert count.endswith("if !{ var(txn.sid) -m found } !{ method OPTIONS }")
+        assert "http-request set-var(txn.sid) urlp(sid) if { query -m reg (^|&)sid=[^&] }" in lines
+    # What a node may read as another request than HAProxy does is refused before it is counted.
+    https = sections["frontend https"]
+    assert len(rules(https, "deny_status 400 if { var(txn.route) -m found } !{ var(txn.route) -m end : }")) == 2

@@ -58,9 +58,9 @@ def test_one_origin_is_the_most():
 
 def test_the_client_is_the_last_address_that_is_not_trusted():
     proxies = request_filter.TrustedProxies(("10.0.0.0/8",), "x_forwarded_for")
-    rules = [text for _purpose, text in request_filter.restore_client_address(proxies, "/x")]
+    rules = [text for _purpose, text in request_filter.restore_client_address(proxies, "/l/trusted.list")]
     assert rules[:2] == [
-        f"http-request set-src req.hdr_ip(x-forwarded-for,-{hop}) if {{ src -f /x }} "
+        f"http-request set-src req.hdr_ip(x-forwarded-for,-{hop}) if {{ src -f /l/trusted.list }} "
         f"{{ req.hdr_ip(x-forwarded-for,-{hop}) -m found }}"
         for hop in (1, 2)
     ]

@@ -1,0 +1,267 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keep the flows of an address that moves to another edge. Also a program that the role installs and systemd runs.
+
+An order is a dict: `action` (`receive` or `leave`), `name`, `addresses`, `ports`, `interface`, `limit` (seconds, at
+most), and for `receive` `via` (`ipv4`, `ipv6`, `mac` of the edge that had the addresses) and `idle` (seconds), for
+`leave` `own` (this edge's IPv4 address).
+
+- `receive`, on the new holder: a packet that belongs to no flow of this host and begins none is passed on, unchanged,
+  to the edge that had the address. The kernel's own socket table decides: what would reach a listening socket without
+  being a SYN is not ours. (github/glb-director names the idea "second chance".)
+- `leave`, on the old holder: the addresses stay on `lo`, so that its sockets go on and answer their clients directly,
+  but nobody is told that they are here.
+
+All that is changed on a host is one table of nftables and the addresses on `lo`. systemd runs `undo` whenever `watch`
+ends: by itself, by a kill, or by its time limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+FOLDER = "/run/realtime-edge/handover"
+TIME_WAIT, CLOSE, LISTEN = "06", "07", "0A"
+
+
+def _table(order: dict[str, Any]) -> str:
+    return "realtime_edge_{}_{}".format(order["action"], re.sub(r"\W", "_", order["name"]))
+
+
+def family(address: str) -> str:
+    return "ipv6" if ":" in address else "ipv4"
+
+
+def rules(order: dict[str, Any]) -> str:
+    """Return what nftables has to do, as one transaction that replaces an earlier one."""
+    texts = {"receive": _receive_rules, "leave": _leave_rules}[order["action"]](order)
+    name = _table(order)
+    return "\n".join(
+        f"table {family} {name} {{}}\ndelete table {family} {name}\ntable {family} {name} {{\n{body}}}\n"
+        for family, body in texts.items()
+    )
+
+
+def _receive_rules(order: dict[str, Any]) -> dict[str, str]:
+    ports = ", ".join(map(str, order["ports"]))
+    found: dict[str, str] = {}
+    for kind, word in (("ipv4", "ip"), ("ipv6", "ip6")):
+        addresses = ", ".join(address for address in order["addresses"] if family(address) == kind)
+        if addresses:
+            # What the other edge has sent is not sent back: a flow that neither knows ends here.
+            found[word] = (
+                "  chain second_chance {\n"
+                "    type filter hook prerouting priority mangle;\n"
+                f"    {word} daddr {{ {addresses} }} tcp dport {{ {ports} }} tcp flags & syn == 0 socket wildcard 1"
+                f" ether saddr != {order['via']['mac']} counter dup to {order['via'][kind]}"
+                f' device "{order["interface"]}" drop\n'
+                "  }\n"
+            )
+    return found
+
+
+def _leave_rules(order: dict[str, Any]) -> dict[str, str]:
+    # IPv6 needs no rule: a host answers for the addresses of the interface that was asked, and `lo` never is.
+    addresses = ", ".join(address for address in order["addresses"] if family(address) == "ipv4")
+    if not addresses:
+        return {}
+    body = (
+        "  chain asked {\n"
+        "    type filter hook input priority filter;\n"
+        f"    arp daddr ip {{ {addresses} }} drop\n"
+        "  }\n"
+        "  chain asks {\n"
+        "    type filter hook output priority filter;\n"
+        f"    arp saddr ip {{ {addresses} }} arp saddr ip set {order['own']}\n"
+        "  }\n"
+    )
+    return {"arp": body}
+
+
+def _run(*command: str, text: str | None = None) -> str:
+    """Run a command; raise RuntimeError with its words where it fails."""
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {' '.join(done.stderr.split())}")
+    return done.stdout
+
+
+def check(order: dict[str, Any]) -> None:
+    """Raise RuntimeError where this kernel cannot do it. Nothing is changed."""
+    text = rules(order)
+    if text:
+        _run("nft", "--check", "--file", "-", text=text)
+
+
+def apply(order: dict[str, Any]) -> None:
+    """Do what the order says. Raises RuntimeError."""
+    text = rules(order)
+    if order["action"] == "leave":
+        for address in order["addresses"]:
+            _run("ip", "address", "replace", host_prefix(address), "dev", "lo")
+    if text:
+        _run("nft", "--file", "-", text=text)
+
+
+def undo(order: dict[str, Any]) -> None:
+    """Take back what `apply` did, as far as it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(count_path(order))
+    for family in ("ip", "ip6", "arp"):
+        subprocess.run(["nft", "delete", "table", family, _table(order)], capture_output=True, check=False)
+    if order["action"] == "leave":
+        for address in order["addresses"]:
+            subprocess.run(
+                ["ip", "address", "del", host_prefix(address), "dev", "lo"], capture_output=True, check=False
+            )
+
+
+def host_prefix(address: str) -> str:
+    """Return the address as a network of one host."""
+    return str(ipaddress.ip_network(address))
+
+
+def count_flows(addresses: Iterable[str], lines: Iterable[str] | None = None) -> int:
+    """Return how many TCP connections of this host have one of these local addresses (`lines` of /proc/net/tcp*)."""
+    wanted = {form for address in addresses for form in _as_kernel(address)}
+    count = 0
+    for line in read_sockets() if lines is None else lines:
+        fields = line.split()
+        if fields[1].split(":")[0] in wanted and fields[3] not in (TIME_WAIT, CLOSE, LISTEN):
+            count += 1
+    return count
+
+
+def read_sockets() -> Iterable[str]:
+    """Yield the lines of all TCP sockets of this host (/proc/net/tcp and tcp6)."""
+    for name in ("tcp", "tcp6"):
+        with open(f"/proc/net/{name}") as file:
+            file.readline()  # the heading
+            yield from file
+
+
+def _as_kernel(address: str) -> list[str]:
+    """Return the forms in which /proc/net/tcp* spells an address: words of 32 bits in the host's order, hexadecimal.
+
+    A socket of `::` sees the clients of an IPv4 address under its mapped form.
+    """
+    parsed = ipaddress.ip_address(address)
+    forms = [parsed.packed]
+    if parsed.version == 4:
+        forms.append(ipaddress.ip_address(f"::ffff:{address}").packed)
+    return [
+        "".join(f"{int.from_bytes(form[at : at + 4], sys.byteorder):08X}" for at in range(0, len(form), 4))
+        for form in forms
+    ]
+
+
+def passed_on(order: dict[str, Any]) -> int:
+    """Return how many packets have been passed on so far. Raises RuntimeError where the table is gone."""
+    total = 0
+    for family in _receive_rules(order):
+        answer = json.loads(_run("nft", "--json", "list", "table", family, _table(order)))
+        for item in answer["nftables"]:
+            for expression in item.get("rule", {}).get("expr", ()):
+                total += expression.get("counter", {}).get("packets", 0)
+    return total
+
+
+def _reachable(address: str, port: int, interface: str) -> bool:
+    """Return whether the kernel at this address still answers; that nobody listens there any more is an answer too."""
+    scope = socket.if_nametoindex(interface) if address.startswith("fe80:") else 0
+    target = (address, port, 0, scope) if ":" in address else (address, port)
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(target)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return True
+
+
+def watch(order: dict[str, Any]) -> None:
+    """Return when nobody needs the order any more."""
+    limit = time.monotonic() + order["limit"]
+    if order["action"] == "leave":
+        _wait_for_last_flow(order, limit)
+    else:
+        _wait_until_unused(order, limit)
+
+
+def _wait_for_last_flow(order: dict[str, Any], limit: float) -> None:
+    quiet = 0
+    while quiet < 3 and time.monotonic() < limit:
+        count = count_flows(order["addresses"])
+        _tell(order, count)
+        quiet = 0 if count else quiet + 1
+        time.sleep(2)
+
+
+def _wait_until_unused(order: dict[str, Any], limit: float) -> None:
+    """Wait until nothing has been passed on for `idle` seconds, or the other edge is dead.
+
+    The clients of a dead edge then get a reset, instead of no answer.
+    """
+    count, since, silent = -1, time.monotonic(), 0
+    while silent < 3 and time.monotonic() < limit:
+        now = passed_on(order)
+        _tell(order, now)
+        if now != count:
+            count, since = now, time.monotonic()
+        if time.monotonic() - since > order["idle"]:
+            return
+        via = next(iter(order["via"][family] for family in ("ipv4", "ipv6") if order["via"].get(family)))
+        silent = 0 if _reachable(via, order["ports"][0], order["interface"]) else silent + 1
+        time.sleep(1)
+
+
+def _tell(order: dict[str, Any], count: int) -> None:
+    """Keep the count where the metrics are made."""
+    with open(count_path(order), "w") as file:
+        file.write(f"{count}\n")
+
+
+def count_path(order: dict[str, Any]) -> str:
+    """Return where the flows or packets of this order are counted."""
+    return os.path.join(FOLDER, f"count-{order['action']}-{order['name']}")
+
+
+def path(instance: str) -> str:
+    """Return where the order of this instance of the unit is kept."""
+    return os.path.join(FOLDER, f"{instance}.json")
+
+
+def _notify_systemd() -> None:
+    """Tell systemd that the order is carried out (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.sendto(b"READY=1", address.replace("@", "\0", 1))
+
+
+def main(arguments: list[str]) -> None:
+    """Run `watch INSTANCE` or `undo INSTANCE`, for systemd."""
+    action, instance = arguments
+    with open(path(instance)) as file:
+        order = json.load(file)
+    if action == "undo":
+        undo(order)
+        return
+    apply(order)
+    _notify_systemd()
+    watch(order)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

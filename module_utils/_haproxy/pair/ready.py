@@ -1,0 +1,130 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tell keepalived whether HAProxy's worker is ready: a program that the role installs, and that runs all the time.
+
+It asks the worker over its own socket: a worker that is killed, hangs or drains is not ready, whatever the process list
+says. keepalived watches the file that this writes (`0` ready, `1` not); its own scripts run once a second at most.
+
+Beside that file it writes metrics, of keepalived's states and of handovers, which HAProxy adds to those of the edge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import socket
+import sys
+import time
+
+
+def is_ready(path: str, timeout: float) -> bool:
+    """Return whether the worker behind this socket answers in time, and takes new connections."""
+    limit = time.monotonic() + timeout
+    answer = b""
+    try:
+        with socket.socket(socket.AF_UNIX) as worker:
+            worker.settimeout(timeout)
+            worker.connect(path)
+            worker.sendall(b"show info\n")
+            while True:
+                worker.settimeout(max(limit - time.monotonic(), 0.001))
+                more = worker.recv(65536)
+                if not more:
+                    break
+                answer += more
+    except OSError:
+        return False
+    return bool(re.search(rb"^Stopping: 0$", answer, re.MULTILINE))
+
+
+def write(path: str, ready: bool) -> None:
+    """Replace the content in place: keepalived watches this file, not its name."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    with os.fdopen(descriptor, "w") as file:
+        file.write("0\n" if ready else "1\n")
+
+
+_STATES = (
+    ("held", "Whether this edge holds the shared address."),
+    ("since_seconds", "Since when its state is what it is, in seconds since 1970."),
+)
+_COUNTS = (
+    ("leave", "realtime_edge_handover_flows", "gauge", "Connections of an address that has moved, which go on here."),
+    (
+        "receive",
+        "realtime_edge_handover_packets_total",
+        "counter",
+        "Packets passed on to the edge that had it.",
+    ),
+)
+
+
+def describe(folder: str) -> str:
+    """Return the metrics of the shared addresses: states that vrrp-state keeps in this folder, counts of handovers."""
+    lines = []
+    states = [item for item in _read_all(folder, "vrrp-") if len(item[1]) == 2]
+    for suffix, text in _STATES:
+        name = f"realtime_edge_address_{suffix}"
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} gauge"] if states else []
+        for address, (state, since) in states:
+            value = since if suffix == "since_seconds" else int(state == "MASTER")
+            lines.append(f'{name}{{address="{address}"}} {value}')
+    for action, name, kind, text in _COUNTS:
+        counts = _read_all(os.path.join(folder, "handover"), f"count-{action}-")
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"] if counts else []
+        lines += [f'{name}{{address="{address}"}} {words[0]}' for address, words in counts if words]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _read_all(folder: str, prefix: str) -> list[tuple[str, list[str]]]:
+    """Return the words in each file of this prefix, by the rest of its name."""
+    found = []
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        if name.startswith(prefix) and not name.endswith(".new"):
+            with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, name)) as file:
+                found.append((name[len(prefix) :], file.read().split()))
+    return found
+
+
+def publish(path: str, text: str) -> None:
+    """Replace the metrics as a whole: HAProxy reads them at any moment."""
+    with open(f"{path}.new", "w") as file:
+        file.write(text)
+    os.chmod(f"{path}.new", 0o644)
+    os.replace(f"{path}.new", path)
+
+
+def watch(worker: str, path: str, interval: float, timeout: float, rise: int) -> None:
+    """Ask for ever. One failure is enough to be not ready; `rise` answers in a row are needed to be ready again."""
+    answers, told, published = rise, None, ""
+    folder = os.path.dirname(path)
+    while True:
+        answers = answers + 1 if is_ready(worker, timeout) else 0
+        ready = answers >= rise
+        if ready != told and (ready or not answers):
+            write(path, ready)
+            sys.stdout.write(f"HAProxy's worker is {'ready' if ready else 'not ready'}\n")
+            sys.stdout.flush()
+            told = ready
+        text = describe(folder)
+        if text != published:
+            publish(os.path.join(folder, "metrics"), text)
+            published = text
+        time.sleep(interval)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Tell keepalived whether HAProxy's worker is ready")
+    parser.add_argument("--socket", default="/run/haproxy/admin.sock")
+    parser.add_argument("--file", default="/run/realtime-edge/not-ready")
+    parser.add_argument("--interval", type=float, default=0.2, help="seconds between two questions")
+    parser.add_argument("--timeout", type=float, default=1.0, help="seconds for an answer")
+    parser.add_argument("--rise", type=int, default=5, help="answers in a row after a failure")
+    given = parser.parse_args()
+    watch(given.socket, given.file, given.interval, given.timeout, given.rise)
+
+
+if __name__ == "__main__":
+    main()

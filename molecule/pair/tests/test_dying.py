@@ -1,0 +1,63 @@
+"""An edge that dies: its address is elsewhere, its clients come back, and there never are two holders at the end."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+testinfra_hosts = ["ansible://pair-edge12"]
+
+HOME, OTHER = "pair-edge12", "pair-edge13"
+
+
+def docker(*words):
+    subprocess.run(["docker", *words], check=True, capture_output=True)
+
+
+def kill(pair):
+    pair.hosts[HOME].check_output("systemctl kill --signal=KILL haproxy")
+
+
+def hang(pair):
+    pair.hosts[HOME].check_output("kill -STOP %s", pair.edge.worker())
+
+
+def continue_(pair):
+    pair.hosts[HOME].check_output("pkill -CONT haproxy")
+
+
+def drain(pair):
+    pair.hosts[HOME].check_output("systemctl kill --kill-who=main --signal=USR1 haproxy")
+
+
+DEATHS = {
+    "kill -9 of HAProxy": (kill, lambda pair: None),
+    "a worker that hangs": (hang, continue_),
+    "HAProxy drains": (drain, lambda pair: pair.hosts[HOME].check_output("systemctl restart haproxy")),
+    "the machine stops": (lambda pair: docker("pause", HOME), lambda pair: docker("unpause", HOME)),
+    "the link is cut": (
+        lambda pair: pair.hosts[HOME].check_output("ip link set eth0 down"),
+        lambda pair: pair.hosts[HOME].check_output("ip link set eth0 up; ip route replace default via 10.213.40.1"),
+    ),
+}
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_its_address_is_elsewhere_and_its_clients_come_back(pair, home, crowd, record, away, death, wait_until):
+    here, watched = crowd(), away(pair.addresses("web")[0])
+    die, recover = DEATHS[death]
+    die(pair)
+    address = pair.addresses("web")[0]
+    try:
+        wait_until(
+            "the other edge has it",
+            lambda: f" {address}/" in pair.hosts[OTHER].check_output("ip -oneline address show dev eth0"),
+        )
+        for kind in ("WebSocket, IPv4", "polling"):
+            held, count = here.held[kind]
+            wait_until(f"{kind}: all are back", lambda held=held, count=count: held.ping()["answered"] == count, 90)
+        record(death, here, {}, watched.stop())
+    finally:
+        recover(pair)
+    wait_until("one of them has it", lambda: len(pair.holders("web")) == 1)

@@ -1,0 +1,162 @@
+"""A planned move cuts no connection; the same move without the second chance cuts them all."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+testinfra_hosts = ["ansible://pair-edge12"]
+
+HOME, OTHER = "pair-edge12", "pair-edge13"
+
+
+def test_every_address_is_at_home_and_nowhere_else(pair, home):
+    assert {name: pair.holders(name) for name in pair.shared} == {"web": [HOME], "second": [OTHER]}
+
+
+def test_the_check_is_restarted_without_a_move(pair, home, wait_until):
+    """As the role does when it has a new version of it."""
+    for host in pair.hosts.values():
+        keepalived = host.check_output("systemctl show --property=MainPID keepalived")
+        host.check_output("systemctl restart haproxy-ready")
+        wait_until("it has asked", lambda host=host: host.file("/run/realtime-edge/not-ready").content_string == "0\n")
+        assert host.check_output("systemctl show --property=MainPID keepalived") == keepalived
+    assert pair.at_home()
+
+
+def test_leave_and_return_lose_nobody(pair, home, crowd, playbook, record, away):
+    here, watched = crowd(), away(pair.addresses("web")[0])
+    playbook("leave", leave_edge=HOME)
+    assert pair.holders("web") == [OTHER]
+    assert pair.holders("second") == [OTHER]
+    here.unhurt()
+    record("leave", here, here.ask(), watched.stop())
+    # Who comes now comes to the new holder, and the old one answers for those that it had.
+    there = crowd()
+    seen = {name: pair.info(name)["addresses"]["web"] for name in pair.names}
+    assert seen[HOME]["left"]
+    assert not seen[HOME]["held"]
+    assert seen[HOME]["handover"]["flows"] >= 100
+    assert seen[OTHER]["handover"]["via"] == HOME
+    assert seen[OTHER]["handover"]["passed_on"] > 0
+    assert re.search("flows go on here", pair.info(HOME)["table"][0])
+    assert 'realtime_edge_address_held{address="web"} 0' in pair.metrics(HOME)
+    assert 'realtime_edge_address_held{address="web"} 1' in pair.metrics(OTHER)
+    assert any(line.startswith('realtime_edge_handover_flows{address="web"}') for line in pair.metrics(HOME))
+    # And back, while both have connections.
+    watched = away(pair.addresses("web")[0])
+    playbook("return", return_edge=HOME)
+    assert pair.at_home()
+    here.unhurt()
+    there.unhurt()
+    record("return", there, there.ask(), watched.stop())
+
+
+def test_without_the_second_chance_all_are_lost(pair, home, crowd, record, wait_until):
+    """What keepalived alone does: the address moves."""
+    here = crowd()
+    kept = {kind: count for kind, (_, count) in here.held.items() if kind != "polling"}
+    try:
+        pair.hosts[HOME].check_output("echo 1 >/run/realtime-edge/leave-web")
+        wait_until("the other edge has it", lambda: pair.holders("web") == [OTHER])
+        failed = here.ask(1)
+        # A poll that is not held at that moment is a connection of its own.
+        wait_until("all have noticed", lambda: all(here.lost()[kind] >= count for kind, count in kept.items()), 90)
+        record("a move by keepalived alone", here, failed)
+    finally:
+        pair.hosts[HOME].check_output("echo 0 >/run/realtime-edge/leave-web")
+
+
+def stopped_at(pair, condition, wait_until, **variables):
+    """Kill leave.yml, and all that it has started, as soon as the condition is true."""
+    extra = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
+    process = subprocess.Popen(
+        ["ansible-playbook", "playbooks/leave.yml", "-e", f"leave_edge={HOME}", *extra],
+        cwd=os.environ["MOLECULE_PROJECT_DIRECTORY"],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_until("it is in the middle", condition, 120)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.parametrize("moment", ["before the address moves", "after it"])
+def test_a_playbook_that_is_killed_leaves_nothing_behind(pair, home, crowd, moment, wait_until):
+    here = crowd()
+    before = moment == "before the address moves"
+
+    def halfway():
+        if before:
+            return "haproxy-handover@receive-web" in " ".join(pair.traces(OTHER))
+        return pair.holders("web") == [OTHER]
+
+    stopped_at(pair, halfway, wait_until, keepalived_handover_idle=20)
+    here.unhurt()
+    here.stop()
+    for name in pair.names:
+        wait_until(f"{name} is as it was", lambda name=name: pair.traces(name) == [], 120)
+
+
+def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, home, play, wait_until):
+    other = pair.hosts[OTHER]
+    other.check_output("systemctl stop keepalived")
+    wait_until("all are at the first", lambda: pair.holders("second") == [HOME])
+    done = play({"leave_edge": HOME}, playbook="leave")
+    other.check_output("systemctl start keepalived")
+    assert done.returncode != 0
+    assert "No other edge could take its addresses" in done.stdout
+    assert "Nothing has changed" in done.stdout
+    assert pair.holders("web") == [HOME]
+    assert pair.traces(HOME) == []
+
+
+@pytest.mark.parametrize("name", ["", "pair-edge99"])
+def test_an_edge_that_is_none_is_told(home, play, name):
+    done = play({"leave_edge": name}, playbook="leave")
+    assert done.returncode != 0
+    assert f"The edge that is to leave is one of {HOME}, {OTHER}; '{name}' is not" in done.stdout
+
+
+def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playbook, record, wait_until):
+    here = crowd()
+    tasks = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/files/restart.yml"
+    boot = {name: host.check_output("stat --format=%Y /proc/1") for name, host in pair.hosts.items()}
+    playbook("reboot", reboot_tasks=tasks, reboot_wait=2, reboot_spread=4)
+    assert pair.at_home()
+    for name, host in pair.hosts.items():
+        assert host.check_output("stat --format=%Y /proc/1") != boot[name]
+    wait_until("all are back", lambda: here.held["WebSocket, IPv4"][0].ping()["answered"] == 40, 60)
+    assert here.held["polling"][0].ping()["answered"] == 20
+    record("rolling reboot, what is left after 2 s ended over 4 s", here, {})
+
+
+def test_addresses_of_others_are_told_before_anything_changes(pair, play):
+    before = {name: host.check_output("sha1sum /etc/keepalived/keepalived.conf") for name, host in pair.hosts.items()}
+    taken = {**pair.shared["second"], "addresses": ["10.213.40.21/24"]}
+    done = play({"keepalived_addresses": [pair.shared["web"], taken]})
+    assert done.returncode != 0
+    assert "10.213.40.21 is in use" in done.stdout
+    assert "answers for it, which is none of the edges" in done.stdout
+    assert before == {
+        name: host.check_output("sha1sum /etc/keepalived/keepalived.conf") for name, host in pair.hosts.items()
+    }
+
+
+def test_a_keepalived_of_somebody_else_is_told(pair, home, play):
+    host = pair.hosts[OTHER]
+    path = "/etc/keepalived/keepalived.conf"
+    host.check_output("mv %s /root/ours && echo '# mine' >%s", path, path)
+    try:
+        done = play({})
+        assert done.returncode != 0
+        assert "somebody else has configured keepalived on this host" in done.stdout
+        assert host.file(path).content_string == "# mine\n"
+    finally:
+        host.check_output("mv /root/ours %s", path)

@@ -1,0 +1,54 @@
+"""The addresses that edges share, as they are asked for."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.errors import EdgeError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.pair import addresses
+
+EDGES = {"edge1": "10.0.0.11", "edge2": "10.0.0.12"}
+WEB = {"name": "web", "addresses": ["10.0.0.10/24", "fd00::10/64"], "router_id": 51, "prefer": "edge1"}
+
+
+def test_addresses_are_read():
+    assert addresses.read_shared([WEB], EDGES) == [addresses.Shared("web", ("10.0.0.10", "fd00::10"))]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"name": "no good"}, "keepalived_addresses[0].name: 'no good' is no name"),
+        ({"router_id": 256}, "keepalived_addresses[0].router_id: a number from 1 to 255"),
+        ({"router_id": None}, "keepalived_addresses[0].router_id: a number from 1 to 255"),
+        ({"prefer": "edge3"}, "keepalived_addresses[0].prefer: edge3 is none of the edges edge1, edge2"),
+        ({"addresses": ["10.0.0.300/24"]}, "keepalived_addresses[0].addresses[0]: 10.0.0.300/24 is no address"),
+        ({"addresses": ["10.0.0.11/24"]}, "keepalived_addresses[0].addresses[0]: 10.0.0.11 is an edge's own address"),
+        ({"addresses": ["fd00::10/64"]}, "keepalived_addresses[0].addresses: at least one IPv4 address"),
+        ({"addresses": []}, "keepalived_addresses[0].addresses: at least one IPv4 address"),
+    ],
+)
+def test_a_mistake_is_told_by_its_place(change, told):
+    with pytest.raises(EdgeError) as error:
+        addresses.read_shared([{**WEB, **change}], EDGES)
+    assert [problem for problem in error.value.problems if problem.startswith(told)]
+
+
+def test_two_cannot_be_one():
+    with pytest.raises(EdgeError) as error:
+        addresses.read_shared([WEB, WEB], EDGES)
+    assert [problem.split(": ")[1] for problem in error.value.problems] == [
+        "name web is there twice",
+        "router_id 51 is there twice",
+        "addresses 10.0.0.10 is there twice",
+        "addresses fd00::10 is there twice",
+    ]
+
+
+def test_an_address_is_shared_by_two():
+    with pytest.raises(EdgeError, match="at least two edges"):
+        addresses.read_shared([WEB], {"edge1": "10.0.0.11"})
+
+
+def test_edges_talk_in_one_family():
+    with pytest.raises(EdgeError, match="of one family"):
+        addresses.read_shared([WEB], {"edge1": "10.0.0.11", "edge2": "fd00::2"})

@@ -1,0 +1,27 @@
+"""What is made sure of before an address moves."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.errors import EdgeError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.pair import handover, orders
+from pair_orders import RECEIVE, SOCKETS
+
+
+def test_a_bind_to_the_address_itself_is_told(monkeypatch):
+    """Then the kernel can't tell a listening socket from a connection."""
+    monkeypatch.setattr(handover, "check", lambda order: None)
+    orders.check_possible(RECEIVE, SOCKETS["any"])
+    with pytest.raises(EdgeError) as error:
+        orders.check_possible(RECEIVE, SOCKETS["bound"])
+    assert len(error.value.problems) == 4
+    assert "bind to [::]:443" in error.value.problems[3]
+
+
+def test_a_kernel_without_it_is_told(monkeypatch):
+    def refuse(order):
+        raise RuntimeError("nft: Could not process rule: No such file or directory")
+
+    monkeypatch.setattr(handover, "check", refuse)
+    with pytest.raises(EdgeError, match="the kernel can't pass packets on"):
+        orders.check_possible(RECEIVE, SOCKETS["any"])

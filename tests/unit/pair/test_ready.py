@@ -1,0 +1,84 @@
+"""Whether HAProxy's worker is ready."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.pair import ready
+
+
+class Worker:
+    """A socket that answers like HAProxy's worker, or does not."""
+
+    def __init__(self, path):
+        self.answer = b"Name: HAProxy\nStopping: 0\n"
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(str(path))
+        self.server.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            connection, _ = self.server.accept()
+            connection.recv(100)
+            if self.answer is None:
+                self.hung = connection
+                continue
+            connection.sendall(self.answer)
+            connection.close()
+
+
+def test_only_a_worker_that_answers_and_takes_connections_is_ready(tmp_path):
+    path = str(tmp_path / "admin.sock")
+    assert not ready.is_ready(path, 0.2), "no socket"
+    worker = Worker(path)
+    assert ready.is_ready(path, 5)
+    worker.answer = b"Name: HAProxy\nStopping: 1\n"
+    assert not ready.is_ready(path, 5), "it drains"
+    worker.answer = None
+    assert not ready.is_ready(path, 0.2), "it hangs"
+
+
+def test_one_failure_is_enough_and_several_answers_are_needed(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(ready, "write", lambda path, is_ready: told.append((len(asked), is_ready)))
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(ready, "describe", lambda folder: "")
+    answers, asked = iter([True, True, False, False, True, True, False, True, True, True]), []
+
+    def ask(path, timeout):
+        asked.append(path)
+        return next(answers)
+
+    monkeypatch.setattr(ready, "is_ready", ask)
+    with pytest.raises(StopIteration):
+        ready.watch("socket", "file", 1, 1, 3)
+    assert told == [(1, True), (3, False), (10, True)]
+
+
+def test_the_file_is_replaced_in_place(tmp_path):
+    path = tmp_path / "not-ready"
+    ready.write(str(path), True)
+    inode = path.stat().st_ino
+    ready.write(str(path), False)
+    assert (path.read_text(), path.stat().st_ino) == ("1\n", inode)
+
+
+def test_metrics_are_what_states_and_handovers_say(tmp_path):
+    assert ready.describe(str(tmp_path)) == ""
+    (tmp_path / "handover").mkdir()
+    (tmp_path / "vrrp-web").write_text("MASTER 1795805868\n")
+    (tmp_path / "vrrp-second").write_text("BACKUP 1795805869\n")
+    (tmp_path / "vrrp-second.new").write_text("")
+    (tmp_path / "handover/count-receive-web").write_text("911\n")
+    (tmp_path / "handover/count-leave-web").write_text("")  # it is being written
+    assert [line for line in ready.describe(str(tmp_path)).splitlines() if not line.startswith("#")] == [
+        'realtime_edge_address_held{address="second"} 0',
+        'realtime_edge_address_held{address="web"} 1',
+        'realtime_edge_address_since_seconds{address="second"} 1795805869',
+        'realtime_edge_address_since_seconds{address="web"} 1795805868',
+        'realtime_edge_handover_packets_total{address="web"} 911',
+    ]
