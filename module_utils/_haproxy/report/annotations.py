@@ -92,7 +92,7 @@ GOALS: dict[str, tuple[str, str]] = {
     ),
     "hosts": (
         "One plain host",
-        "A request names one host, and at most one origin. HTTP/2 lets others through, and an application could read one "
+        "A request names one host, and at most one origin. HTTP/2 lets others through, and applications could read one "
         "that differs from the one that the rules here have looked at.",
     ),
     "paths": (
