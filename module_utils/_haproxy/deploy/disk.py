@@ -8,6 +8,7 @@ import fcntl
 import grp
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
