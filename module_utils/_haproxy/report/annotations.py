@@ -90,6 +90,11 @@ GOALS: dict[str, tuple[str, str]] = {
         "HTTP forbids control characters in a header, and blanks or a fragment in a URL. HAProxy accepts some of them, "
         "depending on its version; a node may end the header or the path at such a character.",
     ),
+    "hosts": (
+        "One plain host",
+        "A request names one host, and at most one origin. HTTP/2 lets others through, and applications could read one "
+        "that differs from the one that the rules here have looked at.",
+    ),
     "paths": (
         "Plain paths",
         "A path with encoded or repeated characters could pass a rule here and mean something else to the application.",
