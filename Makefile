@@ -64,6 +64,7 @@ lint: tools ## Static checks of everything
 	python tools/reference --check
 
 unit: tools ## Unit tests, with the branches that they cover
+	@tools/binaries
 	pytest --cov
 
 python39: tools ## Unit tests under Python 3.9 of Debian 11, the oldest that a managed host may have

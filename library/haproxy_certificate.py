@@ -79,6 +79,12 @@ options:
       - Needs the command C(openssl) on the host when one is made. It is valid for a year, and made only once.
     type: bool
     default: true
+  accept_bad:
+    description:
+      - Whether a certificate that has expired, is not valid yet, or lacks a host name of its service may replace one
+        that is better. By default that is an error. A self-signed placeholder is always replaced.
+    type: bool
+    default: false
   directory:
     description: Folder of the certificate files. It is made if it is missing, and readable by O(group).
     type: path

@@ -14,8 +14,10 @@ description:
   - Compares the binary, the certificates and the configuration of an edge with what is wanted, in one call and without
     a change. Give the result to M(realtime.edge.haproxy_certificate) and M(realtime.edge.haproxy_config) as their
     option C(compared); they start only where something differs.
-  - Stops at the first difference, as what comes after depends on it. It does not report what is wrong with the options;
-    the two modules do.
+  - Where anything is to be installed or changed, it fails with everything that stands in the way, before anything is
+    installed or written - values of the options, what the host lacks, ports that another process holds, an HAProxy that
+    this collection did not start.
+  - The configuration is checked with the certificates and other files as they will be.
 options:
   build:
     description: As in M(realtime.edge.haproxy_info).
@@ -68,8 +70,8 @@ attributes:
     description: Nothing is changed in either mode.
     support: full
   diff_mode:
-    description: There is nothing to compare with.
-    support: none
+    description: In check mode, the results of the two modules have their differences.
+    support: full
 """
 
 EXAMPLES = r"""
@@ -90,13 +92,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 certificates:
-  description: The result of M(realtime.edge.haproxy_certificate), null where it has something to do or to report.
+  description:
+    - The result of M(realtime.edge.haproxy_certificate), null where it has something to do. In check mode it says what.
   returned: success
   type: dict
 configuration:
-  description: The result of M(realtime.edge.haproxy_config), null where it has something to do or to report.
+  description:
+    - The result of M(realtime.edge.haproxy_config), null where it has something to do. In check mode it says what.
   returned: success
   type: dict
+problems:
+  description: What has to be mended first, each with its place in the YAML.
+  returned: failure
+  type: list
+  elements: str
 host:
   description: What M(realtime.edge.haproxy_info) returns is returned here as well, without C(live).
   returned: success
@@ -111,9 +120,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..module_utils._haproxy.build.recipe import BuildError
 from ..module_utils._haproxy.certificates import manage as certificates
 from ..module_utils._haproxy.fragments import arguments
-from ..module_utils._haproxy.fragments.manage import Request
-from ..module_utils._haproxy.report.compare import compare_certificates, compare_configuration
+from ..module_utils._haproxy.report.compare import Wanted, compare
 from ..module_utils._haproxy.report.host import BUILD_OPTIONS, gather_host
+from ..module_utils._haproxy.report.requirements import Installation
 
 OPTIONS: dict[str, dict[str, Any]] = {
     **BUILD_OPTIONS,
@@ -135,20 +144,22 @@ class Module(AnsibleModule):
         return None if result.error_messages else result.validated_parameters
 
 
-def compare(module: Module, host: dict[str, Any]) -> dict[str, Any]:
-    """Return what is as wanted, up to the first difference."""
-    found: dict[str, Any] = {"certificates": None, "configuration": None}
-    wanted = module.validated(certificates.OPTIONS, module.params["certificate"])
-    if not (host["installed"] and host["user"] and wanted):
-        return found
-    module.no_log_values -= certificates.showable_values(wanted)
-    found["certificates"] = compare_certificates(wanted)
-    own = {key: host[key] for key in ("binary", "file_descriptors")}
-    wanted = module.validated(arguments.OPTIONS, {**own, **module.params["configuration"]})
-    if found["certificates"] and wanted:
-        request = Request(wanted, True, False, module.no_log_values.update)
-        found["configuration"] = compare_configuration(request)
-    return found
+def read_wanted(module: Module, host: dict[str, Any]) -> Wanted:
+    """Return what is wanted, the configuration with what only the host knows."""
+    build = module.params["build"] or {}
+    own: dict[str, Any] = {key: host[key] for key in ("binary", "file_descriptors") if key in host}
+    certificate = module.validated(certificates.OPTIONS, module.params["certificate"])
+    module.no_log_values -= certificates.showable_values(certificate or {"certificates": []})
+    return Wanted(
+        certificate,
+        module.validated(arguments.OPTIONS, {**own, **module.params["configuration"]}),
+        Installation(
+            missing=not (host.get("installed") and host["user"]),
+            builds=bool(build),
+            openssl=bool(build and build["openssl"]["version"]),
+            prefix=build.get("prefix", "/"),
+        ),
+    )
 
 
 def main() -> None:
@@ -157,12 +168,19 @@ def main() -> None:
     try:
         host = gather_host(module.params["build"], module.params["binary"])
     except BuildError as error:
-        module.fail_json(msg=str(error))
-    found = compare(module, host)
-    for part in filter(None, found.values()):
+        module.fail_json(msg=f"Nothing was changed. To mend first:\n{error}", problems=[str(error)], invocation={})
+    wanted = read_wanted(module, host)
+    found = compare(wanted, module._diff, module.no_log_values.update)
+    if found.problems:
+        text = "Nothing was changed. To mend first:\n" + "\n".join(found.problems)
+        module.fail_json(msg=text, problems=found.problems, **host, invocation={})
+    results: dict[str, Any] = {"certificates": found.certificates, "configuration": found.configuration}
+    if not module.check_mode:
+        results = found.as_wanted(wanted)
+    for part in filter(None, results.values()):
         for warning in part.pop("warnings", ()):
             module.warn(warning)
-    module.exit_json(changed=False, **host, **found, invocation={})
+    module.exit_json(changed=False, **host, **results, invocation={})
 
 
 if __name__ == "__main__":

@@ -297,7 +297,9 @@ options:
             like a server.
         type: str
       port:
-        description: Port on which each of them listens for the others.
+        description:
+          - Port on which each of them listens for the others. Before HAProxy 3.0 an edge that is alone listens to
+            itself on a port of loopback, 8405 or this one, if there is neither a group nor a certificate.
         type: int
         default: 8406
       certificate:
@@ -345,8 +347,8 @@ options:
     type: int
   restart:
     description:
-      - Whether the caller restarts the service afterwards. Ports that an HAProxy outside our control holds are then
-        no obstacle.
+      - Whether the caller may restart a service that cannot be reloaded, which ends its connections. It is one that
+        this collection did not start, or one whose master CLI is gone.
     type: bool
     default: false
   drain_time:
@@ -496,16 +498,24 @@ connections:
   type: int
   returned: state is present or absent
 draining:
-  description: Removed servers that serve their last sessions.
+  description: Removed servers that serve their last sessions, in any worker. They stay in the file, with weight 0.
   type: list
   elements: str
   returned: state is present or absent
 workers:
   description: Before the change, the serving worker and then the old ones, each with C(pid), C(uptime) in seconds,
-    C(version) and its C(connections). Not told where nothing differs.
+    C(version) and its C(connections). Empty where none runs.
   type: list
   elements: dict
   returned: state is present or absent
+takes_over:
+  description:
+    - The HAProxy of the service that this collection did not start, and that a restart of the service replaces. Its
+      C(pid), its C(listeners), and the C(connections) of clients that end with it. Empty where there is none.
+    - One with listeners and connections is an error, unless O(restart=true).
+  type: dict
+  returned: state is present or absent
+  sample: {"pid": 812, "listeners": ["*:80"], "connections": 12}
 checked:
   description: Whether the installed binary has checked the text; not so in check mode on a bare host.
   type: bool
@@ -530,14 +540,20 @@ rendered:
   type: str
   returned: O(state=rendered)
 parsed:
-  description: The text as data for O(sections).
+  description:
+    - The text as data for O(sections).
+    - An item is a section, or before the first one a line (V(.if true)) or a comment. A section is a mapping where the
+      order of its keys is free, else a list.
   type: list
-  elements: dict
+  elements: raw
   returned: O(state=parsed)
 gathered:
-  description: The file as data for O(sections).
+  description:
+    - The file as data for O(sections).
+    - An item is a section, or before the first one a line (V(.if true)) or a comment. A section is a mapping where the
+      order of its keys is free, else a list.
   type: list
-  elements: dict
+  elements: raw
   returned: O(state=gathered)
 probes:
   description:

@@ -84,8 +84,9 @@ workers:
 certificates:
   description:
     - The certificates that are loaded, the one that ends first before the others.
-    - Each has C(path), C(names), C(subject), C(algorithm), C(not_after), C(days_left) and C(acme), which is
-      null, or where HAProxy's own ACME client sees to it, whether that is C(running) and when it renews
+    - Each has C(path), C(names), C(subject), C(algorithm), C(not_before), C(not_after), C(days_left),
+      C(days_until_valid) (0 where it is valid already) and C(acme), which is null, or where HAProxy's own ACME
+      client sees to it, whether that is C(running) and when it renews
       (C(renewal)).
   type: list
   elements: dict
@@ -97,9 +98,21 @@ services:
     - A backend has C(name), C(transport) (empty, or V(http), V(polling), V(websocket), V(flashsocket)), C(status),
       C(sessions) (live ones), C(old_sessions) (live ones on old workers), C(total) (since the last reload),
       C(queue) and C(servers).
-    - A server has these figures and C(name), C(address), C(weight) and C(check).
+    - A server has these figures and C(name), C(address), C(weight), C(check), and C(check_reason), how the last check
+      ended in HAProxy's own words.
   type: list
   elements: dict
+  returned: the master answers
+outages:
+  description: A text for each backend of which no server is up, with HAProxy's reasons.
+  type: list
+  elements: str
+  returned: the master answers
+  sample: ["chat_http: no server is up: app1 (10.0.0.1:3000): L7STS 404: Layer7 wrong status: Not Found"]
+unchecked:
+  description: The servers whose first check has not ended yet; HAProxy takes them for up until then.
+  type: list
+  elements: str
   returned: the master answers
 peers:
   description:

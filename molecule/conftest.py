@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import testinfra
-from resources.edge import PROJECT, Edge, Held, wait_until
+from resources.edge import PROJECT, Crowd, Edge, Held, wait_until
 
 
 @pytest.fixture(scope="session", name="wait_until")
@@ -45,6 +45,15 @@ def hold(edge: Edge) -> Iterator[Callable[..., Held]]:
     yield start
     for clients in held:
         clients.stop()
+
+
+@pytest.fixture
+def crowd(edge: Edge) -> Iterator[Crowd]:
+    """Let nobody come yet."""
+    crowd = Crowd(edge)
+    yield crowd
+    for process in crowd.processes:
+        process.kill()
 
 
 @pytest.fixture

@@ -45,9 +45,13 @@ def is_main_process(pid: int, proc: Path = Path("/proc")) -> bool:
         found = re.search(r"/([^/\n]+\.service)$", (proc / str(pid) / "cgroup").read_text(), re.MULTILINE)
     except OSError:  # of another namespace
         return True
-    if not found:
-        return True
-    return _output("systemctl", "show", "--property=MainPID", "--value", "--", found[1]).strip() == str(pid)
+    return not found or main_process(found[1]) == pid
+
+
+def main_process(name: str) -> int:
+    """Return the process that systemd started for a service, 0 if there is none."""
+    shown = _output("systemctl", "show", "--property=MainPID", "--", name).strip().partition("=")[2]
+    return int(shown) if shown.isdigit() else 0
 
 
 def checksum(path: Path) -> str:

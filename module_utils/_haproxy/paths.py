@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 CONFIGURATION = "/etc/haproxy/haproxy.cfg"
+LISTS = "/etc/haproxy"
 CERTIFICATES = "/etc/haproxy/certificates"
 CERTIFICATE_LIST = "/etc/haproxy/certificates.list"
 CLIENT_CAS = "/etc/haproxy/client-ca"

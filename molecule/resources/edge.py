@@ -95,6 +95,28 @@ class Held:
         self.process.communicate(timeout=30)
 
 
+class Crowd:
+    """Processes of clients/numbered.js, each with many sockets that talk while the edge changes."""
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def come(self, clients: int, host: str, transport: str, *more: str) -> None:
+        """Start this many, and wait until all are connected."""
+        options = ["--insecure", "--clients", str(clients), "--transport", transport, "--timeout", "60", *more]
+        command = self.edge.command("numbered.js", *options)
+        command[command.index("--host") + 1] = host
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self.processes.append(subprocess.Popen(command, text=True, **pipes))
+        assert json.loads(self.processes[-1].stdout.readline()).get("ready")
+
+    def observed(self) -> list[dict[str, Any]]:
+        """End them, and say what each process has observed."""
+        said = [process.communicate(timeout=120)[0] for process in self.processes]
+        return [json.loads(output.splitlines()[-1]) for output in said]
+
+
 class Edge:
     """An edge under test."""
 

@@ -112,7 +112,7 @@ class FakeEdge:
             for line in section.directives:
                 if line.keyword == "server":
                     self.add(
-                        f"{section.name}/{line.arguments[0]}",
+                        f"{section.key[1]}/{line.arguments[0]}",
                         line.arguments[1:],
                         "disabled" in line.arguments,
                         loaded=True,
@@ -130,7 +130,7 @@ class FakeEdge:
                             [os.path.join(word, n) for n in sorted(os.listdir(word))] if os.path.isdir(word) else [word]
                         )
                         self.certificates.update((name, fingerprint(read(name))) for name in names)
-                for path in re.findall(r"map\((/[^,)]+)", line.text):
+                for path in re.findall(r"map\w*\((/[^,)]+)", line.text):
                     self.patterns[path] = map_entries(read(path))
 
     def add(self, place, words, maintenance, loaded=False):
@@ -139,7 +139,7 @@ class FakeEdge:
         backend = place.partition("/")[0]
         taken = {server["id"] for (owner, _name), server in self.servers.items() if owner == backend}
         self.servers[tuple(place.split("/"))] = {
-            "id": next(number for number in range(1, 99999) if number not in taken),
+            "id": int(options.get("id") or next(number for number in range(1, 99999) if number not in taken)),
             "addr": host.strip("[]"),
             "port": port,
             "weight": options.get("weight", "1"),

@@ -191,7 +191,10 @@ def test_the_examples_are_complete():
         "server edge2",
     ):
         assert said in text
-    assert set(files) == {"/etc/haproxy/edge.lua", "/etc/haproxy/metrics.lua", "/etc/haproxy/certificates.list"}
+    assert set(files) == {
+        f"/etc/haproxy/{name}"
+        for name in "edge.lua metrics.lua certificates.list routes.map origins.list trusted-proxies.list exempt.list".split()
+    }
     text, files = assembled(OTHERWISE)
     assert "domains news.example.com,www.example.com" in text
     assert 'to-ports="80,443"' in files["/etc/haproxy/edge.lua"]

@@ -6,7 +6,9 @@ only change by mistake.
 
 import io
 import json
+import os
 from contextlib import redirect_stdout
+from unittest import mock
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -19,7 +21,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.mode
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import edge
 from ansible_collections.realtime.edge.plugins.modules import haproxy_config
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 # A hostile word, and words that mean something to HAProxy or to YAML.
@@ -201,10 +203,15 @@ def place(tmp_path):
     return tmp_path
 
 
+# Where a test before has loaded the controller's part of Ansible, 2.19 refuses lone surrogates before a module has them.
+CHECK = "ansible.module_utils._internal._json._profiles._string_encoding_check_enabled"
+
+
 def run(**arguments):
     """Run the module: what it answers, and whether it failed."""
     said = io.StringIO()
-    with patch_module_args(arguments), redirect_stdout(said), pytest.raises(SystemExit) as ended:
+    unchecked = mock.patch(CHECK, return_value=False)
+    with patch_module_args(arguments), redirect_stdout(said), unchecked, pytest.raises(SystemExit) as ended:
         haproxy_config.main()
     answer = json.loads(said.getvalue())
     assert bool(ended.value.code) is bool(answer.get("failed"))
@@ -228,6 +235,7 @@ JSONABLE = st.fixed_dictionaries(
 )
 
 
+@example(options={"services": [], "fragment": "\ud800"})
 @given(options=JSONABLE)
 @settings(MANY, max_examples=200)
 def test_the_module_answers_and_leaves_the_live_file(place, options):
@@ -241,6 +249,7 @@ def test_the_module_answers_and_leaves_the_live_file(place, options):
     answer = run(**base, **owner, **options)
     if answer.get("failed"):
         assert answer["msg"]
+        answer["msg"].encode()
         assert live(place) == before
     else:  # waits for an owner
         assert answer["action"] == "unchanged"
@@ -276,6 +285,115 @@ def test_a_damaged_fragment_is_told_and_stops_everybody_else(place, content):
     assert "state: absent" in answer["msg"]
     assert live(place) == before
     assert run(path=str(place / "haproxy.cfg"), fragment="shop", sections={})["changed"]
+
+
+HISTORY = {"services": [], "sections": {}, "groups": {}, "settings": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("shop", {**HISTORY, "format": 2}, "of a newer realtime.edge (format 2, and this one reads up to 1)"),
+        ("shop", {**HISTORY, "format": 2, "services": {}}, "of a newer realtime.edge"),
+        ("shop", {**HISTORY, "format": "x"}, "is damaged"),
+        ("shop", {**HISTORY, "format": 0}, "is damaged"),
+        (
+            "shop",
+            {**HISTORY, "routes": [], "more": 1},
+            "of another version of realtime.edge: unknown here: more, routes",
+        ),
+        ("edge", {**HISTORY, "settings": {"listen": {}}}, "settings.listen: unknown here"),
+        ("edge", {**HISTORY, "settings": {"tls": {"newer": 1}}}, "settings.tls.newer: unknown here"),
+        ("edge", {**HISTORY, "settings": {"binds": {"http": 5}}}, "settings.binds.http: a value of type list"),
+        ("edge", {**HISTORY, "settings": {"binds": {"http": [5]}}}, "settings.binds.http[0]: a value of type str"),
+        ("edge", {**HISTORY, "settings": {"group": 5}}, "settings.group: a value of type str"),
+    ],
+)
+def test_a_fragment_of_another_version_is_told(place, name, content, said):
+    path = place / "fragments.d" / f"{name}.json"
+    path.write_text(json.dumps(content))
+    before = live(place)
+    answer = run(path=str(place / "haproxy.cfg"), fragment="blog" if name == "edge" else "edge", sections={})
+    assert answer["msg"].startswith(f"{path} is ")
+    assert said in answer["msg"]
+    assert "othing has changed" in answer["msg"]
+    assert live(place) == before
+
+
+def test_a_fragment_of_before_the_formats_is_read(place):
+    (place / "fragments.d" / "shop.json").write_text(json.dumps(HISTORY))
+    assert run(path=str(place / "haproxy.cfg"), fragment="blog", sections={})["fragments"] == ["blog", "shop"]
+    assert json.loads((place / "fragments.d" / "blog.json").read_text())["format"] == 1
+
+
+def nested(depth, inner):
+    for _ in range(depth):
+        inner = {"a": inner} if depth % 2 else [inner]
+    return inner
+
+
+@pytest.mark.parametrize("depth", [900, 901, 60])
+@pytest.mark.parametrize("option", ["sections", "services", "groups"])
+def test_what_is_nested_too_deeply_is_told(place, depth, option):
+    def at_option(value):
+        return {"services": [value], "groups": {"a": value}}.get(option, value)
+
+    before = live(place)
+    # Ansible's own limit for arguments is not far above.
+    answer = run(path=str(place / "haproxy.cfg"), fragment="blog", **{option: at_option(nested(min(depth, 150), 1))})
+    assert answer["msg"] == f"{option}: its values are nested more than 50 levels deep"
+    assert live(place) == before
+    path = place / "fragments.d" / "shop.json"
+    path.write_text(json.dumps({**HISTORY, option: at_option(nested(depth, 1))}))
+    assert f"{path} is damaged (nested too deeply)" in run(path=str(place / "haproxy.cfg"), fragment="blog")["msg"]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_what_is_no_file_is_told_in_bounded_time(place, kind):
+    make = {"fifo": os.mkfifo, "folder": os.mkdir, "link": lambda path: os.symlink(place / "target", path)}[kind]
+    (place / "target").write_text("{}")
+    words = {"fifo": "it is not a regular file", "folder": "Is a directory", "link": "a symbolic link"}[kind]
+    path = place / "fragments.d" / "shop.json"
+    make(path)
+    answer = run(path=str(place / "haproxy.cfg"), fragment="blog")
+    assert answer["msg"].startswith(f"{path} cannot be read: ")
+    assert words in answer["msg"]
+    (path.rmdir if kind == "folder" else path.unlink)()
+    (place / "haproxy.cfg").unlink()
+    make(place / "haproxy.cfg")
+    binary = place / "haproxy"
+    binary.write_text("#!/bin/sh\necho HAProxy version 3.0.11\n")
+    answer = run(
+        path=str(place / "haproxy.cfg"),
+        binary=str(binary),
+        state_directory=str(place),
+        sections={"frontend": {"x": {"bind": "127.0.0.1:0"}}},
+    )
+    assert str(place / "haproxy.cfg") in answer["msg"]
+    assert words in answer["msg"]
+    assert (place / "target").read_text() == "{}"
+
+
+PATHS = [
+    "path",
+    "binary",
+    "certificates",
+    "state_directory",
+    "master_socket",
+    "link",
+    "ticket_keys",
+    "group",
+    "fragment",
+]
+
+
+@pytest.mark.parametrize("text", ["\ud800", "/x\udcff", "/x\x00y", "/x\ny"])
+@pytest.mark.parametrize("option", PATHS)
+def test_no_path_holds_what_cannot_be_encoded(place, option, text):
+    base = {"path": str(place / "haproxy.cfg"), "binary": str(place / "haproxy"), "state_directory": str(place)}
+    answer = run(**{**base, "services": [], option: text})
+    assert answer["msg"].startswith(f"{option}: ")
+    answer["msg"].encode()
 
 
 @pytest.mark.parametrize("cut", range(0, 110, 7))

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import pytest
 from ansible.errors import AnsibleError, AnsibleFileNotFound
 from ansible_collections.realtime.edge.plugins.action import haproxy_certificate, haproxy_compare, haproxy_config
+from ansible_collections.realtime.edge.plugins.filter import acme_missing
 from ansible_collections.realtime.edge.plugins.filter.acme_orders import FilterModule
+from ansible_collections.realtime.edge.plugins.plugin_utils import preflight
 from ansible_collections.realtime.edge.plugins.plugin_utils.inventory import add_groups
 from ansible_collections.realtime.edge.plugins.plugin_utils.pem_files import PemFiles
 
@@ -125,7 +127,9 @@ def test_orders_are_made_for_certificates_that_a_service_names():
 def action(plugin, arguments):
     """The plugin, and the list of what it starts a module with."""
     started = []
-    task = SimpleNamespace(args=arguments, async_val=0, diff=False, check_mode=False, environment=[], no_log=False)
+    task = SimpleNamespace(
+        args=arguments, async_val=0, diff=False, check_mode=False, environment=[], no_log=False, _role=None
+    )
     made = plugin.ActionModule(
         task=task, connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="there")), play_context=None, loader=SimpleNamespace(_get_file_contents=None), templar=None,
         shared_loader_obj=None,
@@ -158,3 +162,101 @@ def test_the_comparison_gets_what_both_modules_get():
     assert made.run(task_vars=INVENTORY)["changed"] is True
     for part in ("certificate", "configuration"):
         assert [member["name"] for member in started[0][part]["groups"]["chat_nodes"]] == ["n1", "n2", "n3"]
+
+
+KNOWN = {
+    "haproxy_services",
+    "haproxy_sections",
+    "haproxy_allow_restart",
+    "haproxy_tls",
+    "haproxy_binds",
+    "haproxy_acme",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("haproxy_servces", "haproxy_services"),
+        ("haproxy_service", "haproxy_services"),
+        ("haproxy_sevrices", "haproxy_services"),
+        ("haproxy_allowrestart", "haproxy_allow_restart"),
+        ("haproxy_bind", "haproxy_binds"),
+    ],
+)
+def test_a_misspelled_variable_is_told_with_what_was_meant(name, meant):
+    (problem,) = preflight.find_misspelled([name, "ansible_host"], KNOWN)
+    assert problem == f"{name}: the role has no such variable; did you mean {meant}?"
+
+
+def test_variables_of_others_are_left_alone():
+    own = [
+        "haproxy_shop_services",
+        "haproxy_exporter",
+        "haproxy_acl",
+        "haproxy_state",
+        "services",
+        "my_haproxy_servces",
+    ]
+    assert list(preflight.find_misspelled([*own, *KNOWN], KNOWN)) == []
+
+
+HOST = 'uid=0\nsystemd=yes\npython={}\npython={}\npython=\nname="Debian GNU/Linux 10"\n'
+
+
+@pytest.mark.parametrize(
+    ("pythons", "problem"),
+    [
+        (("/usr/bin/python3 3.11", "/usr/bin/python3 3.11"), None),
+        (("", ""), "there is no Python on Debian GNU/Linux 10; Ansible needs 3.9 or newer: install python3"),
+        (("/usr/bin/python3 3.7", "/usr/bin/python3 3.7"), "/usr/bin/python3 is Python 3.7, and modules need 3.9"),
+        (("/usr/bin/python3.8 3.8", "/usr/bin/python3 3.10"), "ansible_python_interpreter: /usr/bin/python3"),
+    ],
+)
+def test_a_host_that_runs_no_module_is_explained(pythons, problem):
+    problems = preflight.explain_host(HOST.format(*pythons))
+    assert len(problems) == bool(problem)
+    assert (problem or "") in "".join(problems)
+
+
+def test_everything_is_told_at_once():
+    said = HOST.format("/usr/bin/python3 3.7", "").replace("uid=0", "uid=1000").replace("systemd=yes\n", "")
+    assert [problem.partition(":")[0] for problem in preflight.explain_host(said)] == [
+        "this host",
+        "become",
+        "this host",
+    ]
+
+
+def test_a_module_that_could_not_run_is_explained_by_a_shell():
+    arguments = {"certificate": {}, "configuration": {}}
+    made, _started = action(haproxy_compare, arguments)
+    made._execute_module = lambda module_args, task_vars: {"failed": True, "msg": "MODULE FAILURE", "rc": 1}
+    asked = []
+
+    def answer(command):
+        asked.append(command)
+        return {"stdout": HOST.format("/opt/python3.8 3.8", "")}
+
+    made._low_level_execute_command = answer
+    done = made.run(task_vars={**INVENTORY, "ansible_python_interpreter": "/opt/python3.8"})
+    assert done["failed"] is True
+    assert "/opt/python3.8 is Python 3.8" in done["msg"]
+    assert "/opt/python3.8" in asked[0]
+    made._low_level_execute_command = lambda command: {"stdout": HOST.format("/usr/bin/python3 3.11", "")}
+    assert made.run(task_vars=INVENTORY)["msg"] == "MODULE FAILURE"
+
+
+def test_what_acme_lacks_on_the_controller_is_told_at_once(monkeypatch):
+    find = acme_missing.FilterModule().filters()["acme_missing"]
+    assert find({"directory": "https://ca.example/directory"}) == []
+
+    def nothing(name):
+        if "." in name:
+            raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(acme_missing, "find_spec", nothing)
+    directory, collection, library = find({})
+    assert directory.startswith("haproxy_acme.directory: ")
+    assert collection.endswith("ansible-galaxy collection install community.crypto")
+    assert library.endswith("pip install cryptography")

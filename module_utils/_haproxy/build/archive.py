@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from ..atomic_file import temporary_folder
 from ..binary.version import read_ability
 from .compile import explain_archive_errors, extract_member, install_build
 from .recipe import BuildError, Recipe
@@ -32,7 +33,7 @@ def pack(recipe: Recipe, prefix: Path, archive: Path) -> None:
 
     directory = recipe.directory(prefix)
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".pack-") as folder:
+    with temporary_folder(str(archive)) as folder:
         temporary = Path(folder) / "archive"
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(temporary.open("wb"))

@@ -19,6 +19,7 @@ from typing import Any
 
 from ansible.module_utils.urls import open_url
 
+from ..atomic_file import temporary_folder
 from ..host import read_distribution
 from .recipe import HAPROXY, BuildError, Source
 
@@ -58,7 +59,7 @@ def obtain(source: Source, places: Sequence[str], folder: Path) -> str:
     reasons = []
     for written in places:
         place = written.replace("{version}", source.version).replace("{branch}", source.branch)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".obtain-") as name:
+        with temporary_folder(str(folder / "obtain")) as name:
             temporary = Path(name) / "source"
             try:
                 _fetch(source, place, folder, temporary)
@@ -229,7 +230,7 @@ def _from_distribution(source: Source, destination: Path) -> None:
         raise BuildError("apt is not configured with a mirror of this distribution")
     others: list[str] = []
     near: list[str] = []
-    with tempfile.TemporaryDirectory(prefix=f"{package}-source-") as folder:
+    with temporary_folder(os.path.join(tempfile.gettempdir(), f"{package}-source")) as folder:
         root = Path(folder)
         _make_apt_folders(root)
         for suite, stanza in stanzas:

@@ -54,13 +54,13 @@ def _swap(master: str, worker: int, path: str, folder: str, check_mode: bool, re
     if found is None:  # in check mode, before the file is made
         return
     live = certificates.read_certificate(master, worker, path)
-    if live and found.is_served(live):
+    if live and live.used and found.is_served(live):
         result.served.add(path)
         return
     result.changed.append(path)
     if check_mode:
         return
-    if live:
+    if live and live.used:
         certificates.replace_certificate(master, worker, path, found.pem)
     else:
         certificates.add_certificate(master, worker, path, found.pem, folder)

@@ -11,12 +11,12 @@ import difflib
 import grp
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
+from ..atomic_file import make_temporary, read_regular_file, sweep
 from ..errors import Problems
 from ..services.definition import Service
 from .pem import Bundle, Certificate, CertificateError, bundle_blocks, bundle_cas, split_blocks, utc_now, verify_chain
@@ -94,7 +94,7 @@ class _Installation:
         self.warnings: list[str] = []
         self.removed: list[str] = []
 
-    def collect(self, self_signed: bool, check_mode: bool) -> None:
+    def collect(self, self_signed: bool, accept_bad: bool, check_mode: bool) -> None:
         """Compare everything with the disk. Raises CertificateError with all problems."""
         problems = Problems()
         for folder in dict.fromkeys(self.folders[request.is_ca] for request in self.requests if not request.absent):
@@ -109,6 +109,8 @@ class _Installation:
             try:
                 content = request.bundle or _keep_present(present) or _self_signed(request, self_signed, check_mode)
                 _check_rsa(request, content, path)
+                if not accept_bad:
+                    _check_not_worse(request, content, present)
             except CertificateError as error:
                 shown = f"{path}: {error}" if present else f"{error}{_suggest_name(request.name, self.given)}"
                 problems.add(request.yaml_path, shown)
@@ -128,6 +130,7 @@ def install(
     directory: Path,
     group: str,
     self_signed: bool,
+    accept_bad: bool = False,
     check_mode: bool = False,
 ) -> dict[str, Any]:
     """Install the certificate files and return what `haproxy_certificate` returns, as documented there.
@@ -136,7 +139,7 @@ def install(
     """
     installation = _Installation(read_requested(certificates, services), directory, group_id(group, check_mode))
     try:
-        installation.collect(self_signed, check_mode)
+        installation.collect(self_signed, accept_bad, check_mode)
         if not check_mode:
             _write_changes(installation.changes.items)
         overlaps = list(_warn_overlapping_names(directory, services))
@@ -151,6 +154,26 @@ def install(
     }
 
 
+def foresee(
+    certificates: Sequence[Mapping[str, Any]],
+    services: Sequence[Service],
+    directory: Path,
+    self_signed: bool,
+    accept_bad: bool = False,
+) -> dict[str, str]:
+    """Return path → text of the files that `install` would write; an empty text for one that it would remove.
+
+    Raises CertificateError as `install` does. The texts hold keys.
+    """
+    installation = _Installation(read_requested(certificates, services), directory, None)
+    installation.collect(self_signed, accept_bad, check_mode=False)
+    return {
+        str(path): target.bundle.text if target and target.bundle else ""
+        for path, _present, target in installation.changes.items
+        if target is None or target.bundle
+    }
+
+
 def group_id(name: str, check_mode: bool) -> int | None:
     """Return the group's number; None in check mode where the installation would have made the group."""
     try:
@@ -161,11 +184,20 @@ def group_id(name: str, check_mode: bool) -> int | None:
         raise CertificateError(f"this host has no group {name} that could read the certificates") from None
 
 
+def _read_text(path: Path) -> str:
+    try:
+        return read_regular_file(str(path)).decode("utf-8", "replace")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CertificateError(f"{path} cannot be read: {error.strerror}") from None
+
+
 def _read_state(path: Path, read: Callable[[Sequence[tuple[str, bytes]]], Bundle] = bundle_blocks) -> State | None:
     """Return what is at a path, None if nothing. `read` makes a bundle of the PEM blocks of a file."""
     try:
         status = path.stat()
-        text = "" if stat.S_ISDIR(status.st_mode) else path.read_text(encoding="utf-8", errors="replace")
+        text = "" if stat.S_ISDIR(status.st_mode) else _read_text(path)
     except FileNotFoundError:
         return None
     content, fault = None, ""
@@ -188,6 +220,34 @@ def _keep_present(present: State | None) -> Bundle | None:
 def _check_rsa(request: RequestedCertificate, content: Bundle, path: Path) -> None:
     if request.rsa and content.text and not content.own.rsa:
         raise CertificateError(f"{request.rsa} needs an RSA key, as Flash movies know no other, but {path} has none")
+
+
+def _check_not_worse(request: RequestedCertificate, content: Bundle, present: State | None) -> None:
+    """Raise CertificateError if clients would refuse this certificate for a reason that the one on disk does not have.
+
+    A placeholder is no certificate to keep.
+    """
+    before = present.bundle.own if present and present.bundle else None
+    if before is None or before.stand_in or before.fingerprint == content.own.fingerprint:
+        return
+    known = dict(_faults(request, before))
+    if worse := [text for fault, text in _faults(request, content.own) if fault not in known]:
+        raise CertificateError(
+            f"the new certificate {' and '.join(worse)}; the one that is there, valid until "
+            f"{before.not_after:%Y-%m-%d}, stays. To replace it all the same: haproxy_bad_certificates: true"
+        )
+
+
+def _faults(request: RequestedCertificate, certificate: Certificate) -> Iterator[tuple[str, str]]:
+    """Yield why clients refuse a certificate: a name for the fault, and a text."""
+    now = utc_now()
+    if certificate.not_after < now:
+        yield "expired", f"expired on {certificate.not_after:%Y-%m-%d}"
+    if certificate.not_before > now:
+        yield "early", f"is not valid before {certificate.not_before.isoformat()}"
+    for host in () if request.is_ca else request.hosts:
+        if not certificate.covers(host):
+            yield host, f"is for {', '.join(certificate.names)}, not for {host}"
 
 
 def _self_signed(request: RequestedCertificate, self_signed: bool, check_mode: bool) -> Bundle:
@@ -285,6 +345,7 @@ def _warn_overlapping_names(folder: Path, services: Sequence[Service]) -> Iterat
 def _write_changes(changes: Sequence[Change]) -> None:
     """Make folders, write all files beside their places, and then put them there: all of them or, on an error, none."""
     ready: list[tuple[str, Path]] = []
+    sweep(*{str(path.parent) for path, _present, _target in changes})
     try:
         for path, _present, target in changes:
             if target and target.bundle:
@@ -314,7 +375,7 @@ def _make_folder(path: Path, target: State) -> None:
 
 def _write_beside(path: Path, target: State, text: str) -> str:
     """Write a file with a temporary name and return it; HAProxy passes over those with a leading dot."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    descriptor, temporary = make_temporary(str(path))
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

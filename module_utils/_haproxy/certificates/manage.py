@@ -12,7 +12,7 @@ from .. import paths
 from ..runtime.cli import RuntimeFailure
 from ..services import acme, definition
 from . import acme_client, hotswap, tickets
-from .install import group_id, install
+from .install import foresee, group_id, install
 from .pem import CertificateError
 from .requested import FIELDS, is_path
 
@@ -40,6 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "compared": {"type": "dict"},
     "acme_folder": {"type": "str"},
     "self_signed": {"type": "bool", "default": True},
+    "accept_bad": {"type": "bool", "default": False},
     "directory": {"type": "path", "default": "/etc/haproxy/certificates"},
     "group": {"type": "str", "default": "haproxy"},
     "acme_account_key": {"type": "str", "no_log": True},
@@ -72,6 +73,7 @@ def manage(parameters: Parameters, check_mode: bool) -> dict[str, Any]:
         directory=Path(parameters["directory"]),
         group=parameters["group"],
         self_signed=parameters["self_signed"],
+        accept_bad=parameters["accept_bad"],
         check_mode=check_mode,
     )
     result["kept"] = sorted(kept)
@@ -79,6 +81,22 @@ def manage(parameters: Parameters, check_mode: bool) -> dict[str, Any]:
     _swap(parameters, check_mode, result)
     result["ticket_keys"] = _provide_ticket_keys(parameters, check_mode, result)
     return result
+
+
+def foresee_files(parameters: Parameters) -> dict[str, str]:
+    """Return path → text of the files that `manage` would write, for a check of the configuration that names them.
+
+    An empty text is for a file that it would remove. The texts hold keys. Raises CertificateError.
+    """
+    directory = Path(parameters["directory"])
+    services = definition.read_services(parameters["services"], parameters["groups"] or {})
+    settings = {name: parameters[name] for name in ("certificates", "self_signed", "accept_bad")}
+    found = foresee(services=services, directory=directory, **settings)
+    if (place := parameters["ticket_keys"]) and not os.path.exists(place):
+        found[place] = "".join(f"{key}\n" for key in tickets.make_keys())
+    if parameters["acme_account_key"]:
+        found[str(directory.parent / acme.ACCOUNT_KEY)] = parameters["acme_account_key"]
+    return found
 
 
 def _keep_renewed(parameters: Parameters, check_mode: bool) -> list[str]:

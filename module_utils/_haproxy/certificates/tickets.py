@@ -46,7 +46,7 @@ def provide_keys(path: Path, group: int, rotation: int, master: str, check_mode:
     if check_mode:
         return TicketOutcome(action, [])
     fresh = _make_key()
-    _write_keys(path, [*keys[1:], fresh] if keys else [_make_key(), _make_key(), fresh], group)
+    _write_keys(path, [*keys[1:], fresh] if keys else [*make_keys()[1:], fresh], group)
     warning = _send_key(master, path, fresh) if keys else ""
     return TicketOutcome(action, [warning] if warning else [])
 
@@ -62,6 +62,11 @@ def renew_keys(path: Path, master: str) -> None:
     for key in fresh[-KEYS:]:
         if problem := _send_key(master, path, key):
             raise RuntimeFailure(problem)
+
+
+def make_keys() -> list[str]:
+    """Return the keys of a new file."""
+    return [_make_key() for _ in range(KEYS)]
 
 
 def _make_key(size: int = _BYTES) -> str:

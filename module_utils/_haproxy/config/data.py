@@ -14,12 +14,14 @@ Where the order of different keywords matters, a section is a list of such mappi
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
-from itertools import groupby
+from dataclasses import replace
 from typing import Any
 
 from ..errors import Problems
 from .model import Configuration, ConfigurationError, Directive, Section, suggest
+from .order import NAMED_SETTINGS, FreeLines, split_negation
 from .syntax import SECTIONS, UNNAMED, comment_lines
 from .words import BLANKS, one_line, split
 
@@ -39,6 +41,11 @@ _FAMILIES: dict[tuple[str, str], int] = {
     ("http-after-response", ""): 11,
 }
 _RANKED = frozenset(keyword for keyword, _first in _FAMILIES)
+
+# The name of these is optional.
+_MAY_BE_NAMELESS = frozenset(("crt-store",))
+
+_NUMBER = re.compile(r"-?[1-9][0-9]{0,17}|0").fullmatch
 
 # A word this similar to a section's counts as a typing error, any other as a section of a newer HAProxy.
 _LIKENESS = 0.75
@@ -100,16 +107,26 @@ def from_data(data: Any, yaml_path: str = "haproxy_sections", purpose: str = "")
     """
     problems = Problems()
     sections: list[Section] = []
+    stray: list[Any] = []
     parts = data if isinstance(data, list) else [data]
     for number, part in enumerate(parts):
         path = f"{yaml_path}[{number}]" if isinstance(data, list) else yaml_path
         if part is None:
+            continue
+        if isinstance(part, str) and isinstance(data, list) and part.lstrip(BLANKS)[:1] in ("#", "."):
+            stray.append(part)
+            if sections:
+                problems.add(path, "only the first items of this list may be lines; this one belongs into a section")
             continue
         if not isinstance(part, dict):
             problems.add(path, f"a mapping of section kinds is expected here, not {_shape(part)}")
             continue
         for kind, content in part.items():
             sections.extend(_read_kind(kind, content, f"{path}.{kind}", purpose, problems))
+    if stray:
+        reader = _BodyReader(purpose, problems)
+        reader.read_list(stray, yaml_path)
+        sections.insert(0, Section("", "", tuple(reader.directives), f"{yaml_path}[0]"))
     problems.raise_if_any()
     if isinstance(data, dict):
         # The order of a mapping has no meaning, but a proxy takes the values of the last `defaults` before it.
@@ -118,57 +135,131 @@ def from_data(data: Any, yaml_path: str = "haproxy_sections", purpose: str = "")
     return Configuration(tuple(sections))
 
 
-def to_data(configuration: Configuration) -> list[dict[str, Any]]:
-    """Return the model as YAML data, one mapping per section; `from_data` reads it back to the same model, arranged.
+def to_data(configuration: Configuration) -> list[Any]:
+    """Return the model as YAML data: lines before the first section (`.if`), then one mapping per section.
 
-    Raise `ConfigurationError` for what YAML cannot hold: lines before the first section, text that is not UTF-8.
+    `from_data` reads it back to lines that mean the same, whatever the order of the keys: a section or a part of it
+    is a mapping only where that order is free. Raise `ConfigurationError` for what YAML cannot hold: other lines before
+    the first section, text that is not UTF-8.
     """
-    result: list[dict[str, Any]] = []
+    result: list[Any] = []
     for section in configuration.sections:
-        if not section.kind:
-            raise ConfigurationError(
-                f"`{section.directives[0].text}` stands before the first section: move it into one (`global`)"
-            )
         for text in (section.header, *(line.text for line in section.directives)):
             try:
                 split(text)
             except ConfigurationError as error:
-                shown = text.encode(errors="replace").decode()
-                raise ConfigurationError(f"{section.kind}: `{shown}` cannot be written in YAML: {error}") from None
-        nameless = section.kind in UNNAMED or section.kind == "defaults"
+                raise ConfigurationError(f"{section.kind}: `{text}` cannot be written in YAML: {error}") from None
+        if not section.kind:
+            result += _stray_lines(section)
+            continue
         body = _body(section)
-        result.append({section.header: body} if nameless else {section.kind: {section.name: body}})
+        if section.kind in UNNAMED or section.kind == "defaults":
+            result.append({section.header: body})
+        elif section.name or section.kind not in _MAY_BE_NAMELESS:
+            result.append({section.kind: {section.name: body}})
+        else:
+            # A list, as the keys of a mapping would be names.
+            result.append({section.kind: body if isinstance(body, list) else [body]})
     return result
 
 
+def in_canonical_order(configuration: Configuration) -> Configuration:
+    """Return the configuration without comments and with the lines whose order is free in one order.
+
+    Raise as `to_data` does.
+    """
+    bare = [
+        replace(s, directives=tuple(replace(line, purpose="") for line in s.directives)) for s in configuration.sections
+    ]
+    before, data = None, to_data(Configuration(tuple(bare)))
+    while data != before:
+        # A line that has moved within its mapping may now fit into the one before.
+        before, data = data, to_data(from_data(_with_sorted_keys(data)))
+    return from_data(_with_sorted_keys(data))
+
+
+def _with_sorted_keys(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _with_sorted_keys(data[key]) for key in sorted(data)}
+    return [_with_sorted_keys(item) for item in data] if isinstance(data, list) else data
+
+
+def _stray_lines(section: Section) -> list[str]:
+    """Return the lines before the first section."""
+    for line in section.directives:
+        if line.keyword[0] != ".":
+            raise ConfigurationError(f"`{line.text}` stands before the first section: move it into one (`global`)")
+    return [*_body(section)]
+
+
 def _body(section: Section) -> dict[str, Any] | list[Any]:
-    """Return a mapping if it means the same as the lines, else a list in their order."""
-    grouped: dict[str, list[Directive]] = {}
-    for directive in section.directives:
-        grouped.setdefault(directive.keyword, []).append(directive)
-    regrouped = Section(section.kind, section.name, tuple(line for lines in grouped.values() for line in lines))
-    if arrange(regrouped) == arrange(section) and not any(line.purpose for line in section.directives):
-        return {keyword: _values(lines) for keyword, lines in grouped.items()}
+    """Return a mapping if the order of its keys is free, else a list of comments, conditions and such mappings."""
     body: list[Any] = []
     purpose = ""
-    run: dict[str, Any] = {}
-    for (comment, keyword), lines in groupby(section.directives, lambda line: (line.purpose, line.keyword)):
-        if comment != purpose:
-            purpose, run = comment, {}
+    commented = any(line.purpose for line in section.directives)
+    mappings: list[FreeLines] = []
+    for line in section.directives:
+        if line.purpose != purpose:
+            purpose = line.purpose
+            body += _mappings(mappings)
             # A comment of a file may contain control characters.
-            body += [
-                "".join(char if one_line(char) else "?" for char in line) or "#" for line in comment_lines(comment)
-            ]
-        if not run or keyword in run:
-            run = {}
-            body.append(run)
-        run[keyword] = _values(list(lines))
-    return body
+            comments = comment_lines(purpose)
+            body += ["".join(char if one_line(char) else "?" for char in text) or "#" for text in comments]
+        if line.keyword[0] == "." or not _place(line, mappings, commented, section.kind):
+            body += [*_mappings(mappings), line.text]
+    if not body and len(mappings) < 2:
+        return _mapping(mappings[0]) if mappings else {}
+    return body + _mappings(mappings)
 
 
-def _values(lines: list[Directive]) -> Any:
-    values = [" ".join(line.arguments) or True for line in lines]
-    return values[0] if len(values) == 1 else values
+def _place(line: Directive, mappings: list[FreeLines], commented: bool, kind: str) -> bool:
+    """Add the line to the first mapping that it may stand in, or to a new one; return whether one can hold it.
+
+    Where there are comments, no line moves away from its neighbour.
+    """
+    new = FreeLines(kind)
+    if not new.accepts(line):
+        return False
+    place = len(mappings)
+    mappings.append(new)
+    while place and mappings[place - 1].accepts(line) and not mappings[place].keeps_order(line):
+        if commented and (place < len(mappings) - 1 or mappings[place - 1].moves(line)):
+            break
+        place -= 1
+    mappings[place].add(line)
+    if not new.lines:
+        mappings.pop()
+    return True
+
+
+def _mappings(mappings: list[FreeLines]) -> list[dict[str, Any]]:
+    """Take the mappings."""
+    found = [_mapping(free) for free in mappings]
+    mappings.clear()
+    return found
+
+
+def _mapping(free: FreeLines) -> dict[str, Any]:
+    """Return the mapping of these lines: keyword → value, or → setting → value."""
+    result: dict[str, Any] = {}
+    for keyword, lines in free.lines.items():
+        values: list[Any] = []
+        for line in lines:
+            _keyword, arguments, negated = split_negation(line)
+            named = arguments[:1] if keyword in NAMED_SETTINGS else ()
+            value = not negated and _value(arguments[len(named) :])
+            if named:
+                result.setdefault(keyword, {})[named[0]] = value
+            values.append(value)
+        if keyword not in NAMED_SETTINGS:
+            result[keyword] = values[0] if len(values) == 1 else values
+    return result
+
+
+def _value(words: tuple[str, ...]) -> str | int:
+    """Return the value of words: true for none, a number where YAML has it in the same spelling."""
+    text = " ".join(words)
+    return int(text) if _NUMBER(text) else text or True
 
 
 def _read_kind(kind: Any, content: Any, yaml_path: str, purpose: str, problems: Problems) -> Iterator[Section]:
@@ -191,6 +282,9 @@ def _read_kind(kind: Any, content: Any, yaml_path: str, purpose: str, problems: 
             yield _read_section(words[0], " ".join(words[1:]), content, yaml_path, purpose, problems)
         else:
             problems.add(yaml_path, f"the keywords of {kind} are expected here, not {_shape(content)}")
+        return
+    if words[0] in _MAY_BE_NAMELESS and isinstance(content, list):
+        yield _read_section(words[0], "", content, yaml_path, purpose, problems)
         return
     if not isinstance(content, dict):
         problems.add(yaml_path, f"a mapping of names is expected here, not {_shape(content)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from ..errors import printable
 from .model import Configuration, ConfigurationError, Directive, Section
 from .redact import mask, mask_comment
 from .syntax import INDENT, comment_lines, parse
@@ -46,8 +47,8 @@ def compare(before: str, after: str, path: str, ignored: str) -> list[dict[str, 
             {
                 "before_header": title,
                 "after_header": title,
-                "before": "".join(f"{line}\n" for line in masked_before),
-                "after": "".join(f"{line}\n" for line in shown),
+                "before": printable("".join(f"{line}\n" for line in masked_before)),
+                "after": printable("".join(f"{line}\n" for line in shown)),
             }
         )
     return differences
@@ -97,7 +98,8 @@ def _lines(section: Section | None) -> tuple[list[str], list[str]]:
         if directive.purpose != purpose:
             purpose = directive.purpose
             raw += [line and INDENT + line for line in comment_lines(purpose)]
-            shown += [line and INDENT + line for line in map(mask_comment, comment_lines(purpose))]
+            masked = "\n".join(map(mask_comment, purpose.split("\n")))
+            shown += [line and INDENT + line for line in comment_lines(masked)]
         shown.append(INDENT + mask(directive))
         raw.append(INDENT + directive.text)
     return shown, raw

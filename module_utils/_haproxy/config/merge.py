@@ -129,7 +129,8 @@ def find_shared_addresses(configuration: Configuration) -> list[str]:
 def says_the_same(text: str, wanted: Configuration) -> bool:
     """Return whether a hand-written text equals `wanted` except for blanks, comments and order."""
     try:
-        written = merge(Configuration(), data.from_data(data.to_data(parse(text))))
+        written = data.in_canonical_order(merge(Configuration(), data.from_data(data.to_data(parse(text)))))
+        wanted = data.in_canonical_order(wanted)
     except ConfigurationError:
         return False
     said, asked = (
@@ -157,7 +158,7 @@ def _rank_sections(configuration: Configuration, number: int) -> Iterator[_Ranke
     rank_defaults = _DefaultsRanker(configuration, number)
     for place, section in enumerate(configuration.sections):
         key: Key = section.key
-        rank = 0 if section.kind == "global" else _LAST
+        rank = {"": -1, "global": 0}.get(section.kind, _LAST)
         if section.kind == "defaults":
             key, rank = rank_defaults(place, section)
         yield _Ranked(key, rank if complete else _LAST, section)

@@ -7,8 +7,11 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..errors import ConfigurationError as ConfigurationError  # everything that builds a configuration raises it
+from ..errors import ConfigurationError
 from .words import split
+
+# ConfigurationError is here too because everything that builds a configuration raises it.
+__all__ = ["Configuration", "ConfigurationError", "Directive", "Line", "Section", "suggest"]
 
 Line = tuple[str, str]
 """A purpose and a line of text, before it has a YAML path."""

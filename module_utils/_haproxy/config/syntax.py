@@ -14,6 +14,9 @@ BANNER = "Managed by Ansible (realtime.edge). Changes made here are replaced by 
 
 INDENT = "    "
 
+# The purpose of the line of a server that was removed and still has sessions. It is always shown: the line is nobody's.
+DRAINING = "draining"
+
 # Words that begin a section, all versions (configuration manual, chapters 3, 4 and 12).
 SECTIONS = frozenset(
     (
@@ -39,7 +42,7 @@ def numbered_lines(configuration: Configuration) -> Iterator[tuple[str, Section 
         for directive in section.directives:
             # Before the first section, only conditions may stand.
             indent = INDENT if section.kind or directive.keyword[0] != "." else ""
-            if directive.purpose != purpose and configuration.comments:
+            if directive.purpose != purpose and (configuration.comments or directive.purpose == DRAINING):
                 purpose = directive.purpose
                 yield from ((line and indent + line, None, None) for line in comment_lines(purpose))
             yield indent + directive.text, section, directive

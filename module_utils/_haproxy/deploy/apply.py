@@ -6,7 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from ..binary import check
@@ -23,12 +24,17 @@ from .disk import Target, put_file, read_text, switch_link, symlink_differs, wri
 from .draining import find_removed, keep_servers
 from .marker import MARKER, Marked, Marker, binary_identity, find_marker, mark, short_hash, without_marker
 from .plan import Step, make_plan, shorten
-from .preflight import TAKE_OVER_HINT, impossible_binds, impossible_connections, run_haproxy_check
+from .preflight import impossible_binds, impossible_connections, run_haproxy_check
 from .proxies import read_proxies
+from .takeover import Foreign, check_take_over, find_foreign
 from .worker import carry_out, dead_socket_reason, read_worker_state, read_workers
 
 # The most seconds from the master's answer to a reload to the first answer of the new worker.
 _RELOAD_TIMEOUT = 30.0
+
+
+class OutcomeUnknown(ConfigurationError):
+    """HAProxy still loads the new configuration; what has been written stays."""
 
 
 class Outcome(NamedTuple):
@@ -38,7 +44,8 @@ class Outcome(NamedTuple):
     record has changed, which then is a reason too. `before` and `after` are the texts of the file. `warnings` are
     HAProxy's and ours. `checked` is false if there was no binary to check with. `steps` are the changes without a
     reload; `connections` those of the serving worker, which keeps them after a reload; `draining` the servers that
-    drain until their last session ends.
+    drain until their last session ends. `replaced` is the HAProxy of the service that is not ours: the caller restarts
+    the service.
     """
 
     action: str
@@ -51,14 +58,16 @@ class Outcome(NamedTuple):
     connections: int = 0
     draining: tuple[str, ...] = ()
     workers: tuple[Worker, ...] = ()
+    replaced: Foreign | None = None
 
 
 class ApplyOptions(NamedTuple):
     """Say how a change is made, and at what cost.
 
-    With `restart` another HAProxy may hold the ports: the caller restarts it afterwards. With `warnings_fatal` a
-    warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are shut down, None for
-    never. `max_old_workers`: how many old workers a reload may leave.
+    With `restart` the caller may restart an HAProxy that cannot be reloaded, which ends its connections. With
+    `warnings_fatal` a warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are
+    shut down, None for never. `max_old_workers`: how many old workers a reload may leave. `foreseen`: path → text of
+    files that are written before this is applied, for check mode.
     """
 
     check_mode: bool = False
@@ -66,6 +75,7 @@ class ApplyOptions(NamedTuple):
     warnings_fatal: bool = False
     drain_time: float | None = None
     max_old_workers: int = 20
+    foreseen: Mapping[str, str] | None = None
 
 
 def _name_load(draft: Marked, before: str, master: str) -> str:
@@ -126,6 +136,7 @@ class _Change(NamedTuple):
     removals: _Removals
     draft: Marked
     marked: Marked
+    replaced: Foreign | None = None
 
     @property
     def running(self) -> bool:
@@ -151,7 +162,8 @@ class _Change(NamedTuple):
     @property
     def is_nothing(self) -> bool:
         """Return whether there is nothing to change."""
-        return not self.reasons and not self.new_steps and self.marked.text == self.before
+        in_place = all(read_text(path) == content for path, content in self.wanted.files)
+        return not self.reasons and not self.new_steps and self.marked.text == self.before and in_place
 
 
 def apply(
@@ -170,23 +182,19 @@ def apply(
     """
     before = read_text(target.path)
     workers = read_workers(target, options.restart)
-    if not find_marker(before) and not symlink_differs(target) and says_the_same(before, configuration):
+    foreign = None if workers else find_foreign(target)
+    if not (foreign or find_marker(before) or symlink_differs(target)) and says_the_same(before, configuration):
         # A file written by hand that says the same stays as it is.
-        return Outcome("unchanged", write_records(records, options.check_mode), before, before, [], True)
-    dead_socket = "" if workers else dead_socket_reason(target, options.restart)
-    change = _make_change(before, configuration, target, options, records, workers, dead_socket)
+        reasons = write_records(records, options.check_mode)
+        return Outcome("unchanged", reasons, before, before, [], True, workers=workers)
+    restart_reason = check_take_over(foreign, options.restart) if foreign else ""
+    if not workers and not foreign and (dead_socket := dead_socket_reason(target, options.restart)):
+        restart_reason = f"{dead_socket}: it is restarted"
+    make = partial(_make_change, before, configuration, target, options, records, workers, restart_reason, foreign)
+    change = make()
     if change.is_nothing:
         return _finish_unchanged(change)
-    try:
-        warnings = _run_preflight(change)
-    except ConfigurationError:
-        if not change.removals.names:
-            raise
-        # Perhaps only for the lines of servers that leave: what they name may leave, too.
-        names = ", ".join(map("/".join, change.removals.names))
-        change = _make_change(before, configuration, target, options, records, workers, dead_socket, keep=False)
-        warnings = _run_preflight(change)
-        warnings.append(f"{names}: HAProxy refuses to keep them in the file; polling sessions on them may end")
+    change, warnings = _check_change(change, make)
     if change.action == "reload":
         warnings += _enforce_old_worker_limit(change)
     outcome = _predict_outcome(change, warnings)
@@ -197,6 +205,19 @@ def apply(
     return _apply_by_reload(change, outcome, change.draft)
 
 
+def _check_change(change: _Change, make: Callable[..., _Change]) -> tuple[_Change, list[str]]:
+    """Run the preflight. If HAProxy refuses the lines of servers that leave, return the change that drops them."""
+    try:
+        return change, _run_preflight(change)
+    except ConfigurationError:
+        if not change.removals.names:
+            raise
+    names = ", ".join(map("/".join, change.removals.names))
+    change = make(keep=False)
+    warnings = _run_preflight(change)
+    return change, [*warnings, f"{names}: HAProxy refuses to keep them in the file; polling sessions on them may end"]
+
+
 def _make_change(
     before: str,
     wanted: Configuration,
@@ -204,16 +225,18 @@ def _make_change(
     options: ApplyOptions,
     records: tuple[tuple[str, str], ...],
     workers: tuple[Worker, ...],
-    dead_socket: str,
+    restart_reason: str,
+    replaced: Foreign | None = None,
     keep: bool = True,
 ) -> _Change:
     """Work out what has to be done, and why nothing less suffices."""
-    found, own = files.find_files(wanted), dict(wanted.files)
+    found = files.find_files(wanted)
+    own = {path: content for path, content in wanted.files if path not in found.patterns}
     others = tuple(sorted({*found.reload_only, *own}))
     loaded = Marker("", binary_identity(target.binary), files.digest_files(others, own), "")
     running, master = bool(workers), target.master if workers else ""
     reasons = _reload_reasons(before, loaded, running, target, others)
-    reasons += [f"{dead_socket}: it is restarted"] if dead_socket else []
+    reasons += [restart_reason] if restart_reason else []
     reasons += [f"{path} is missing or has been changed" for path, content in own.items() if read_text(path) != content]
     steps: tuple[Step, ...] = ()
     removals = _Removals(_parse_or_empty(without_marker(before)), wanted)
@@ -233,7 +256,9 @@ def _make_change(
     load = load_before.load if load_before and not reasons else _name_load(marked, before, master)
     marked = marked.of_load(load)
     draft = removals.draft(marked) if removals.leaving else marked
-    return _Change(before, wanted, found, target, options, records, workers, reasons, steps, removals, draft, marked)
+    return _Change(
+        before, wanted, found, target, options, records, workers, reasons, steps, removals, draft, marked, replaced
+    )
 
 
 def _sort_removals(
@@ -262,19 +287,19 @@ def _sort_removals(
 def _run_preflight(change: _Change) -> list[str]:
     """Return HAProxy's warnings. Raise `ConfigurationError` if the change cannot work."""
     target, options = change.target, change.options
-    if not _is_installed(target):
-        if options.check_mode:
-            return []
+    warnings: list[str] = []
+    if _is_installed(target):
+        warnings = run_haproxy_check(change.draft, target, options.foreseen)
+    elif not options.check_mode:
         raise ConfigurationError(f"there is no HAProxy at {target.binary} to check the configuration with")
-    warnings = run_haproxy_check(change.draft, target.binary)
     if warnings and options.warnings_fatal:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):
         raise ConfigurationError(excess)
     held = _parse_or_empty(change.before if change.running else "")
-    impossible = [] if options.restart and not change.running else impossible_binds(change.wanted, held)
-    if impossible:
-        raise ConfigurationError(impossible if change.running else [*impossible, TAKE_OVER_HINT])
+    ending = change.replaced.family if change.replaced else frozenset[int]()
+    if impossible := impossible_binds(change.wanted, held, ending):
+        raise ConfigurationError(impossible)
     return warnings
 
 
@@ -294,6 +319,7 @@ def _predict_outcome(change: _Change, warnings: list[str]) -> Outcome:
         connections=sum(worker.sessions for worker in change.workers[:1]),
         workers=change.workers,
         draining=change.draining,
+        replaced=change.replaced,
     )
     if change.action != "runtime":
         return outcome
@@ -363,7 +389,9 @@ def _finish_unchanged(change: _Change) -> Outcome:
             with contextlib.suppress(ConfigurationError):
                 write_file(target.good, change.before, target.group)
     reasons = write_records(change.records, check_mode)
-    return Outcome("unchanged", reasons, change.before, change.before, [], True, draining=draining)
+    return Outcome(
+        "unchanged", reasons, change.before, change.before, [], True, draining=draining, workers=change.workers
+    )
 
 
 def _write_and_run_steps(change: _Change) -> tuple[tuple[str, ...], str]:
@@ -475,6 +503,7 @@ def _write_and_reload(change: _Change, marked: Marked) -> None:
     present = find_marker(change.before)
     try:
         if running:
+            _keep_what_serves(change)
             ordered = acme.ordered_paths(change.before, target.certificates)
             acme_client.keep_renewed(target.master, target.group, ordered)
         if change.before and not (present and present.text == short_hash(without_marker(change.before), 8)):
@@ -485,6 +514,8 @@ def _write_and_reload(change: _Change, marked: Marked) -> None:
             switch_link(target.binary, target.link)
         if running:
             _reload_and_wait(marked, target)
+    except OutcomeUnknown:
+        raise
     except (ConfigurationError, OSError, RuntimeFailure) as error:
         _restore(change, before, link_before)
         problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
@@ -511,6 +542,16 @@ def _finish_reload(change: _Change) -> list[str]:
     except (ConfigurationError, RuntimeFailure) as failure:
         return [f"the reload is done, but a step after it failed: {failure}"]
     return []
+
+
+def _keep_what_serves(change: _Change) -> None:
+    """Keep the text before as the last known good one, if it is what serves, until the new one is known to serve."""
+    with contextlib.suppress(ConfigurationError, RuntimeFailure):
+        present = find_marker(change.before)
+        serving = find_marker(f"{MARKER} {cli.read_environment(change.target.master, MARKER)}")
+        intact = present and present.text == short_hash(without_marker(change.before), 8)
+        if serving and present and intact and serving.load == present.load:
+            write_file(change.target.good, change.before, change.target.group)
 
 
 def _save_last_known_good(change: _Change, text: str) -> None:
@@ -568,4 +609,13 @@ def _reload_and_wait(marked: Marked, target: Target) -> None:
         except RuntimeFailure:
             pass  # the socket changes hands
         time.sleep(0.05)
+    else:
+        # Before 3.1 the master itself loads the configuration, and answers nobody meanwhile.
+        if answer.pending or not cli.answers(target.master):
+            raise OutcomeUnknown(
+                f"{target.master} still loads the new configuration: it is not known yet whether it will serve, and "
+                f"what served goes on until then. {target.path} is the new one. Run again when the master answers: "
+                "this finds out, and puts the old one back if HAProxy has refused the new one. What takes so long is "
+                "often a Lua script, or a name that does not resolve"
+            )
     raise ConfigurationError(f"the new configuration is not in service: {problem}")

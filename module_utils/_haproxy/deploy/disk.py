@@ -102,6 +102,13 @@ def exclusive_lock(path: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def sweep_leftovers(path: str, settings: dict[str, Any]) -> None:
+    """Remove the temporary files that killed runs have left beside the files of this configuration."""
+    folder = os.path.dirname(path)
+    link = [os.path.dirname(settings["link"])] if settings["link"] else []
+    atomic_file.sweep(folder, os.path.join(folder, "fragments.d"), settings["state_directory"], *link)
+
+
 @contextlib.contextmanager
 def explain_os_errors(what: str) -> Iterator[None]:
     """Convert an OSError of a write (a full or read-only disk) into a ConfigurationError."""
@@ -136,6 +143,8 @@ def write_file(path: str, text: str, group: int | None) -> None:
 
     Raises `ConfigurationError`, and then nothing has changed.
     """
+    if os.path.islink(path):
+        raise ConfigurationError(f"{path} is a symbolic link, which would be replaced; remove it or name its target")
     with explain_os_errors(path):
         if group is None:
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
@@ -144,7 +153,8 @@ def write_file(path: str, text: str, group: int | None) -> None:
 
 def switch_link(destination: str, link: str) -> None:
     """Let the symlink lead to `destination`, atomically. The name of the temporary one cannot be foreseen."""
-    temporary = f"{link}.{secrets.token_hex(8)}"
+    prefix = atomic_file.temporary_prefix(link)
+    temporary = os.path.join(os.path.dirname(link), f"{prefix}{secrets.token_hex(8)}")
     with explain_os_errors(link):
         os.symlink(destination, temporary)
         try:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..config.model import Configuration, Directive
+from ..config.syntax import DRAINING
 from ..runtime.servers import Name, Server
-from .proxies import DRAINING, Proxy, parse_server, read_proxies, split_name
+from .proxies import Proxy, parse_server, read_proxies, server_names, split_name
 
 # What comes last on a server's line counts (configuration manual, 5.2).
 _NO_NEW_CLIENTS = ("weight", "0")
@@ -21,14 +22,15 @@ _NO_NEW_CLIENTS = ("weight", "0")
 def find_removed(present: Configuration, wanted: Configuration, observed: Mapping[Name, Server]) -> list[Name]:
     """Return the servers of the file that serves which are not wanted, and which the worker still has.
 
-    A backend that is removed as a whole takes its servers along: no request finds its way to it any more.
+    A backend that is removed as a whole takes its servers along: no request finds its way to it any more. If nothing
+    could be `observed`, the worker may have all of them.
     """
-    after = read_proxies(wanted)
+    after = server_names(wanted)
     return [
         (key[1], name)
-        for key, proxy in read_proxies(present).items()
-        for name in proxy.written
-        if key in after and name not in after[key].written and (key[1], name) in observed
+        for key, names in server_names(present).items()
+        for name in names
+        if key in after and name not in after[key] and (not observed or (key[1], name) in observed)
     ]
 
 
@@ -74,4 +76,4 @@ def _draining_line(name: str, before: Proxy, after: Proxy) -> Directive:
     off = [f"no-{word}" for word in dict.fromkeys(after.general) if word in ("backup", "check", "check-ssl", "ssl")]
     off += [f"no-{word}" for word in dict.fromkeys(after.general) if word.startswith("send-proxy")]
     limit = ("maxconn", str(known.maxconn))
-    return replace(same, arguments=(*name_and_address, *off, *before.general, *words, *limit, *_NO_NEW_CLIENTS))
+    return replace(same, arguments=(*name_and_address, *off, *before.inherited[name], *words, *limit, *_NO_NEW_CLIENTS))

@@ -78,6 +78,9 @@ def _with_marker(configuration: Configuration, marker: Marker) -> Configuration:
     head, rest = Section("global"), configuration.sections
     if rest and rest[0].kind == "global":
         head, rest = rest[0], rest[1:]
+    elif rest and not rest[0].kind:
+        # Conditions before the first section: `global` begins before them.
+        head, rest = Section("global", "", rest[0].directives), rest[1:]
     others = tuple(other for other in head.directives if other.arguments[:1] != (MARKER,))
     # First: the section may end inside a condition (`.if`).
     marked = Section(head.kind, head.name, (line, *others), head.yaml_path)

@@ -11,14 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ..certificates.pem import parse_certificate, split_blocks
 from ..config.model import Configuration, Directive
+from ..config.syntax import DRAINING
 from ..runtime import certificates
 from ..runtime.certificates import LoadedCA, LoadedCertificate
 from ..runtime.cli import escape
 from ..runtime.files import Files
 from ..runtime.maps import PAYLOAD_LIMIT
 from ..runtime.servers import Server
-from .proxies import DRAINING, Proxy, ServerLine, read_proxies
+from .proxies import Proxy, ServerLine, read_proxies
 
 # The first version whose `add server` accepts a cookie: 3.0 does, 2.6 refuses.
 _COOKIE = (3, 0)
@@ -86,12 +88,21 @@ class Plan(NamedTuple):
 def make_plan(present: Configuration, wanted: Configuration, files: Files, observed: Observed) -> Plan:
     """Plan the change from the file that the worker has loaded, and its state since, to the wanted configuration."""
     before, after = read_proxies(present), read_proxies(wanted)
-    reasons = list(_differences(_compare_sections(present, before), _compare_sections(wanted, after)))
+    gone = {key for key, proxy in before.items() if key not in after and _can_be_left(key, proxy)}
+    kept = Configuration(tuple(section for section in present.sections if section.key not in gone))
+    reasons = list(_differences(_compare_sections(kept, before), _compare_sections(wanted, after)))
     steps: list[Step] = []
     for key, proxy in after.items():
         if key in before:
             _plan_servers(key[1], before[key], proxy, observed, reasons, steps)
-    steps += _plan_certificates(files, observed)
+    known = {key[1] for key in (*before, *after) if key not in gone}
+    for (backend, name), there in observed.servers.items():
+        if backend not in known:
+            steps.append(_remove_server(backend, name, there, known=("backend", backend) in gone))
+    reasons.extend(_compare_default_certificates(files, observed))
+    certificate_steps = list(_plan_certificates(files, observed))
+    reasons.extend(_compare_names(files, certificate_steps))
+    steps += certificate_steps
     steps += _plan_patterns(files, observed)
     _plan_cas(files, observed, reasons, steps)
     if reasons:
@@ -111,6 +122,14 @@ def _lost_backends(
         sessions = sum(server.sessions for (backend, _name), server in observed.servers.items() if backend == key[1])
         if sessions:
             yield f"{key[0]} {key[1]} goes with all its servers: polling sessions end there ({sessions} live sessions)"
+
+
+def _can_be_left(key: tuple[str, str], proxy: Proxy) -> bool:
+    """Return whether a backend that is gone can stay in the worker until its next load, without servers.
+
+    Nothing leads there any more: the wanted configuration is valid without it.
+    """
+    return key[0] == "backend" and not proxy.fixed and not proxy.lines
 
 
 def shorten(reasons: Iterable[str]) -> list[str]:
@@ -151,10 +170,16 @@ def _compare_sections(
 
 def _compare_lines(name: str, before: tuple[Directive, ...], after: tuple[Directive, ...]) -> Iterator[str]:
     """Yield which directives of a section differ; never their values, which may be secrets."""
-    old, new = [line.text for line in before], [line.text for line in after]
+    new = [line.text for line in after]
+    # A table that is gone stays in the worker until its next load, unused.
+    old = [
+        line.text for line in before if not (name.startswith("peers ") and line.keyword == "table") or line.text in new
+    ]
     changed = [line for line in after if line.text not in set(old)]
     subjects = {_subject(line) for line in changed}
-    gone = [line for line in before if line.text not in set(new) and _subject(line) not in subjects]
+    gone = [
+        line for line in before if line.text in old and line.text not in set(new) and _subject(line) not in subjects
+    ]
     reasons = [
         f"{name}: {_subject(line)} is new or changed" + (f" ({line.yaml_path})" if line.yaml_path else "")
         for line in changed
@@ -235,7 +260,7 @@ def _compare_order(backend: str, before: Proxy, after: Proxy, observed: Observed
         ids = {name: server.number for name, server in live.items()}
         for name in new:
             stated = after.ids[name] if "id" in after.servers[name].options else 0
-            ids.setdefault(name, stated or next(n for n in range(1, len(ids) + 2) if n not in ids.values()))
+            ids.setdefault(name, stated or min(set(range(1, len(ids) + 2)) - set(ids.values())))
         if other := [name for name in new if ids[name] != after.ids[name]]:
             yield f"{after.by_id}, and without a reload server {other[0]} would have another one than the file gives it"
 
@@ -305,6 +330,8 @@ def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
     """Yield the steps that add, replace and remove certificates."""
     for path, found in files.certificates.items():
         there = observed.certificates.get(path)
+        if there and not there.used and found.crt_list:
+            there = None  # an addition that was interrupted
         # The payload, which holds a key, is not shown.
         commands: tuple[str, ...] = (f"set ssl cert {path} <<", f"commit ssl cert {path}")
         if there is None:
@@ -323,6 +350,47 @@ def _plan_certificates(files: Files, observed: Observed) -> Iterator[Step]:
             yield Step(f"certificate {path} is removed", commands, 0, "certificate", ("remove", path, folder))
 
 
+def _entries(some: tuple[str, ...], others: tuple[str, ...], word: str) -> str:
+    """Return how many entries are only in the first, and the first few of them: `1 more (www.example.com/)`."""
+    known = set(others)
+    names = [entry.split(" ", 1)[0] for entry in dict.fromkeys(some) if entry not in known]
+    few = ", ".join([*names[:3], *(["..."] if names[3:] else [])])
+    return f"{len(names)} {word} ({few})" if names else f"0 {word}"
+def _compare_default_certificates(files: Files, observed: Observed) -> Iterator[str]:
+    """Yield the folders whose first certificate is another one now: HAProxy neither deletes nor changes a default."""
+    served = [path for path, certificate in observed.certificates.items() if certificate.used]
+    for folder in files.default_folders:
+        before, after = (
+            min((path for path in paths if path.rpartition("/")[0] == folder.rstrip("/")), default="")
+            for paths in (served, files.certificates)
+        )
+        if before and before != after:
+            yield f"{after or 'none'} is the default certificate now, instead of {before}"
+
+
+def _compare_names(files: Files, steps: Iterable[Step]) -> Iterator[str]:
+    """Yield the certificates that share a name with another one: HAProxy answers with the first in its list, and puts
+    one that is added or replaced at run time last (seen on 2.6.12 and 3.0.11)."""
+    changed = [step.subject[1] for step in steps if step.subject[0] != "remove"]
+    names = {path: _read_names(found.pem) for path, found in files.certificates.items()} if changed else {}
+    for path in changed:
+        own = files.certificates[path].fingerprint
+        for other, found in files.certificates.items():
+            if other != path and found.fingerprint != own and names[path] & names[other]:
+                yield f"certificate {path} has changed and shares a name with {other}: a reload keeps their order"
+                break
+
+
+def _read_names(pem: str) -> frozenset[tuple[str, bool]]:
+    """Return the names of a certificate, each with its kind of key: HAProxy may have one certificate of each kind."""
+    try:
+        block = next((content for kind, content in split_blocks(pem) if kind == "CERTIFICATE"), b"")
+        certificate = parse_certificate(block)
+    except ValueError:
+        return frozenset()
+    return frozenset((name.lower(), certificate.rsa) for name in certificate.names)
+
+
 def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
     """Yield the steps that replace the entries of maps and ACL files."""
     for path, found in files.patterns.items():
@@ -335,7 +403,7 @@ def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
             f"commit {found.kind} @VERSION {path}",
         )
         yield Step(
-            f"{found.kind} {path} gets its {len(found.entries)} entries in one transaction",
+            f"{found.kind} {path}: {_entries(found.entries, there, 'more')}, {_entries(there, found.entries, 'less')}",
             commands,
             0,
             "patterns",

@@ -9,48 +9,105 @@ import ipaddress
 import os
 import re
 import socket
-import sys
-import tempfile
+from collections.abc import Mapping
 
+from ..atomic_file import temporary_folder
 from ..binary import check
+from ..config.descriptors import held_descriptors, process_descriptors
 from ..config.merge import bind_addresses
-from ..config.model import Configuration
+from ..config.model import Configuration, ConfigurationError
 from ..config.words import quote
-from .disk import explain_os_errors, read_text, write_file
+from .disk import Target, explain_os_errors, write_file
+from .listeners import is_hidden, listening_on, process_name, processes_with
 from .marker import Marked
 
-TAKE_OVER_HINT = "if that process is an HAProxy which the role is to take over, allow it: haproxy_allow_restart: true"
 
+def run_haproxy_check(marked: Marked, target: Target, foreseen: Mapping[str, str] | None = None) -> list[str]:
+    """Return HAProxy's warnings about the text. Raise `ConfigurationError` if HAProxy refuses it.
 
-def run_haproxy_check(marked: Marked, binary: str) -> list[str]:
-    """Return HAProxy's warnings about the text. Raise `ConfigurationError` if HAProxy refuses it."""
+    The files of the text are not written yet, and neither are `foreseen` ones (path → text; empty: removed) that it
+    names: HAProxy reads all of them from a scratch folder below the state folder, which only root can read.
+    """
     wanted, text, _marker = marked
-    with explain_os_errors("a temporary file"), tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
-        for number, (path, content) in enumerate(wanted.files):
-            candidate = os.path.join(folder, str(number))
-            write_file(candidate, content, -1)
-            text = text.replace(quote(path), candidate)
+    with explain_os_errors("a temporary file"), temporary_folder(os.path.join(target.state, "check")) as folder:
+        scratch = _Scratch(folder)
+        scratch.add_folders(foreseen or {})
+        scratch.add_files({**(foreseen or {}), **dict(wanted.files)})
         candidate = os.path.join(folder, "haproxy.cfg")
-        write_file(candidate, text, -1)
-        return [str(warning) for warning in check.check(binary, candidate, wanted)]
+        write_file(candidate, scratch.redirect(text), -1)
+        try:
+            return [scratch.restore(str(warning)) for warning in check.check(target.binary, candidate, wanted)]
+        except ConfigurationError as error:
+            raise ConfigurationError(map(scratch.restore, error.problems)) from None
+
+
+class _Scratch:
+    """A folder with files as they will be, and the paths in a text that lead there instead."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.places: dict[str, str] = {}
+
+    def add_folders(self, foreseen: Mapping[str, str]) -> None:
+        """Copy each folder of foreseen PEM files: HAProxy loads whole folders. What stays is linked."""
+        for original in {os.path.dirname(path) for path in foreseen if path.endswith(".pem")}:
+            place = self._place(original)
+            os.mkdir(place, 0o700)
+            for entry in os.scandir(original) if os.path.isdir(original) else ():
+                if entry.path not in foreseen:
+                    os.symlink(entry.path, os.path.join(place, entry.name))
+
+    def add_files(self, contents: Mapping[str, str]) -> None:
+        """Write the files; the paths in them, those of a crt-list, lead to the scratch folder as well."""
+        for path, content in contents.items():
+            inside = self.places.get(os.path.dirname(path))
+            place = os.path.join(inside, os.path.basename(path)) if inside else self._place(path)
+            if content:
+                write_file(place, content if path.endswith(".pem") else self.redirect(content), -1)
+
+    def _place(self, original: str) -> str:
+        return self.places.setdefault(original, os.path.join(self.folder, str(len(self.places))))
+
+    def redirect(self, text: str) -> str:
+        """Return the text with its paths leading to the scratch folder."""
+        for original, place in self.places.items():
+            text = re.sub(rf"{re.escape(quote(original))}(?![\w.@+-])", place, text)
+        return text
+
+    def restore(self, message: str) -> str:
+        """Return a message with the paths that people know."""
+        for original, place in self.places.items():
+            message = original.join(re.split(rf"{re.escape(place)}(?!\d)", message))
+        return message
 
 
 def impossible_connections(wanted: Configuration, descriptors: int) -> list[str]:
-    """Return a problem for each `maxconn` above what the process can have: `haproxy -c` accepts it, a start fails.
+    """Return a problem if the process needs more descriptors than it can have: `haproxy -c` accepts it, a start fails.
 
     A connection takes two descriptors, one to each side (manual, `maxconn` and `ulimit-n`).
     """
     head = wanted.section("global")
+    stated = {line.keyword: line for line in (head.directives if head and descriptors else ())}
+    limit = stated.get("maxconn")
+    if limit is None or not "".join(limit.arguments).isdigit():
+        return []
+    connections, held = int(limit.arguments[0]), held_descriptors([wanted])
+    threads = "".join(stated["nbthread"].arguments) if "nbthread" in stated else ""
+    own = process_descriptors(int(threads) if threads.isdigit() else len(os.sched_getaffinity(0)))
+    total = 2 * connections + sum(held) + own
+    if total <= descriptors:
+        return []
     return [
-        f"{line.yaml_path}: {line.arguments[0]} connections need twice as many file descriptors, and the service may "
-        f"have {descriptors} on this host"
-        for line in (head.directives if head and descriptors else ())
-        if line.keyword == "maxconn" and "".join(line.arguments).isdigit() and 2 * int(line.arguments[0]) > descriptors
+        f"{limit.yaml_path}: {total} file descriptors are needed (2 for each of {connections} connections, "
+        f"{held.checks} for checked servers, {held.listeners} for listeners, {own} for the process), and the service "
+        f"may have {descriptors} on this host; allow more, or fewer connections (haproxy_sections.global.maxconn)"
     ]
 
 
-def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]:
+def impossible_binds(wanted: Configuration, serving: Configuration, ending: frozenset[int] = frozenset()) -> list[str]:
     """Return a problem for each TCP address of `wanted` that cannot be bound; skip those that `serving` has already.
+
+    `ending` are the processes that a restart ends: their ports become free.
 
     `haproxy -c` binds nothing, and a reload that fails for a port stops the listeners for seconds first. A port on
     which only we listen (on `:443`, which becomes `[::]:443`) is no problem: the new worker takes it over.
@@ -67,9 +124,9 @@ def impossible_binds(wanted: Configuration, serving: Configuration) -> list[str]
                 probe.bind((host, port))
             except OSError as error:
                 ours = {_kernel_address(own) for own, held_port in held if held_port == port}
-                if error.errno == errno.EADDRINUSE and not _listening_addresses(port) <= ours:
+                if error.errno == errno.EADDRINUSE and (who := _others_on(port, ours, ending)):
                     where = host or "any address"
-                    problems.append(f"{line.yaml_path}: another process already listens on port {port} ({where})")
+                    problems.append(f"{line.yaml_path}: another process already listens on port {port} ({where}){who}")
                 elif error.errno == errno.EADDRNOTAVAIL:
                     problems.append(f"{line.yaml_path}: this host has no address {host}")
     return problems
@@ -83,13 +140,13 @@ def _kernel_address(host: str) -> str:
         return host
 
 
-def _listening_addresses(port: int) -> set[str]:
-    """Return the addresses that are listened on at this TCP port; a text that matches none if the kernel hides them."""
-    found = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for address, number in re.findall(r"(?m)^ *\d+: (\w+):(\w{4}) \w+:\w{4} 0A ", read_text(table)):
-            if int(number, 16) == port:
-                # Words of 32 bits, each in the order of this machine (proc(5)).
-                words = [int(address[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(address), 8)]
-                found.add(str(ipaddress.ip_address(b"".join(words))))
-    return found or {"unknown"}
+def _others_on(port: int, ours: set[str], ending: frozenset[int]) -> str:
+    """Return which processes hold a port besides us and those that end; empty if there are none."""
+    sockets = listening_on(port)
+    others = [found for found in sockets if found.address not in ours]
+    pids = processes_with(others)
+    free = pids <= ending if pids else any(map(is_hidden, ending))
+    if (sockets and not others) or free:
+        return ""
+    names = ", ".join(f"{process_name(pid)} (process {pid})" for pid in sorted(pids - ending))
+    return f": {names or 'the kernel hides which'}"

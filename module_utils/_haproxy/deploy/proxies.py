@@ -11,9 +11,6 @@ from typing import NamedTuple
 from ..config.model import Configuration, Directive, Section
 from ..config.words import unquote
 
-# The purpose of a line that keeps a removed server, with weight 0, for the sessions it still has.
-DRAINING = "draining"
-
 # The sections with servers that can be changed.
 _WITH_SERVERS = ("backend", "listen")
 
@@ -67,7 +64,7 @@ class Proxy(NamedTuple):
     prefixes, of the servers in `rest`. `general` are the words of `default-server` that apply at the section's end.
     `ids` are the ids that a fresh process gives the servers, in the order of the file; `by_id` says why they matter,
     empty if they do not. `backups`: the backup servers, if only the first that answers gets requests. `written` are the
-    lines of servers by name.
+    lines of servers by name, `inherited` the words of `default-server` that apply to each.
     """
 
     rest: tuple[Directive, ...]
@@ -79,6 +76,7 @@ class Proxy(NamedTuple):
     by_id: str
     backups: tuple[str, ...]
     written: dict[str, Directive]
+    inherited: dict[str, tuple[str, ...]]
 
 
 def read_proxies(configuration: Configuration) -> dict[tuple[str, str], Proxy]:
@@ -95,6 +93,19 @@ def read_proxies(configuration: Configuration) -> dict[tuple[str, str], Proxy]:
         elif section.kind in _WITH_SERVERS:
             found[section.kind, name] = _read_proxy(section, inherited if parent else latest, named)
     return found
+
+
+def server_names(configuration: Configuration) -> dict[tuple[str, str], list[str]]:
+    """Return the names of the servers in each backend (and `listen` section), by its key."""
+    return {
+        (section.kind, split_name(section)[0]): [
+            unquote(line.arguments[0])
+            for line in section.directives
+            if unquote(line.keyword) == "server" and len(line.arguments) > 1
+        ]
+        for section in configuration.sections
+        if section.kind in _WITH_SERVERS
+    }
 
 
 def split_name(section: Section) -> tuple[str, str]:
@@ -121,6 +132,7 @@ def _read_proxy(section: Section, defaults: tuple[Directive, ...], named: set[st
     rest: list[Directive] = []
     servers: dict[str, ServerLine] = {}
     written: dict[str, Directive] = {}
+    inherited: dict[str, tuple[str, ...]] = {}
     for line in section.directives:
         if line.keyword == "default-server":
             general += line.arguments
@@ -132,7 +144,7 @@ def _read_proxy(section: Section, defaults: tuple[Directive, ...], named: set[st
         else:
             rest.append(line)
         if is_server:
-            written[name] = line
+            written[name], inherited[name] = line, tuple(general)
     every = (*defaults, *section.directives)
     lines = frozenset(
         unquote(line.arguments[0]) for line in rest if unquote(line.keyword).startswith("server") and line.arguments
@@ -142,9 +154,8 @@ def _read_proxy(section: Section, defaults: tuple[Directive, ...], named: set[st
         fixed, by_id = f"{by_id}, which a `server-template` makes hard to foresee", ""
     only_first = not any(line.keyword == "option" and line.arguments[:1] == ("allbackups",) for line in every)
     backups = tuple(name for name, server in servers.items() if "backup" in server.options) if only_first else ()
-    return Proxy(
-        tuple(rest), servers, fixed, lines, tuple(general), _fresh_ids(written, servers), by_id, backups, written
-    )
+    ids = _fresh_ids(written, servers)
+    return Proxy(tuple(rest), servers, fixed, lines, tuple(general), ids, by_id, backups, written, inherited)
 
 
 def _read_balance(lines: tuple[Directive, ...]) -> tuple[str, str]:

@@ -27,14 +27,14 @@ from ..runtime.files import Files
 from ..runtime.servers import Name
 from .disk import Target, explain_os_errors, read_text
 from .plan import Observed, Step
-from .preflight import TAKE_OVER_HINT
+from .takeover import find_foreign, is_ours
 
 # How long HAProxy may take until its master answers, in seconds.
 _START = 3.0
 
 
 def read_workers(target: Target, restart: bool) -> tuple[Worker, ...]:
-    """Return the workers, the serving one first; none if no HAProxy runs, or one that the caller is to restart.
+    """Return the workers, the serving one first; none if no HAProxy runs, or one that is to be replaced.
 
     Raises `ConfigurationError` if the socket is not a master CLI, or its HAProxy runs another file.
     """
@@ -46,9 +46,11 @@ def read_workers(target: Target, restart: bool) -> tuple[Worker, ...]:
     except RuntimeFailure as failure:
         raise ConfigurationError(f"{failure}: is this the master CLI of HAProxy? Nothing has changed") from None
     if ran and target.path not in ran.split(";"):
-        if restart:
+        if restart or find_foreign(target):
             return ()
-        raise ConfigurationError(f"the HAProxy at {target.master} runs {ran}, not {target.path}; {TAKE_OVER_HINT}")
+        raise ConfigurationError(
+            f"the HAProxy at {target.master} runs {ran}, not {target.path}, and is not the service's: stop it first"
+        )
     return tuple(workers)
 
 
@@ -57,11 +59,13 @@ def dead_socket_reason(target: Target, restart: bool) -> str:
     pid = _find_unreachable(target)
     if not pid:
         return ""
-    reason = f"HAProxy runs (process {pid}), and {target.master} does not answer"
+    reason = (
+        f"HAProxy runs (process {pid}), and {target.master} does not answer: it still loads, or has lost its socket"
+    )
     if not restart:
         raise ConfigurationError(
-            f"{reason}: it cannot be changed without a restart, which ends its connections; if that is acceptable, "
-            "allow it: haproxy_allow_restart: true"
+            f"{reason}. Try again later; if it stays so, only a restart helps, which ends its connections: if that is "
+            "acceptable, allow it: haproxy_allow_restart: true"
         )
     return reason
 
@@ -82,10 +86,9 @@ def _find_process(target: Target) -> int:
     """Return the pid of the HAProxy that was started for this file and socket; 0 for none."""
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(ConfigurationError):  # the process has just ended
-            words = read_text(f"/proc/{name}/cmdline").split("\0")
-            ours = target.path in words and target.master in [word.partition(",")[0] for word in words]
             # A process that has a pid in another namespace, too, belongs to a container.
-            if ours and not re.search(r"(?m)^NSpid:\s+\d+\s+\d+", read_text(f"/proc/{name}/status")):
+            elsewhere = re.search(r"(?m)^NSpid:\s+\d+\s+\d+", read_text(f"/proc/{name}/status"))
+            if not elsewhere and is_ours(int(name), target):
                 return int(name)
     return 0
 

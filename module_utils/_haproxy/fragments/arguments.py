@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ..binary import version
+from ..errors import ConfigurationError, Problems
 from ..services import acme, definition, limits, peers, request_filter, tls
 from ..services.edge import Edge
 from .store import OWNER
@@ -104,6 +105,42 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+_TYPES: dict[str, type[Any]] = {"list": list, "dict": dict, "bool": bool, "int": int}
+
+
+def check_settings(settings: dict[str, Any], file: str) -> None:
+    """Raise `ConfigurationError` if the recorded settings of the edge are not those of this version."""
+    problems = Problems()
+    _check_options(settings, OPTIONS, "settings", problems)
+    if problems:
+        raise ConfigurationError(
+            f"{file} is of another version of realtime.edge: {'; '.join(problems.texts)}. Nothing has changed: run the "
+            "role for the edge's owner first"
+        )
+
+
+def _check_options(values: dict[str, Any], options: dict[str, dict[str, Any]], path: str, problems: Problems) -> None:
+    for name, value in values.items():
+        option, place = options.get(name), f"{path}.{name}"
+        if option is None:
+            problems.add(place, "unknown here")
+        elif value is not None:
+            _check_value(value, option, place, problems)
+
+
+def _check_value(value: Any, option: dict[str, Any], place: str, problems: Problems) -> None:
+    kind = option["type"]
+    if not isinstance(value, _TYPES.get(kind, str)):
+        problems.add(place, f"a value of type {kind} is expected")
+    elif kind == "dict" and "options" in option:
+        _check_options(value, option["options"], place, problems)
+    elif kind == "list":
+        element = {**option, "type": option.get("elements", "raw")}
+        for number, item in enumerate(value):
+            if element["type"] != "raw":
+                _check_value(item, element, f"{place}[{number}]", problems)
+
+
 def read_edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> Edge:
     """Return what all services of an edge share; `groups` are those that its owner names."""
     binds, trusted = settings["binds"], settings["trusted_proxies"].get("addresses", ())
@@ -133,4 +170,6 @@ def read_edge(settings: dict[str, Any], path: str, groups: dict[str, Any]) -> Ed
         proxies=request_filter.TrustedProxies(**{**settings["trusted_proxies"], "addresses": tuple(trusted)}),
         client_cas=os.path.join(os.path.dirname(path), "client-ca"),
         certificate_list=os.path.join(os.path.dirname(path), "certificates.list"),
+        lists=os.path.dirname(path),
+        threads=len(os.sched_getaffinity(0)),
     )

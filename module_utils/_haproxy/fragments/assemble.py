@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from ..config import data
+from ..config.descriptors import held_descriptors
 from ..config.merge import find_shared_addresses, merge
 from ..config.model import Configuration, ConfigurationError
 from ..services import definition, frontends
-from ..services.base import base_settings, log_formats, unknown_host_backend
+from ..services.base import base_settings, flash_limit, log_formats, unknown_host_backend, validate_edge
 from ..services.definition import Service
 from ..services.edge import Edge, stated_maxconn
 from .store import OWNER, Fragment
@@ -37,13 +38,13 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
     if problems:
         raise ConfigurationError(problems)
     definition.check_conflicts(served)
-    edge = edge._replace(maxconn=stated_maxconn(native))
-    base = Configuration()
+    validate_edge(edge)
+    sections, routes = frontends.service_sections(served, edge), frontends.service_routes(served, edge)
+    edge = edge._replace(maxconn=stated_maxconn(native), held=held_descriptors([sections, *native]))
+    base = flash_limit(served, edge)
     if with_base_settings:
-        base = merge(unknown_host_backend(served), log_formats(served), base_settings(edge))
-    configuration = merge(
-        base, frontends.service_sections(served, edge), *native, frontends.service_routes(served, edge)
-    )
+        base = merge(unknown_host_backend(served), log_formats(served), base, base_settings(edge))
+    configuration = merge(base, sections, *native, routes)
     if problems := find_shared_addresses(configuration):
         raise ConfigurationError(problems)
     return configuration

@@ -11,6 +11,7 @@ from ..config.model import Configuration, ConfigurationError
 from ..deploy import apply, disk
 from ..deploy.apply import ApplyOptions, Outcome
 from . import store
+from .arguments import check_settings
 from .store import OWNER, SETTINGS, Fragment
 
 # All fragments and the settings of the edge → its configuration.
@@ -39,7 +40,12 @@ def contribute(path: str, part: Fragment, absent: bool, assemble: Assemble, opti
             f"'{part.name}'"
         )
     with disk.exclusive_lock(path):
-        parts = store.in_order([*store.read_others(path, part.name), *([] if absent else [part])])
+        if not options.check_mode:
+            disk.sweep_leftovers(path, {**SETTINGS, **part.settings})
+        others = store.read_others(path, part.name)
+        for other in others:
+            check_settings(other.settings, store.fragment_path(path, other.name))
+        parts = store.in_order([*others, *([] if absent else [part])])
         names = [other.name for other in parts]
         record = (store.fragment_path(path, part.name), "" if absent else store.fragment_text(part))
         settings = next((other.settings for other in parts if other.name == OWNER), None)

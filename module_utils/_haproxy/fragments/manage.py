@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from ..config import diff, redact
 from ..config.data import to_data
 from ..config.model import Configuration, ConfigurationError
-from ..config.syntax import parse, render
-from ..deploy import apply, disk, marker
+from ..config.syntax import read, render
+from ..config.words import one_line
+from ..deploy import apply, disk, draining, marker
+from ..errors import Problems
 from ..services import acme, definition
 from ..services.probes import list_probes
 from . import store
@@ -19,19 +21,29 @@ from .arguments import read_edge
 from .assemble import assemble
 from .contribute import Contribution, contribute
 
+_EMPTY = (
+    "haproxy_services, haproxy_sections: this edge has no service and no section, and no contributor has added any: it "
+    "serves no application"
+)
+
 
 class Request(NamedTuple):
-    """The parameters of a module call. `hide` keeps secrets out of all that leaves the module."""
+    """The parameters of a module call. `hide` keeps secrets out of all that leaves the module.
+
+    `foreseen`: path → text of the files that are written before this is applied, for check mode.
+    """
 
     parameters: Mapping[str, Any]
     check_mode: bool
     show_diff: bool
     hide: Callable[[set[str]], None]
+    foreseen: Mapping[str, str] | None = None
 
 
 def manage(request: Request) -> dict[str, Any]:
     """Return the result; its `warnings` are for people. Raises ConfigurationError, and then has changed nothing."""
     state = request.parameters["state"]
+    _check_values(request.parameters)
     try:
         return _STATES.get(state, _contribute)(request)
     except ConfigurationError:
@@ -40,23 +52,39 @@ def manage(request: Request) -> dict[str, Any]:
         raise
 
 
+def _check_values(parameters: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for values that no file or path can hold, before anything reads them."""
+    problems = Problems()
+    for name, value in parameters.items():
+        if store.is_too_deep(value):
+            problems.add(name, f"its values are nested more than {store.DEPTH} levels deep")
+        elif isinstance(value, str) and name != "running_config" and not one_line(value):
+            problems.add(name, f"a line break, another control character or no text stands inside {value!a}")
+    problems.raise_if_any()
+
+
 def _contribute(request: Request) -> dict[str, Any]:
     """Make this fragment a part of the edge, or remove it."""
     parameters, absent = request.parameters, request.parameters["state"] == "absent"
     own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
     settings: dict[str, Any] = {}
+    empty: list[str] = []
 
     def assemble_all(parts: list[store.Fragment], effective: dict[str, Any]) -> Configuration:
         settings.update(effective)
+        empty.extend([] if any(part.services or part.sections for part in parts) else [_EMPTY])
         return _assemble(request, parts, effective)
 
     options = apply.ApplyOptions(
         check_mode=request.check_mode,
+        foreseen=request.foreseen,
         **{name: parameters[name] for name in ("restart", "warnings_fatal", "drain_time", "max_old_workers")},
     )
     done = contribute(parameters["path"], _fragment(parameters, own), absent, assemble_all, options)
+    described = _describe(done, parameters["path"], request.show_diff)
     return {
-        **_describe(done, parameters["path"], request.show_diff),
+        **described,
+        "warnings": [*described["warnings"], *empty],
         "path": parameters["path"],
         "fragments": done.fragments,
         "reasons": done.reasons,
@@ -81,6 +109,9 @@ def _describe(done: Contribution, path: str, show_diff: bool) -> dict[str, Any]:
         "workers": [
             {"pid": w.pid, "uptime": w.uptime, "version": w.version, "connections": w.sessions} for w in outcome.workers
         ],
+        "takes_over": {key: getattr(outcome.replaced, key) for key in ("pid", "listeners", "connections")}
+        if outcome.replaced
+        else {},
         "checked": outcome.checked,
         "haproxy_warnings": outcome.warnings,
         "warnings": [*outcome.warnings, *experimental],
@@ -101,16 +132,23 @@ def _rendered(request: Request) -> dict[str, Any]:
 
 
 def _parsed(request: Request) -> dict[str, Any]:
-    return {"changed": False, "parsed": to_data(parse(request.parameters["running_config"]))}
+    return _as_data(request.parameters["running_config"], "parsed")
 
 
 def _gathered(request: Request) -> dict[str, Any]:
     path = request.parameters["path"]
     try:
-        text = marker.without_marker(disk.read_text(path))
-        return {"changed": False, "gathered": to_data(parse(text))}
+        return _as_data(marker.without_marker(disk.read_text(path)), "gathered")
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {problem}" for problem in error.problems) from None
+
+
+def _as_data(text: str, name: str) -> dict[str, Any]:
+    """Return the text as data under this name, and a warning of the comments that the data do not have."""
+    configuration, lost = read(text)
+    lines = ", ".join(map(str, lost))
+    warnings = [f"{name} has no comment that stands above no directive: that of line {lines}"] if lost else []
+    return {"changed": False, name: to_data(draining.without_draining(configuration)), "warnings": warnings}
 
 
 def _assemble(request: Request, parts: list[store.Fragment], settings: dict[str, Any]) -> Configuration:

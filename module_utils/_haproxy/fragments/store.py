@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .. import paths
+from ..atomic_file import read_regular_file
 from ..config.model import ConfigurationError
 
 # The fragment of the edge's owner; only it holds the edge's settings.
@@ -38,6 +39,12 @@ SETTINGS: dict[str, Any] = {
     "group": "haproxy",
     "file_descriptors": 20000,
 }
+
+# The version of the files' format. It grows when an older collection could misread a file.
+FORMAT = 1
+
+# No configuration is nested more deeply, and Python's own limit is not far above.
+DEPTH = 50
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
@@ -73,9 +80,20 @@ def fragment_text(fragment: Fragment) -> str:
     """Return the file's text. Raise `ConfigurationError` for values that no file can hold, such as circular ones."""
     content = {key: value for key, value in fragment._asdict().items() if key != "name"}
     try:
-        return json.dumps(content) + "\n"
+        return json.dumps({"format": FORMAT, **content}) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"fragment {fragment.name}: not plain YAML data: {error}") from None
+
+
+def is_too_deep(value: Any) -> bool:
+    """Return whether lists and mappings are nested more deeply than `DEPTH`; a circular value is."""
+    level = [value]
+    for _depth in range(DEPTH):
+        nested = {id(item): item for item in level if isinstance(item, (dict, list))}
+        level = [inner for item in nested.values() for inner in (item.values() if isinstance(item, dict) else item)]
+        if not level:
+            return False
+    return True
 
 
 def read_others(path: str, name: str) -> list[Fragment]:
@@ -101,13 +119,28 @@ def _read_fragment(path: str, name: str) -> Fragment:
     file = fragment_path(path, name)
     hint = f"let its owner contribute it again, or remove it (fragment: {name}, state: absent)"
     try:
-        with open(file, encoding="utf-8") as opened:
-            content = json.load(opened)
+        content = json.loads(read_regular_file(file, follow=False))
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{file} is damaged ({error}); nothing has changed: {hint}") from None
-    expected = {"services": list, "groups": dict, "settings": dict}
-    if not isinstance(content, dict) or any(not isinstance(content.get(key), kind) for key, kind in expected.items()):
-        raise ConfigurationError(f"{file} is damaged (not a fragment); nothing has changed: {hint}")
+    reason = _reason_to_refuse(content)
+    if reason:
+        raise ConfigurationError(f"{file} {reason}; nothing has changed: {hint}")
     return Fragment(name, content["services"], content.get("sections"), content["groups"], content["settings"])
+
+
+def _reason_to_refuse(content: Any) -> str:
+    """Return why this is no fragment that can be read here, empty if it is one."""
+    expected = {"services": list, "groups": dict, "settings": dict}
+    # The first files had no format.
+    written = content.get("format", FORMAT) if isinstance(content, dict) else 0
+    written = written if isinstance(written, int) else 0
+    if written > FORMAT:
+        return f"is of a newer realtime.edge (format {written}, and this one reads up to {FORMAT}): update it here, too"
+    if written < 1 or any(not isinstance(content.get(key), kind) for key, kind in expected.items()):
+        return "is damaged (not a fragment)"
+    unknown = sorted({*content} - {"format", *Fragment._fields})
+    if unknown:
+        return f"is of another version of realtime.edge: unknown here: {', '.join(unknown)}"
+    return "is damaged (nested too deeply)" if is_too_deep(content) else ""

@@ -130,6 +130,11 @@ GOALS: dict[str, tuple[str, str]] = {
         "Protocol",
         "HAProxy parses HTTP requests instead of forwarding bytes.",
     ),
+    "draining": (
+        "Servers that leave",
+        "Removed from the configuration, and still with sessions: they get no new clients, and a run takes them out "
+        "when their last session has ended.",
+    ),
 }
 
 # Beginning of a line → note. The longest matching beginning counts.

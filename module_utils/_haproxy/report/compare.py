@@ -1,41 +1,94 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Compare a host with everything that is wanted of it, in one look: most runs of the role find nothing to change."""
+"""Compare a host with everything that is wanted of it, in one look: most runs of the role find nothing to change.
+
+What would fail later is found here, before anything is installed or written.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from ..certificates import manage as certificates
+from ..config import redact
 from ..config.model import ConfigurationError
 from ..deploy import disk
-from ..errors import EdgeError
+from ..errors import EdgeError, Problems
 from ..fragments import manage as fragments
 from ..fragments import store
+from .requirements import Installation, check_host
+
+Result = dict[str, Any]
 
 
-def compare_certificates(parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what `haproxy_certificate` would, None where it has something to do or to complain about."""
-    try:
-        result = certificates.manage(parameters, check_mode=True)
-    except EdgeError:
+class Wanted(NamedTuple):
+    """The parameters of the two modules, None where a module would refuse them, and what is to be installed."""
+
+    certificate: Mapping[str, Any] | None
+    configuration: Mapping[str, Any] | None
+    installation: Installation
+
+
+class Comparison(NamedTuple):
+    """What the two modules would return, None where they have something to complain about, and all problems."""
+
+    certificates: Result | None
+    configuration: Result | None
+    problems: list[str]
+
+    def as_wanted(self, wanted: Wanted) -> dict[str, Result | None]:
+        """Return the results without those that have something to do."""
+        first = None if not self.certificates or self.certificates["changed"] else self.certificates
+        second = None if wanted.installation.missing or not first else self.configuration
+        # Servers that drain and a last known good text that is missing are something to do, too.
+        if second and (second["changed"] or second.get("draining") or not _good_is_kept(wanted.configuration or {})):
+            second = None
+        return {"certificates": None if wanted.installation.missing else first, "configuration": second}
+
+
+def compare(wanted: Wanted, show_diff: bool, hide: Callable[[set[str]], None]) -> Comparison:
+    """Return what would be done, and all that stands in the way. `hide` keeps secrets out of all that is returned."""
+    problems = Problems()
+    results = _certificates(wanted, problems, hide), _configuration(wanted, show_diff, problems, hide)
+    unchanged = not wanted.installation.missing and all(result and not result["changed"] for result in results)
+    host = [] if unchanged else list(check_host(wanted.installation))
+    return Comparison(*results, [*host, *problems.texts])
+
+
+def _certificates(wanted: Wanted, problems: Problems, hide: Callable[[set[str]], None]) -> Result | None:
+    if wanted.certificate is None:
         return None
-    return None if result["changed"] else result
-
-
-def compare_configuration(request: fragments.Request) -> dict[str, Any] | None:
-    """Return what `haproxy_config` would, None where it has something to do or to complain about.
-
-    Servers that drain and a last known good text that is missing are something to do, too.
-    """
     try:
-        result = fragments.manage(request)
-        if result["changed"] or result.get("draining") or not _good_is_kept(request.parameters):
-            return None
-    except EdgeError:
+        return certificates.manage(wanted.certificate, check_mode=True)
+    except EdgeError as error:
+        hide(redact.secrets_in_data(wanted.certificate["services"]))
+        problems.extend(error.problems)
+    return None
+
+
+def _configuration(
+    wanted: Wanted, show_diff: bool, problems: Problems, hide: Callable[[set[str]], None]
+) -> Result | None:
+    if wanted.configuration is None:
         return None
-    return result
+    try:
+        request = fragments.Request(wanted.configuration, True, show_diff, hide, _foresee(wanted))
+        return fragments.manage(request)
+    except EdgeError as error:
+        # The same description is wrong for both modules.
+        problems.extend(text for text in error.problems if text not in problems.texts)
+    return None
+
+
+def _foresee(wanted: Wanted) -> dict[str, str]:
+    """Return the files that the certificates' module would write; none where it would complain."""
+    if wanted.certificate is None or wanted.installation.missing:
+        return {}
+    try:
+        return certificates.foresee_files(wanted.certificate)
+    except EdgeError:
+        return {}
 
 
 def _good_is_kept(parameters: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ import os
 import platform
 from typing import Any, NamedTuple
 
+from ..atomic_file import read_regular_file
 from ..binary import check
 from ..binary.version import binary_version
 from ..config.model import ConfigurationError
@@ -31,8 +32,7 @@ def explain_file(path: str, binary: str | None, version: str, title: str | None)
     """
     binary = binary or next((name for name in BINARIES if os.access(name, os.X_OK)), "")
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.read()
+        text = read_regular_file(path).decode("utf-8", "replace")
         status, messages = check.check_any_file(binary, path) if binary else (0, [])
     except OSError as error:
         raise EdgeError(f"path: {path} cannot be read: {error.strerror}") from None

@@ -76,10 +76,10 @@ def trace_paths(parts: list[Part]) -> Iterator[RequestPath]:
     seen: set[str] = set()
     for front in fronts:
         hops = (*tcp_front_ends.get(front.name, ()), _listen_hop(front))
-        for name, line in front.routes:
-            back = backs.get(name)
+        for name, line in _routes_to(backs, front):
+            back = backs[name]
             # A route to the bind of another frontend is the beginning of that frontend's paths.
-            if back is None or _leads_to_frontend(back, fronts):
+            if _leads_to_frontend(back, fronts):
                 continue
             group, transport = service_of(name)
             group, label = (group, TRANSPORTS[transport]) if transport else (front.name, name)
@@ -92,6 +92,24 @@ def trace_paths(parts: list[Part]) -> Iterator[RequestPath]:
             label = _answer_label(front.answer)
             hop = Hop("answer", label.lower(), (" ".join(front.answer.words),), (front.answer.number,))
             yield RequestPath(front.name, front.name, label, (*hops, hop))
+
+
+def _routes_to(backs: Mapping[str, _Proxy], front: _Proxy) -> Iterator[tuple[str, Line]]:
+    """Yield each backend that the frontend sends requests to, with the first rule that does."""
+    seen: set[str] = set()
+    for pattern, line in front.routes:
+        for name in _fitting(pattern, backs):
+            if name not in seen:
+                seen.add(name)
+                yield name, line
+
+
+def _fitting(pattern: str, backs: Mapping[str, _Proxy]) -> list[str]:
+    """Return the backends that a rule may choose: `flash:%[so_name]` names every one that fits."""
+    if "%[" not in pattern:
+        return [pattern] if pattern in backs else []
+    fits = re.compile(re.sub(r"%\\\[.*?\\\]", "[^:]+", re.escape(pattern)) + "$")
+    return [name for name in backs if fits.match(name)]
 
 
 def _answer_label(line: Line) -> str:
@@ -131,9 +149,7 @@ def _tcp_front_ends(fronts: list[_Proxy], backs: Mapping[str, _Proxy]) -> dict[s
         return result
     for before in fronts:
         for pattern, line in before.routes:
-            # `flash:%[so_name]` names every backend that fits.
-            fits = re.compile(re.sub(r"%\\\[.*?\\\]", "[^/]+", re.escape(pattern)) + "$")
-            for back in (backs[name] for name in backs if fits.match(name)):
+            for back in (backs[name] for name in _fitting(pattern, backs)):
                 for address in _local_servers(back):
                     front = joined.get(address)
                     if front and front is not before:
@@ -168,6 +184,11 @@ def _condition_hop(front: _Proxy, line: Line) -> Hop:
     words = line.words[2:]
     names = {word.lstrip("!") for word in words}
     acls = [acl for acl in front.get("acl") if len(acl.words) > 2 and acl.words[1] in names]
+    # A variable that the rule looks at was set by other rules.
+    variables = re.findall(r"\bvar\(([\w.]+)\)", " ".join(line.words))
+    acls += [
+        rule for rule in front.get("http-request") if any(f"set-var({name})" in rule.words[1] for name in variables)
+    ]
     details = [f"{acl.words[1]}: {' '.join(acl.words[2:])}" for acl in acls]
     return Hop(
         "condition",

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import datetime, timezone
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..binary.version import describe_binary, parse_library
@@ -48,6 +48,8 @@ def read_live(master: str, path: str, now: datetime | None = None) -> dict[str, 
             "peers": _peers(tell(master, serving, f"show peers {SECTION}")),
             "contributors": _contributors(path),
         }
+        facts["outages"] = list(find_outages(facts["services"]))
+        facts["unchecked"] = list(_find_unchecked(facts["services"]))
     except RuntimeFailure as failure:
         return {"answers": False, "problem": str(failure)}
     facts["table"] = format_table(facts)
@@ -126,6 +128,7 @@ def _certificates(master: str, worker: Worker, now: datetime) -> list[dict[str, 
     for path in (*loaded, *still_open):
         fields = show_certificate(master, worker.pid, path)
         until = _date(fields.get("notAfter", ""))
+        since = _date(fields.get("notBefore", ""))
         if until is None:  # empty, or of a transaction that was left open
             continue
         names = re.findall(r"(?:DNS|IP Address):([^,\s]+)", fields.get("Subject Alternative Name", ""))
@@ -137,6 +140,8 @@ def _certificates(master: str, worker: Worker, now: datetime) -> list[dict[str, 
                 "algorithm": fields.get("Algorithm", ""),
                 "not_after": until.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "days_left": (until - now).days,
+                "not_before": since.strftime("%Y-%m-%dT%H:%M:%SZ") if since else "",
+                "days_until_valid": max(0, -((now - since) // timedelta(days=1))) if since else 0,
                 "acme": orders[path]._asdict() if path in orders else None,
             }
         )
@@ -167,12 +172,42 @@ def _services(rows: dict[int, Rows], serving: int, tables: dict[str, int]) -> li
         figures = _read_figures(row, old)
         if row["type"] == _SERVERS:
             more = {"name": row["svname"], "address": row["addr"], "weight": int(row["weight"] or 0)}
-            backend["servers"].append({**more, **figures, "check": row["check_status"]})
+            check = {"check": row["check_status"], "check_reason": _check_reason(row)}
+            backend["servers"].append({**more, **figures, **check})
         elif row["type"] == _BACKENDS:
             backend.update(figures)
     for service in services.values():
         service["known_sessions"] = tables.get(f"{SECTION}/{service['name']}")
     return list(services.values())
+
+
+def _check_reason(row: dict[str, str]) -> str:
+    """Return how HAProxy's last check of a server ended, in its own words; empty for one without a check."""
+    code = " ".join(filter(None, (row["check_status"].lstrip("* "), row.get("check_code"))))
+    return ": ".join(filter(None, (code, row.get("check_desc"), row.get("last_chk"))))
+
+
+def find_outages(services: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a text for each backend of which no server is up, with the reasons of the checks.
+
+    Servers that a person has taken out are no outage, unless the others are down.
+    """
+    for service in services:
+        for backend in service["backends"]:
+            servers = backend["servers"]
+            down = [server for server in servers if server["status"].startswith("DOWN")]
+            if down and all(server["status"].startswith(("DOWN", "MAINT", "DRAIN")) for server in servers):
+                reasons = [f"{one['name']} ({one['address']}): {one['check_reason'] or 'no reason'}" for one in down]
+                yield f"{backend['name']}: no server is up: {'; '.join(reasons)}"
+
+
+def _find_unchecked(services: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the servers whose first check has not ended yet: HAProxy takes them for up until then."""
+    for service in services:
+        for backend in service["backends"]:
+            for server in backend["servers"]:
+                if server["check"].lstrip("* ") == "INI":
+                    yield f"{backend['name']}/{server['name']}"
 
 
 def _old_sessions(rows: dict[int, Rows], serving: int) -> dict[tuple[str, str], int]:
@@ -260,12 +295,17 @@ def _certificate_lines(facts: dict[str, Any]) -> list[str]:
             " ".join(certificate["names"]) or certificate["subject"],
             certificate["algorithm"],
             certificate["not_after"][:10],
-            str(certificate["days_left"]),
+            _days_left(certificate),
             *([_renewal(certificate["acme"])] if own else []),
         )
         for certificate in facts["certificates"]
     ]
     return _aligned(rows)
+
+
+def _days_left(certificate: dict[str, Any]) -> str:
+    later = certificate["days_until_valid"]
+    return f"valid in {later}" if later else str(certificate["days_left"])
 
 
 def _contributor_lines(facts: dict[str, Any]) -> list[str]:

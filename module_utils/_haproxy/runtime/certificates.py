@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from .maps import PAYLOAD_LIMIT
 
 class LoadedText(NamedTuple):
     """Which text of a file a worker has loaded: the `digest` of a text sent by the Runtime API; if it still has the
-    text read at its start, an empty digest and when it `started` (seconds since the epoch, rounded down)."""
+    text read at its start, an empty digest and when it `started` (seconds since the epoch, rounded down; by the clock
+    of now, if that was set back since)."""
 
     digest: str = ""
     started: int = 0
@@ -28,12 +30,14 @@ class LoadedText(NamedTuple):
 class LoadedCertificate(NamedTuple):
     """A certificate that a worker has loaded: SHA-1 of the leaf (lower case), the length of its chain, and which text.
 
-    HAProxy reports a chain by subject names only, which a renewed intermediate shares: the text tells them apart.
+    HAProxy reports a chain by subject names only, which a renewed intermediate shares: the text tells them apart. If it
+    is not `used`, no bind has it: an addition was interrupted, and there may not even be a fingerprint.
     """
 
     fingerprint: str
     chain: int
     loaded: LoadedText = LoadedText()
+    used: bool = True
 
 
 class LoadedCA(NamedTuple):
@@ -67,7 +71,10 @@ def read_certificate(master: str, pid: int, path: str) -> LoadedCertificate | No
     """Return the certificate that this worker has loaded from the path, None if there is none."""
     answer, loaded = _show_ssl(master, pid, "cert", path)
     found = re.search(r"^SHA1 FingerPrint: ([0-9A-F]+)", answer, re.MULTILINE)
-    return LoadedCertificate(found.group(1).lower(), answer.count("\nChain Subject:"), loaded) if found else None
+    used = re.search(r"^Status: (Empty|Unused)", answer, re.MULTILINE) is None
+    if not found:
+        return None if used else LoadedCertificate("", 0, loaded, used)
+    return LoadedCertificate(found.group(1).lower(), answer.count("\nChain Subject:"), loaded, used)
 
 
 def read_ca(master: str, pid: int, kind: str, path: str) -> LoadedCA | None:
@@ -83,8 +90,20 @@ def _show_ssl(master: str, pid: int, kind: str, path: str) -> tuple[str, LoadedT
     """Return the answer to `show ssl KIND PATH`, and which text of the file the worker has."""
     answer = tell(master, pid, f"show ssl {kind} {path}; @!{pid} get var {_variable(path)}; @!{pid} show info")
     kept = re.search(r"^proc\.\S+: type=str value=<(\w+)>", answer, re.MULTILINE)
-    started = re.search(r"^Start_time_sec: (\d+)", answer, re.MULTILINE)
-    return answer, LoadedText(kept.group(1) if kept else "", int(started.group(1)) if started else 0)
+    return answer, LoadedText(kept.group(1) if kept else "", _read_start(answer))
+
+
+def _read_start(answer: str) -> int:
+    """Return when the worker started, from `show info`."""
+    start, uptime = (
+        int(found[1]) if (found := re.search(rf"^{name}: (\d+)", answer, re.MULTILINE)) else None
+        for name in ("Start_time_sec", "Uptime_sec")
+    )
+    if start is None or uptime is None:
+        return start or 0
+    # Uptime does not follow the clock. It is rounded down, so this is at most a second too early.
+    by_clock_of_now = int(time.time() - uptime) - 1
+    return by_clock_of_now if by_clock_of_now < start - 1 else start
 
 
 def digest(text: str) -> str:
@@ -178,5 +197,6 @@ def add_certificate(master: str, pid: int, path: str, pem: str, crt_list: str) -
 def remove_certificate(master: str, pid: int, path: str, crt_list: str) -> None:
     """Stop serving this path; `crt_list` is the crt-list or folder that has it. Raise `RuntimeFailure`."""
     command = f"del ssl crt-list {crt_list} {path}"
-    expect_answer(tell(master, pid, command), command, r"deleted in crtlist|does not exist")
+    # An addition that was interrupted has left an empty certificate, or one that is in no list.
+    expect_answer(tell(master, pid, command), command, r"deleted in crtlist|does not exist|can't be found|is empty")
     expect_answer(tell(master, pid, f"del ssl cert {path}"), f"del ssl cert {path}", r"' deleted!|doesn't exist")

@@ -30,11 +30,19 @@ class RuntimeFailure(EdgeError):
     """A socket does not answer, or HAProxy refuses a command; the text says which and why."""
 
 
+class NoAnswerInTime(RuntimeFailure):
+    """Whoever listens at the socket is still busy."""
+
+
 class Reload(NamedTuple):
-    """The master's answer to `reload`: whether it succeeded (None if this version does not report it), and its log."""
+    """The master's answer to `reload`: whether it succeeded (None if this version does not report it), and its log.
+
+    `pending`: there was no answer in time; the master may load the configuration still.
+    """
 
     taken: bool | None
     log: str
+    pending: bool = False
 
 
 class Process(NamedTuple):
@@ -83,7 +91,7 @@ def ask(path: str, command: str, timeout: float = TIMEOUT) -> str:
             connection.shutdown(socket.SHUT_WR)
             answer = _read_answer(connection, f"{path} did not end its answer to `{_without_payload(command)}`")
     except socket.timeout:
-        raise RuntimeFailure(f"{path} did not answer `{_without_payload(command)}` within {timeout:g} s") from None
+        raise NoAnswerInTime(f"{path} did not answer `{_without_payload(command)}` within {timeout:g} s") from None
     except OSError as error:
         raise RuntimeFailure(f"{path} does not answer: {error.strerror or error}") from None
     return answer.decode(errors="surrogateescape")
@@ -224,7 +232,9 @@ def reload(master: str) -> Reload:
     an answer, and the caller has to check the workers.
     """
     try:
-        answer = ask(master, "reload")
+        answer = ask(master, "reload", TIMEOUT)
+    except NoAnswerInTime:
+        return Reload(None, "", pending=True)
     except RuntimeFailure:
         # 2.6 re-executes itself during the connection, which may reset it.
         return Reload(None, "")

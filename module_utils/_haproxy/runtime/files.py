@@ -82,7 +82,8 @@ class PatternFile(NamedTuple):
 
 class Files(NamedTuple):
     """Path → content of certificates, maps and ACLs, CA files and CRLs; `folders` are those that binds load
-    certificates from, `tickets` the files with the keys of session tickets.
+    certificates from, `tickets` the files with the keys of session tickets. In `default_folders` the first certificate
+    is the one that clients get who ask for a name that none has.
 
     `reload_only` are the paths that only a reload can load again.
     """
@@ -93,6 +94,7 @@ class Files(NamedTuple):
     reload_only: tuple[str, ...]
     ca_files: dict[str, CAFile] = {}  # noqa: RUF012 # never written to
     tickets: tuple[str, ...] = ()
+    default_folders: tuple[str, ...] = ()
 
 
 class _Reference(NamedTuple):
@@ -107,10 +109,13 @@ class _Reference(NamedTuple):
 
 
 def find_files(configuration: Configuration) -> Files:
-    """Return the files that the text names, and those in its folders and crt-lists; each is read once."""
+    """Return the files that the text names, and those in its folders and crt-lists; each is read once.
+
+    Of maps and ACLs that belong to the configuration, the contents are those they are to have.
+    """
     lines = list(_lines_with_paths(configuration))
     references = [reference for words in lines for reference in _find_references(words)]
-    return _load_files(references, [words for words in lines if words[0] == "bind"])
+    return _load_files(references, [words for words in lines if words[0] == "bind"], dict(configuration.files))
 
 
 def _lines_with_paths(configuration: Configuration) -> Iterator[list[str]]:
@@ -148,7 +153,7 @@ def _find_references(words: list[str]) -> Iterator[_Reference]:
         yield from (_Reference("other", path) for path in _PATH.findall(word) if os.path.isfile(path))
 
 
-def _load_files(references: list[_Reference], binds: list[list[str]]) -> Files:
+def _load_files(references: list[_Reference], binds: list[list[str]], contents: dict[str, str]) -> Files:
     """Read the files; one that the Runtime API cannot replace is among `reload_only`."""
 
     def paths(*kinds: str) -> dict[str, str]:
@@ -159,18 +164,28 @@ def _load_files(references: list[_Reference], binds: list[list[str]]) -> Files:
     for folder in folders:
         listed_by.update((path, folder) for path in _list_folder(folder) if path not in listed_by)
     pattern_kinds: dict[str, str] = {}
+    changing = paths("changing")
     for reference in references:
-        if reference.kind in ("map", "acl") and reference.path not in paths("changing"):
+        if reference.kind in ("map", "acl") and reference.path not in changing:
             # A file of both kinds is a map.
             pattern_kinds[reference.path] = "map" if pattern_kinds.get(reference.path) == "map" else reference.kind
     ca_kinds = paths(*_CA)
     certificates = _without_none({path: read_certificate_file(path, by) for path, by in listed_by.items()})
-    patterns = _without_none({path: _read_pattern_file(path, kind) for path, kind in pattern_kinds.items()})
+    patterns = _without_none({path: _read_pattern_file(path, kind, contents) for path, kind in pattern_kinds.items()})
     ca_files = _without_none({path: _read_ca_file(path, kind, binds) for path, kind in ca_kinds.items()})
     named = {*paths("other"), *listed_by} - {*certificates, *patterns}
     named |= {path for path in ca_kinds if os.path.isfile(path)}
     reload_only = tuple(sorted(named - {*ca_files}))
-    return Files(certificates, patterns, tuple(folders), reload_only, ca_files, tuple(paths("tickets")))
+    default_folders = tuple(folder for folder in folders if any(_default_source(words) == folder for words in binds))
+    return Files(
+        certificates, patterns, tuple(folders), reload_only, ca_files, tuple(paths("tickets")), default_folders
+    )
+
+
+def _default_source(words: list[str]) -> str:
+    """Return the file or folder with the default certificate of a bind, empty if it has none."""
+    options = (word for option, word in zip(words, words[1:]) if option in ("crt", "crt-list", "default-crt"))
+    return "" if "strict-sni" in words else next(options, "")
 
 
 def _without_none(found: dict[str, _Content | None]) -> dict[str, _Content]:
@@ -249,10 +264,10 @@ def _fingerprints(pem: str) -> list[str]:
         return []
 
 
-def _read_pattern_file(path: str, kind: str) -> PatternFile | None:
-    if not os.path.isfile(path):
+def _read_pattern_file(path: str, kind: str, contents: dict[str, str]) -> PatternFile | None:
+    if path not in contents and not os.path.isfile(path):
         return None
-    content = _read_text(path)
+    content = contents[path].encode(errors="surrogateescape") if path in contents else _read_text(path)
     # HAProxy parts longer lines, where its buffer ends.
     if max(map(len, content.split(b"\n"))) > PAYLOAD_LIMIT:
         return None

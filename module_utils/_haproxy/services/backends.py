@@ -5,9 +5,13 @@ from __future__ import annotations
 
 from ..config.model import Directive, Line, Section
 from ..config.words import quote
-from . import limits, socketio
+from . import limits, request_filter, socketio, telemetry
 from .definition import Server, Service, socketio_names
 from .edge import Edge
+from .limits import Counters
+
+# The first version with `http-request pause`.
+PAUSE_SINCE = (3, 2)
 
 # One answer is enough to take a node back in: after a start of HAProxy clients would otherwise wait for three.
 HEALTH_CHECK = ("health", "default-server check inter 2s fall 3 rise 1")
@@ -25,18 +29,20 @@ def server_line(server: Server, purpose: str, *more: str) -> Directive:
     return Directive("server", (server.name, server.endpoint, *server.options, *more), purpose, server.yaml_path)
 
 
-def service_backend(service: Service, transport: str, servers: tuple[Server, ...], edge: Edge) -> Section:
+def service_backend(
+    service: Service, transport: str, servers: tuple[Server, ...], counters: Counters, edge: Edge
+) -> Section:
     """Return the backend of a service for one transport, or for ordinary requests (`http`)."""
     balance = "roundrobin" if transport in ("http", "polling") else "leastconn"
     sticky = transport != "http"
     lines = balance_rules(service, balance) if sticky else [("balance", f"balance {balance}")]
     lines += [*_health_checks(service), HEALTH_CHECK, *limits.servers(edge.limits, sticky)]
+    if service.origins:
+        picked = "" if sticky else "{ req.hdr(upgrade) -m found } "
+        lines += request_filter.reject_foreign_origins(service.name, service.origins, edge.origins, picked)
     directives = [Directive.of(*line, service.yaml_path) for line in lines]
-    if sticky and service.affinity == "session":
-        names = socketio_names(service)
-        if transport == "polling":
-            directives += socketio.learn_session(names)
-        directives.append(socketio.follow_session(names))
+    if sticky:
+        directives += _session_rules(service, transport, counters, edge)
     cookie = sticky and service.affinity == "cookie"
     if cookie:
         # SameSite=None: a page of another site that connects here keeps its node too.
@@ -44,6 +50,21 @@ def service_backend(service: Service, transport: str, servers: tuple[Server, ...
         directives.append(Directive.of("affinity", text, service.yaml_path))
     directives += [server_line(server, transport, *(("cookie", server.name) if cookie else ())) for server in servers]
     return Section("backend", f"{service.name}_{transport}", tuple(directives), service.yaml_path)
+
+
+def _session_rules(service: Service, transport: str, counters: Counters, edge: Edge) -> list[Directive]:
+    """Return the rules of a backend of Socket.IO: find the session, limit new ones, follow it to its node."""
+    names = socketio_names(service)
+    rules = [*socketio.find_session(names, transport)]
+    rules += limits.sessions(edge.limits, counters, socketio.opens_session())
+    if service.affinity == "session":
+        unknown = socketio.unknown_session(names)
+        rules.append(socketio.wait_for_table(names, edge.version < PAUSE_SINCE))
+        rules.append(telemetry.count_miss(edge.peers.name, service.name, unknown))
+        if transport == "polling":
+            rules += [socketio.mark_handshake(), *socketio.learn_session(names)]
+        rules.append(socketio.follow_session(names))
+    return [Directive(rule.keyword, rule.arguments, rule.purpose, service.yaml_path) for rule in rules]
 
 
 def _health_checks(service: Service) -> list[Line]:

@@ -40,7 +40,6 @@ _DEFAULT_TIMEOUTS: tuple[Line, ...] = (
 
 def base_settings(edge: Edge) -> Configuration:
     """Return the base configuration of an edge; a contributor's line overrides the same setting here."""
-    _validate(edge)
     timeouts = limits.timeouts(edge.limits, edge.version)
     sections = [
         Section.of("global", "", _global_lines(edge), ROLE),
@@ -56,7 +55,7 @@ def base_settings(edge: Edge) -> Configuration:
     return Configuration(tuple(sections), files=((edge.metrics, script),))
 
 
-def _validate(edge: Edge) -> None:
+def validate_edge(edge: Edge) -> None:
     """Raise `ConfigurationError` for settings of the edge that are wrong."""
     problems = Problems()
     for name in ("runtime_socket", "master_socket", "certificates", "ticket_keys"):
@@ -84,9 +83,17 @@ def _global_lines(edge: Edge) -> list[Line]:
         ("tls", f"ssl-default-bind-options {profile.options}"),
         *ciphers,
         ("tls", f"ssl-default-bind-ciphersuites {profile.ciphersuites}"),
-        *limits.global_lines(edge.limits),
+        *limits.global_lines(edge.limits, edge.version),
         *(("acme", text) for text in acme.global_lines(edge.client)),
     ]
+
+
+def flash_limit(services: list[Service], edge: Edge) -> Configuration:
+    """Return the limit of the TCP front end for Flash: each connection counts twice, there and at the internal bind."""
+    if not any("flashsocket" in service.transports for service in services):
+        return Configuration()
+    line = ("limits", f"maxconn {max(1, allowed_connections(edge) // 2)}")
+    return Configuration((Section.of("frontend", "flash", [line], ROLE),))
 
 
 def log_formats(services: list[Service]) -> Configuration:

@@ -138,6 +138,8 @@ def read_peers(data: dict[str, Any], groups: Groups, certificates: str, yaml_pat
     name, group, port, certificate = (data.get(key) for key in ("name", "group", "port", "certificate"))
     port = port or PORT
     members: tuple[Server, ...] = ()
+    if not group and not certificate:
+        return Peers(port=port)
     if not group:
         at.key("group").problem("the inventory group of these edges is needed")
     else:
@@ -469,5 +471,4 @@ _FLASH_READERS: dict[str, _Reader] = {"policy_servers": _read_own_servers, "lega
 
 def socketio_names(service: Service) -> Names:
     """Return what the service's rules are called."""
-    condition = f"{service.name}_host " if service.hosts else ""
-    return Names(service.name, condition, service.path, f"{SECTION}/{service.name}")
+    return Names(service.name, service.path, f"{SECTION}/{service.name}")

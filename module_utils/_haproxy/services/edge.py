@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
 from .. import paths
+from ..config.descriptors import Held, process_descriptors
 from ..config.model import Configuration, ConfigurationError, Line
 from ..config.words import quote, split
 from ..errors import Problems
 from . import limits, request_filter
 from .acme import Client
-from .limits import Limits
+from .limits import Counters, Limits
 from .peers import Peers
 from .request_filter import TrustedProxies
 from .tls import Settings
@@ -20,8 +22,12 @@ from .tls import Settings
 # The first word of a bind address, such as `:443`, `quic4@:443`, `[::1]:8404`, `:8000-8010`.
 _ADDRESS = re.compile(r"[A-Za-z0-9_.@:*\[\]-]*:([0-9]{1,5}(-[0-9]{1,5})?)\Z")
 
-# HAProxy needs two descriptors a connection, and some for listeners, checks, pipes and logs.
+# Descriptors kept for all but connections: at least so many, and more in steps of this size.
 _SPARE_DESCRIPTORS = 200
+_STEP = 1000
+
+# The Runtime API and the stats.
+_OWN_LISTENERS = 2
 
 _MOST_CONNECTIONS = 50000
 
@@ -41,7 +47,9 @@ class Edge(NamedTuple):
     script. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty; `client`:
     settings of HAProxy's own ACME client. `peers`: the other edges. `version`: of the HAProxy to run. `descriptors`:
     how many file descriptors it may open. `metrics`: path of the script that reads from `master_socket`. `maxconn`:
-    the process's limit of connections as a contributor sets it, 0 to derive it from the descriptors.
+    the process's limit of connections as a contributor sets it, 0 to derive it from the descriptors. `lists`: folder
+    of the map of routes and of lists, which change without a reload. `held`: the descriptors of checks and listeners;
+    `threads`: of the process.
     """
 
     http: tuple[str, ...]
@@ -67,6 +75,29 @@ class Edge(NamedTuple):
     peers: Peers = Peers()
     client_cas: str = paths.CLIENT_CAS
     certificate_list: str = paths.CERTIFICATE_LIST
+    lists: str = paths.LISTS
+    held: Held = Held()
+    threads: int = 1
+
+    @property
+    def routes(self) -> str:
+        """Return the path of the map that routes requests."""
+        return f"{self.lists}/routes.map"
+
+    @property
+    def origins(self) -> str:
+        """Return the path of the list of the services' origins."""
+        return f"{self.lists}/origins.list"
+
+    @property
+    def trusted_proxies(self) -> str:
+        """Return the path of the list of trusted proxies."""
+        return f"{self.lists}/trusted-proxies.list"
+
+    @property
+    def exempt(self) -> str:
+        """Return the path of the list of clients without limits."""
+        return f"{self.lists}/exempt.list"
 
 
 def stated_maxconn(contributions: list[Configuration]) -> int:
@@ -82,8 +113,14 @@ def stated_maxconn(contributions: list[Configuration]) -> int:
 
 
 def allowed_connections(edge: Edge) -> int:
-    """Return the limit of connections: the explicit one, else as many as the descriptors allow."""
-    return edge.maxconn or max(1, min(_MOST_CONNECTIONS, (edge.descriptors - _SPARE_DESCRIPTORS) // 2))
+    """Return the limit of connections: the explicit one, else as many as the descriptors allow.
+
+    The reserve grows in steps, so that a server more does not change the limit, which needs a reload.
+    """
+    own = sum(edge.held) + process_descriptors(edge.threads) + _OWN_LISTENERS
+    steps = max(0, math.ceil((own - _SPARE_DESCRIPTORS) / _STEP))
+    reserve = _SPARE_DESCRIPTORS + steps * _STEP
+    return edge.maxconn or max(1, min(_MOST_CONNECTIONS, (edge.descriptors - reserve) // 2))
 
 
 def check_bind_address(address: str, yaml_path: str, problems: Problems) -> None:
@@ -114,13 +151,31 @@ def frontend_binds(edge: Edge, what: str, flash: bool) -> tuple[str, ...]:
     return (f"{internal_bind(edge, what)} mode 600 accept-proxy",) if flash else addresses
 
 
-def connection_rules(edge: Edge, flash: bool) -> list[Line]:
-    """Return the rules for connections; behind the TCP front end for Flash, which has them, there are none."""
-    if flash:
-        return []
-    trusted = edge.proxies.addresses
-    by_protocol = bool(trusted) and edge.proxies.protocol == "proxy_protocol"
+def request_counters(edge: Edge, flash: bool) -> Counters:
+    """Return where the requests of a client are counted."""
+    by_header = bool(edge.proxies.addresses) and edge.proxies.protocol == "x_forwarded_for"
+    return limits.BY_REQUEST if flash or by_header else limits.BY_CONNECTION
+
+
+def exempt_lists(edge: Edge) -> tuple[str, ...]:
+    """Return the path of the list of clients without limits, if there are any."""
+    return (edge.exempt,) if edge.limits.exempt else ()
+
+
+def list_files(edge: Edge) -> tuple[tuple[str, str], ...]:
+    """Return path and text of the lists of addresses."""
+    lists = {edge.exempt: edge.limits.exempt, edge.trusted_proxies: edge.proxies.addresses}
+    return tuple(
+        (path, "".join(f"{address}\n" for address in addresses)) for path, addresses in lists.items() if addresses
+    )
+
+
+def connection_rules(edge: Edge, counters: Counters) -> list[Line]:
+    """Return the rules of a frontend that accepts clients' connections."""
+    trusted = bool(edge.proxies.addresses)
+    by_protocol = trusted and edge.proxies.protocol == "proxy_protocol"
     layer = "session" if by_protocol else "connection"
-    return request_filter.expect_proxy_protocol(edge.proxies) + limits.connections(
-        edge.limits, layer, () if by_protocol else trusted
+    lists = (*exempt_lists(edge), *((edge.trusted_proxies,) if trusted and not by_protocol else ()))
+    return request_filter.expect_proxy_protocol(edge.proxies, edge.trusted_proxies) + limits.connections(
+        edge.limits, counters, layer, lists
     )

@@ -8,7 +8,8 @@ from ..config.words import quote
 from . import socketio
 from .backends import HEALTH_CHECK, balance_rules, server_line
 from .definition import Service, socketio_names
-from .edge import ROLE, Edge, allowed_connections, connection_rules, internal_bind
+from .edge import ROLE, Edge, connection_rules, internal_bind
+from .limits import BY_REQUEST
 from .socketio import POLICY_REQUEST
 from .tls import LEGACY
 
@@ -51,9 +52,7 @@ def _front_end_lines(edge: Edge, policy_servers: bool, legacy: bool) -> list[Lin
     lines = [
         *_TCP,
         ("logging", "option tcplog"),
-        # Each connection counts twice: here and at the internal bind.
-        ("limits", f"maxconn {max(1, allowed_connections(edge) // 2)}"),
-        *connection_rules(edge, False),
+        *connection_rules(edge, BY_REQUEST),
         *(("flashsocket", f"bind {address} name http") for address in edge.http),
         *(("flashsocket", f"bind {address} name https") for address in edge.https),
         *(("policy", f"bind {address} name policy") for address in edge.policy),

@@ -1,8 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Frontends and routes: redirect HTTP to HTTPS, terminate TLS, send each request to the backend of its service.
 
-Each service gets its routes in the TLS frontend, one backend for ordinary requests and one for each Socket.IO
-transport, so that each has its own stats and can have servers of its own.
+All services share the frontends. Each gets one backend for ordinary requests and one for each Socket.IO transport, so
+that each has its own stats and can have servers of its own; rules of one service stand in its backends.
 """
 
 from __future__ import annotations
@@ -12,17 +12,26 @@ from collections.abc import Iterator
 from ..config.model import Configuration, Directive, Line, Section
 from ..config.words import quote
 from ..errors import Problems
-from . import acme, limits, peers, request_filter, socketio, telemetry, tls
-from .backends import service_backend
-from .definition import Service, socketio_names
-from .edge import ROLE, Edge, bind_port, check_bind_address, connection_rules, frontend_binds
+from . import acme, limits, peers, request_filter, routing, socketio, telemetry, tls
+from .backends import PAUSE_SINCE, service_backend
+from .definition import Service
+from .edge import (
+    ROLE,
+    Edge,
+    bind_port,
+    check_bind_address,
+    connection_rules,
+    exempt_lists,
+    frontend_binds,
+    internal_bind,
+    list_files,
+    request_counters,
+)
 from .flash import flash_sections
+from .limits import Counters
 from .peers import SECTION
-from .socketio import LUA, SESSION_ID_LENGTH, TRANSPORTS
+from .socketio import LUA, SESSION_ID_LENGTH
 from .telemetry import PATH
-
-# The first version with `http-request pause`.
-PAUSE_SINCE = (3, 2)
 
 
 def service_routes(services: list[Service], edge: Edge) -> Configuration:
@@ -30,15 +39,16 @@ def service_routes(services: list[Service], edge: Edge) -> Configuration:
 
     Otherwise a service that takes every host would take requests that another contributor routes to its own backend.
     """
-    # A service with hosts stands before the one that takes every host.
+    if not services:
+        return Configuration()
+    sockets = any(service.transports for service in services)
     lines = [
-        line
-        for service in sorted(services, key=lambda service: not service.hosts)
-        for line in _route_service(service, edge)
+        *routing.find_route(services, edge.routes),
+        *(socketio.reject_disguised_sessions(routing.SOCKETS) if sockets else ()),
+        *routing.require_client_certificates(services),
+        *routing.choose_backend(services),
     ]
-    return (
-        Configuration((Section("frontend", "https", tuple(lines), "haproxy_services"),)) if lines else Configuration()
-    )
+    return Configuration((Section("frontend", "https", tuple(lines), "haproxy_services"),))
 
 
 def service_sections(services: list[Service], edge: Edge) -> Configuration:
@@ -49,15 +59,16 @@ def service_sections(services: list[Service], edge: Edge) -> Configuration:
     flash = [service for service in services if "flashsocket" in service.transports]
     sticky = [service for service in services if service.affinity == "session" and service.transports]
     scripts = _lua_scripts(flash, bool(sticky), edge)
+    counters = request_counters(edge, bool(flash))
     sections = [
         *_global_section(bool(sticky), scripts, edge),
         *_acme_sections(edge),
-        _http_frontend(edge, bool(flash)),
-        _https_frontend(services, edge, bool(flash)),
-        *(Section.of("backend", name, lines, "haproxy_limits") for name, lines in limits.tables(edge.limits)),
+        _http_frontend(edge, counters, bool(flash)),
+        _https_frontend(services, edge, counters, bool(flash)),
+        *(Section.of("backend", name, lines, "haproxy_limits") for name, lines in limits.tables(edge.limits, counters)),
         *_affinity_section(sticky, edge),
         *(flash_sections(flash, edge) if flash else ()),
-        *(backend for service in services for backend in _service_backends(service, edge)),
+        *(backend for service in services for backend in _service_backends(service, counters, edge)),
     ]
     return Configuration(tuple(sections), files=_files(services, scripts, edge))
 
@@ -113,35 +124,28 @@ def _affinity_section(sticky: list[Service], edge: Edge) -> list[Section]:
         ("affinity", f"table {service.name} type string len {SESSION_ID_LENGTH} size 100k expire 10m")
         for service in sticky
     ]
-    lines = [*peers.section(edge.peers), *tables, telemetry.miss_table()]
+    socket = f"{internal_bind(edge, 'peers')} mode 600" if edge.version >= peers.SOCKET_SINCE else ""
+    lines = [*peers.section(edge.peers, socket), *tables, *telemetry.miss_tables(service.name for service in sticky)]
     return [Section.of("peers", SECTION, lines, "haproxy_peers")]
 
 
-def _service_backends(service: Service, edge: Edge) -> Iterator[Section]:
+def _service_backends(service: Service, counters: Counters, edge: Edge) -> Iterator[Section]:
     """Yield the backends of a service: for ordinary requests, then for each transport."""
-    yield service_backend(service, "http", service.servers, edge)
+    yield service_backend(service, "http", service.servers, counters, edge)
     for transport in service.transports:
-        yield service_backend(service, transport, service.socket_servers, edge)
+        yield service_backend(service, transport, service.socket_servers, counters, edge)
 
 
 def _files(services: list[Service], scripts: list[Line], edge: Edge) -> tuple[tuple[str, str], ...]:
     """Return path and text of the files that the sections name."""
-    files: list[tuple[str, str]] = []
+    files = [(edge.routes, routing.routes_map(services)), *list_files(edge)]
+    if origins := "".join(request_filter.origins_list(service.name, service.origins) for service in services):
+        files.append((edge.origins, origins))
     if scripts:
         files.append((edge.lua, "".join(script for _purpose, script in scripts)))
     if any(service.client_ca for service in services):
         files.append((edge.certificate_list, _crt_list(services, edge)))
     return tuple(files)
-
-
-def _host_acls(service: Service) -> list[Directive]:
-    """Return the ACLs that match the hosts of a service."""
-    exact = [host for host in service.hosts if not host.startswith("*")]
-    endings = [host[1:] for host in service.hosts if host.startswith("*")]
-    acl = f"acl {service.name}_host hdr(host),host_only -i"
-    lines = [f"{acl} {' '.join(exact)}"] if exact else []
-    lines += [f"{acl} -m end {' '.join(endings)}"] if endings else []
-    return [Directive.of("routing", line, service.yaml_path) for line in lines]
 
 
 def _crt_list(services: list[Service], edge: Edge) -> str:
@@ -160,7 +164,7 @@ def _crt_list(services: list[Service], edge: Edge) -> str:
     return text
 
 
-def _http_frontend(edge: Edge, flash: bool) -> Section:
+def _http_frontend(edge: Edge, counters: Counters, flash: bool) -> Section:
     # The redirect drops the port of the Host header, which is HTTP's, and adds that of HTTPS unless it is 443.
     port = bind_port(edge.https[0])
     port = "" if port in ("443", "") else f":{port}"
@@ -169,7 +173,7 @@ def _http_frontend(edge: Edge, flash: bool) -> Section:
         "http",
         [
             *(("redirect", f"bind {address}") for address in frontend_binds(edge, "http", flash)),
-            *connection_rules(edge, flash),
+            *(() if flash else connection_rules(edge, counters)),
             *request_filter.answer_challenges(edge.acme),
             ("redirect", "http-request deny deny_status 400 unless { req.hdr(host) -m found }"),
             ("redirect", f'http-request redirect code 301 location "https://%[hdr(host),host_only]{port}%[pathq]"'),
@@ -178,7 +182,7 @@ def _http_frontend(edge: Edge, flash: bool) -> Section:
     )
 
 
-def _https_frontend(services: list[Service], edge: Edge, flash: bool) -> Section:
+def _https_frontend(services: list[Service], edge: Edge, counters: Counters, flash: bool) -> Section:
     profile = tls.resolve_profile(edge.tls, edge.library)
     # The first service's certificate is for clients that send no server name; the folder has all others.
     if any(service.client_ca for service in services):
@@ -203,40 +207,14 @@ def _https_frontend(services: list[Service], edge: Edge, flash: bool) -> Section
     if edge.tls.hsts:
         value = f'http-after-response set-header Strict-Transport-Security "{edge.tls.hsts}"'
         lines.append(Directive.of("tls", value, "haproxy_tls.hsts"))
-    lines += [Directive.of(*line, "haproxy_limits") for line in connection_rules(edge, flash)]
-    lines += [Directive.of(*line) for line in request_filter.restore_client_address(edge.proxies)]
-    lines += [Directive.of(*line, "haproxy_limits") for line in limits.requests(edge.limits)]
+    if not flash:
+        lines += [Directive.of(*line, "haproxy_limits") for line in connection_rules(edge, counters)]
+    restored = request_filter.restore_client_address(edge.proxies, edge.trusted_proxies)
+    lines += [Directive.of(*line) for line in restored]
+    counted = limits.requests(edge.limits, counters, exempt_lists(edge))
+    lines += [Directive.of(*line, "haproxy_limits") for line in counted]
     lines += [
         Directive.of(*line)
         for line in (*request_filter.reject_ambiguous_urls(), *request_filter.strip_forwarded_headers())
     ]
     return Section("frontend", "https", tuple(lines), "haproxy_services")
-
-
-def _route_service(service: Service, edge: Edge) -> list[Directive]:
-    """Return the rules of the frontend `https` for one service, all with its YAML path."""
-    names = socketio_names(service)
-    lines = _host_acls(service)
-    if service.client_ca:
-        lines += [Directive.of(*line) for line in request_filter.require_client_certificate(names.condition)]
-    if service.transports:
-        session = service.affinity == "session"
-        lines += socketio.recognise(names, "flashsocket" in service.transports, session)
-        lines += limits.sessions(edge.limits, socketio.opens_session(names))
-        if session:
-            lines.append(socketio.wait_for_table(names, edge.version < PAUSE_SINCE))
-            lines.append(
-                telemetry.count_miss(peers.table_key(edge.peers, service.name), socketio.unknown_session(names))
-            )
-    if service.origins:
-        io = names.acl("socketio") if service.transports else ""
-        lines += [
-            Directive.of(*line) for line in request_filter.reject_foreign_origins(service.origins, names.condition, io)
-        ]
-    for transport in TRANSPORTS:
-        if transport in service.transports:
-            condition = socketio.route_condition(names, transport)
-            lines.append(Directive.of(transport, f"use_backend {service.name}_{transport} if {condition}"))
-    rest = f" if {service.name}_host" if service.hosts else ""
-    lines.append(Directive.of("routing", f"use_backend {service.name}_http{rest}"))
-    return [Directive(line.keyword, line.arguments, line.purpose, service.yaml_path) for line in lines]

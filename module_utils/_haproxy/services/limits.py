@@ -16,6 +16,7 @@ import ipaddress
 from typing import NamedTuple
 
 from ..config.model import Directive, Line
+from ..config.words import quote
 from ..errors import Problems
 
 # Seconds over which a rate is counted; a client above it waits at most as long.
@@ -27,6 +28,11 @@ REQUESTS = "limits:requests"
 
 # The version that brought `timeout client-hs`: before, `timeout client` limits the handshake.
 _HANDSHAKE_TIMEOUT = (3, 0)
+
+# The version that counts what a client of HTTP/2 does wrong. Which frames count differs by version: 3.0 does not count
+# requests that the client takes back.
+_GLITCHES_SINCE = (3, 0)
+_GLITCHES = 500
 
 # A client is an address; of IPv6 the network that one customer gets (RFC 6177).
 _CLIENT = "src,ipmask(32,64)"
@@ -74,9 +80,14 @@ def check_networks(values: tuple[str, ...], yaml_path: str, problems: Problems) 
             )
 
 
-def global_lines(limits: Limits) -> list[Line]:
-    """Return lines of `global`. Clients above these limits wait in the kernel until there is room."""
+def global_lines(limits: Limits, version: tuple[int, ...]) -> list[Line]:
+    """Return lines of `global`. Clients above the totals wait in the kernel until there is room.
+
+    A connection of HTTP/2 that breaks the protocol again and again is closed.
+    """
     lines = []
+    if version >= _GLITCHES_SINCE:
+        lines.append(("limits", f"tune.h2.fe.glitches-threshold {_GLITCHES}"))
     if limits.total_handshake_rate:
         lines.append(("limits", f"maxsslrate {limits.total_handshake_rate}"))
     if limits.total_connection_rate:
@@ -94,48 +105,58 @@ def timeouts(limits: Limits, version: tuple[int, ...]) -> list[Line]:
     return lines
 
 
-def tables(limits: Limits) -> list[tuple[str, list[Line]]]:
+class Counters(NamedTuple):
+    """Where the requests of a client are counted: a table and the stick counter that tracks its entry.
+
+    Stick counter 0 is the connection's, so that a request costs no look-up. Where the connection is another's (behind a
+    proxy that reports the client by a header, or the TCP front end for Flash), requests have a table of their own.
+    """
+
+    table: str
+    number: int
+
+
+BY_CONNECTION = Counters(CONNECTIONS, 0)
+BY_REQUEST = Counters(REQUESTS, 1)
+
+
+def tables(limits: Limits, counters: Counters) -> list[tuple[str, list[Line]]]:
     """Return name and lines of each backend with a table. Tables are bounded: the oldest entries make room."""
-    common = "stick-table type ipv6 size 100k expire 1m store"
-    found = []
+    stored: dict[str, list[str]] = {}
     if limits.connections or limits.connection_rate:
-        found.append((CONNECTIONS, [("limits", f"{common} conn_cur,conn_rate({WINDOW}s)")]))
+        stored[CONNECTIONS] = ["conn_cur", f"conn_rate({WINDOW}s)"]
     if limits.request_rate or limits.session_rate:
-        found.append((REQUESTS, [("limits", f"{common} http_req_rate({WINDOW}s),gpc0,gpc0_rate({WINDOW}s)")]))
-    return found
+        stored.setdefault(counters.table, []).extend(("gpc(2)", f"gpc_rate(2,{WINDOW}s)"))
+    common = "stick-table type ipv6 size 100k expire 1m store"
+    return [(name, [("limits", f"{common} {','.join(what)}")]) for name, what in stored.items()]
 
 
-def connections(limits: Limits, layer: str = "connection", except_from: tuple[str, ...] = ()) -> list[Line]:
-    """Return frontend rules for connections; clients of `except_from` are not limited here.
+def connections(limits: Limits, counters: Counters, layer: str, lists: tuple[str, ...]) -> list[Line]:
+    """Return frontend rules for connections; clients in the files `lists` are not limited here.
 
     On `layer` "connection" a refusal is cheapest. On "session" TLS and the PROXY protocol are done, so that the
     client's address is known even behind another proxy.
     """
-    if not (limits.connections or limits.connection_rate):
-        return []
-    free = (*limits.exempt, *except_from)
-    unless = f" if !{{ src {' '.join(free)} }}" if free else ""
     lines = []
     if limits.connections:
         lines.append(f"reject if {{ {_CLIENT},table_conn_cur({CONNECTIONS}) ge {limits.connections} }}")
     if limits.connection_rate:
         lines.append(f"reject if {{ {_CLIENT},table_conn_rate({CONNECTIONS}) ge {limits.connection_rate} }}")
-    lines.append(f"track-sc0 {_CLIENT} table {CONNECTIONS}{unless}")
+    if lines or (counters is BY_CONNECTION and (limits.request_rate or limits.session_rate)):
+        lines.append(f"track-sc0 {_CLIENT} table {CONNECTIONS}{_unless_in(lists)}")
     return [("limits", f"tcp-request {layer} {line}") for line in lines]
 
 
-def requests(limits: Limits) -> list[Line]:
+def requests(limits: Limits, counters: Counters, lists: tuple[str, ...]) -> list[Line]:
     """Return frontend rules for requests: the size of the URL, the rate, a body that does not arrive."""
     lines = []
     if limits.url_length:
         answer = 'deny deny_status 414 content-type text/plain string "This URL is too long."'
         lines.append(f"http-request {answer} if {{ url,length gt {limits.url_length} }}")
+    if counters is BY_REQUEST and (limits.request_rate or limits.session_rate):
+        lines.append(f"http-request track-sc1 {_CLIENT} table {REQUESTS}{_unless_in(lists)}")
     if limits.request_rate:
-        rate = f"{_CLIENT},table_http_req_rate({REQUESTS})"
-        lines.append(_refuse("requests", f"{{ {rate} ge {limits.request_rate} }}"))
-    if limits.request_rate or limits.session_rate:
-        unless = f" if !{{ src {' '.join(limits.exempt)} }}" if limits.exempt else ""
-        lines.append(f"http-request track-sc1 {_CLIENT} table {REQUESTS}{unless}")
+        lines += _count(0, "requests", limits.request_rate, counters, "")
     if limits.request_timeout:
         # A node gets a request once its body has arrived, or the first 16 kB of it.
         lines.append(f"http-request wait-for-body time {limits.request_timeout}s")
@@ -144,25 +165,33 @@ def requests(limits: Limits) -> list[Line]:
     return [("limits", line) for line in lines]
 
 
-def sessions(limits: Limits, handshake: str) -> list[Directive]:
-    """Return frontend rules for one service: each request under the condition `handshake` opens a Socket.IO session."""
+def sessions(limits: Limits, counters: Counters, opens: str) -> list[Directive]:
+    """Return backend rules for one service: each request under the condition `opens` opens a Socket.IO session."""
     if not limits.session_rate:
         return []
-    lines = [
-        _refuse("new sessions", f"{handshake} {{ sc1_gpc0_rate({REQUESTS}) ge {limits.session_rate} }}"),
-        f"http-request sc-inc-gpc0(1) if {handshake}",
-    ]
+    lines = _count(1, "new sessions", limits.session_rate, counters, opens)
     return [Directive.of("limits", line, "haproxy_limits") for line in lines]
+
+
+def _unless_in(lists: tuple[str, ...]) -> str:
+    files = " ".join(f"-f {quote(path)}" for path in lists)
+    return f" if !{{ src {files} }}" if files else ""
+
+
+def _count(place: int, what: str, most: int, counters: Counters, condition: str) -> list[str]:
+    """Return the rules that refuse what exceeds a rate, and count the rest in this place of the client's counters.
+
+    A client that is not tracked, as it is exempt, has no rate.
+    """
+    picked = f"{condition} " if condition else ""
+    return [
+        f'http-request deny deny_status 429 content-type text/plain string "Too many {what} from this address." '
+        f"hdr Retry-After {WINDOW} if {picked}{{ sc_gpc_rate({place},{counters.number}) ge {most} }}",
+        f"http-request sc-inc-gpc({place},{counters.number})" + (f" if {condition}" if condition else ""),
+    ]
 
 
 def servers(limits: Limits, sockets: bool) -> list[Line]:
     """Return backend lines: how many requests a server gets at once; others queue (`timeout queue`), then get 503."""
     most = limits.server_sockets if sockets else limits.server_requests
     return [("limits", f"default-server maxconn {most}")] if most else []
-
-
-def _refuse(what: str, condition: str) -> str:
-    return (
-        f'http-request deny deny_status 429 content-type text/plain string "Too many {what} from this address." '
-        f"hdr Retry-After {WINDOW} if {condition}"
-    )

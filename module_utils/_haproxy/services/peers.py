@@ -14,24 +14,23 @@ from ..config.words import quote
 
 SECTION = "affinity"
 PORT = 8406
+# Where an edge that is alone listens to itself, before HAProxy 3.0.
+LOCAL_PORT = 8405
+# The first version in which a table survives a reload by a Unix socket.
+SOCKET_SINCE = (3, 0)
 
 
 class Peers(NamedTuple):
     """The edges of the same services: `members` are name and endpoint of each, `name` is this edge's.
 
     `certificate` is the file with the common certificate and key by which they authenticate each other; this edge
-    listens on `port`. Without members there is only the next worker, on loopback.
+    listens on `port`. Without members there is only the next worker, at a socket, or before HAProxy 3.0 on loopback.
     """
 
     name: str = "edge"
     members: tuple[tuple[str, str], ...] = ()
-    port: int = PORT
+    port: int = LOCAL_PORT
     certificate: str = ""
-
-
-def table_key(peers: Peers, service: str) -> str:
-    """Return the key of this edge and a service in a shared table; no name has a colon."""
-    return f"{peers.name}:{service}"
 
 
 def global_lines(peers: Peers) -> Line:
@@ -39,14 +38,15 @@ def global_lines(peers: Peers) -> Line:
     return "affinity", f"localpeer {peers.name}"
 
 
-def section(peers: Peers) -> list[Line]:
-    """Return the lines of the section, before those of its tables.
+def section(peers: Peers, socket: str) -> list[Line]:
+    """Return the lines of the section, before those of its tables; `socket` is the bind for an edge that is alone.
 
     Entries from peers are trusted and could misroute sessions, so peers authenticate with the common key. At a reload
     the old worker sends the tables to the new one on the same address (manual, 3.5 "peers").
     """
     if not peers.members:
-        return [("affinity", "bind 127.0.0.1:8405"), ("affinity", f"server {peers.name}")]
+        # Whoever connects reads the ids of all sessions. The port is open to each user of this host, the socket is not.
+        return [("affinity", f"bind {socket or f'127.0.0.1:{peers.port}'}"), ("affinity", f"server {peers.name}")]
     file = quote(peers.certificate)
     secure = f"ssl crt {file} ca-file {file} verify required"
     return [

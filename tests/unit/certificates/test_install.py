@@ -11,12 +11,13 @@ import stat
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates import pem
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates import pem, requested
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates.install import install
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates.pem import (
     CertificateError,
@@ -78,9 +79,9 @@ def run(tmp_path):
     """Install certificates below a folder of the test's own."""
     directory = tmp_path / "haproxy" / "certificates"
 
-    def run(*wanted, services=(), self_signed=True, check_mode=False):
+    def run(*wanted, services=(), self_signed=True, accept_bad=False, check_mode=False):
         described = read_services([{"servers": ["10.0.0.1:80"], **service} for service in services], {})
-        return install(list(wanted), described, directory, GROUP, self_signed, check_mode)
+        return install(list(wanted), described, directory, GROUP, self_signed, accept_bad, check_mode)
 
     run.directory = directory
     return run
@@ -405,6 +406,44 @@ def test_warnings_do_not_keep_a_certificate_from_being_written(run, made):
     assert chain.endswith("in leaf, CN=other.example follows CN=leaf, which CN=authority issued")
     assert result["certificates"][0]["days_left"] < 0
     assert len(list(run.directory.iterdir())) == 3
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_bad_certificate_does_not_replace_a_good_one_unless_asked_for(run, made, check_mode):
+    name = "chat"
+    hosts = ["chat.example"]
+    run({"name": name, "pem": made.chat.pem, "hosts": hosts})
+    before = (run.directory / "chat.pem").read_text()
+    with pytest.raises(CertificateError) as caught:
+        run({"name": name, "pem": made.expired.pem, "hosts": hosts}, check_mode=check_mode)
+    said = str(caught.value)
+    assert "the new certificate expired on " in said
+    assert " and is for old.example, not for chat.example; the one that is there, valid until " in said
+    assert said.endswith("To replace it all the same: haproxy_bad_certificates: true")
+    assert (run.directory / "chat.pem").read_text() == before
+    assert run({"name": name, "pem": made.expired.pem, "hosts": hosts}, accept_bad=True)["changed"]
+    # What is no worse than what is there, replaces it.
+    assert run({"name": name, "pem": made.chat.pem, "hosts": hosts})["changed"]
+
+
+def test_a_certificate_that_is_not_valid_yet_does_not_replace_one_that_is(run, made, monkeypatch):
+    run({"name": "chat", "pem": made.chat.pem})
+    read = install.__globals__["bundle_blocks"]
+
+    def later(blocks):
+        """Let the certificate of another name begin next year."""
+        found = read(blocks)
+        begins = found.own.not_after if "CN=other.example" in found.own.subject else found.own.not_before
+        return replace(found, certificates=(replace(found.own, not_before=begins),))
+
+    monkeypatch.setattr(requested, "bundle_blocks", later)
+    with pytest.raises(CertificateError, match="the new certificate is not valid before "):
+        run({"name": "chat", "pem": made.other.pem})
+
+
+def test_any_certificate_replaces_a_placeholder(run, made):
+    assert run({"name": "chat", "hosts": ["chat.example"]})["certificates"][0]["stand_in"]
+    assert run({"name": "chat", "pem": made.expired.pem, "hosts": ["chat.example"]})["changed"]
 
 
 def test_an_expiry_is_told_two_weeks_before(run, tmp_path):

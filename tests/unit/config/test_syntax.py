@@ -204,6 +204,14 @@ def test_what_no_haproxy_reads_is_told_by_its_line(text):
         syntax.parse(f"global\n{text}\n")
 
 
+def test_bytes_of_a_file_can_be_shown():
+    (shown,) = diff.compare("global\n  log caf\udce9\n", "global\n", "x", "MARKER")
+    assert shown["before"] == "global\n    log caf\\xe9\n"
+    with pytest.raises(ConfigurationError) as raised:
+        to_data(syntax.parse("global\n  log caf\udce9\n"))
+    assert r"`log caf\xe9` cannot be written in YAML" in str(raised.value)
+
+
 def test_comments_stay_or_are_named():
     text = """# nothing follows
 

@@ -19,6 +19,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy impo
     preflight,
     worker,
 )
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli
 from fake import FakeEdge, files, read
 
 ONE = data.from_data({"global": {"maxconn": 100}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
@@ -161,6 +162,27 @@ def test_a_refused_reload_is_undone(target, edge, silent):
     edge.refuse = False
     assert apply.apply(TWO, target).action == "reload"
     assert not os.path.exists(target.rejected)
+
+
+def test_a_reload_that_takes_longer_than_anybody_waits_is_not_known_yet_and_nothing_is_taken_back(
+    target, edge, monkeypatch
+):
+    monkeypatch.setattr(apply, "_RELOAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(cli, "TIMEOUT", 0.2)
+    edge.hang = "reload"
+    with pytest.raises(ConfigurationError) as raised:
+        apply.apply(TWO, target)
+    said = str(raised.value)
+    assert "it is not known yet" in said
+    assert "Run again when the master answers" in said
+    assert "nothing has changed" not in said
+    assert "maxconn 5" in read(target.path)
+    assert not os.path.exists(target.rejected)
+    # It was taken after all: a further run finds it served.
+    edge.hang = ()
+    edge.load()
+    assert apply.apply(TWO, target).action == "unchanged"
+    assert edge.reloads == 0
 
 
 def test_a_refused_reload_leaves_the_binary_that_serves(target, edge, tmp_path):
@@ -339,7 +361,8 @@ def test_a_haproxy_that_has_lost_its_socket_is_told_and_not_taken_for_none(targe
 def test_more_connections_than_the_service_has_descriptors_for_are_refused_before_anything_is_written(target):
     many = data.from_data({"global": {"maxconn": 10001}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})
     with pytest.raises(
-        ConfigurationError, match=r"haproxy_sections.global.maxconn: 10001 connections .* 20000 on this"
+        ConfigurationError,
+        match=r"haproxy_sections.global.maxconn: 20029 file descriptors .* 10001 connections, 0 for checked servers, .* 20000 on this",
     ):
         apply.apply(many, target._replace(descriptors=20000))
     assert not os.path.exists(target.path)
@@ -360,8 +383,10 @@ def test_an_address_of_ours_becomes_another_one_on_the_same_port():
         theirs, _port = listening("127.0.0.2", port)
         with theirs:
             (problem,) = preflight.impossible_binds(wanted, serving)
-    assert (
-        problem == f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address)"
+    name = preflight.process_name(os.getpid())
+    assert problem == (
+        f"haproxy_sections.frontend.web.bind: another process already listens on port {port} (any address): {name} "
+        f"(process {os.getpid()})"
     )
 
 

@@ -10,6 +10,7 @@ import threading
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import data
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import parse
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply, disk
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, servers
 from fake import FakeEdge, files, read
@@ -94,6 +95,73 @@ def test_a_removed_server_drains_and_goes_with_its_last_session(target, edge):
     assert (apply.apply(wanted, target).action, edge.reloads) == ("unchanged", 0)
 
 
+def test_an_idle_server_goes_while_another_is_busy(target, edge):
+    change(target, configuration(N1, N2, N3))
+    edge.sessions = {"n2": 3}
+    outcome = apply.apply(configuration(N1), target)
+    assert (outcome.action, outcome.draining) == ("runtime", ("chat/n2",))
+    assert sorted(edge.servers) == [("chat", "n1"), ("chat", "n2")]
+    assert "n2" in read(target.path)
+    assert "n3" not in read(target.path)
+
+
+def test_a_reload_tells_who_leaves_and_keeps_who_has_sessions(target, edge):
+    edge.sessions = {"n2": 3}
+    wanted = configuration(N1, timeout={"server": "5s"})
+    foreseen = apply.apply(wanted, target, apply.ApplyOptions(check_mode=True))
+    outcome = apply.apply(wanted, target)
+    assert (foreseen.action, foreseen.draining) == (outcome.action, outcome.draining) == ("reload", ("chat/n2",))
+    told = "server chat/n2 is removed: it gets no new clients, and stays until its last session ends (3 live sessions)"
+    assert told in foreseen.reasons
+    assert told in outcome.reasons
+    assert edge.servers["chat", "n2"]["weight"] == "0"
+    assert (apply.apply(wanted, target).action, edge.reloads) == ("unchanged", 1)
+
+
+def test_a_drain_time_holds_across_a_reload(target, edge):
+    edge.sessions = {"n2": 3}
+    wanted = configuration(N1, timeout={"server": "5s"})
+    outcome = apply.apply(wanted, target, apply.ApplyOptions(drain_time=0.3))
+    assert (outcome.action, outcome.draining, edge.sessions) == ("reload", (), {})
+    assert ("chat", "n2") not in edge.servers
+    assert "n2" not in read(target.path) == outcome.after
+    assert apply.apply(wanted, target).action == "unchanged"
+
+
+def test_a_server_that_only_a_reload_removes_stays_as_long_as_it_has_sessions(target, edge):
+    static = {"balance": "static-rr"}
+    change(target, configuration(N1, N2, **static))
+    edge.sessions = {"n2": 3}
+    outcome = apply.apply(configuration(N1, **static), target)
+    assert (outcome.action, outcome.draining, edge.servers["chat", "n2"]["weight"]) == ("reload", ("chat/n2",), "0")
+    assert apply.apply(configuration(N1, **static), target).action == "unchanged"
+    edge.sessions = {}
+    assert change(target, configuration(N1, **static)).action == "reload"
+    assert ("chat", "n2") not in edge.servers
+
+
+def test_a_backend_that_goes_with_its_sessions_is_told(target, edge):
+    edge.sessions = {"n1": 4}
+    wanted = data.from_data({"frontend": {"web": {"bind": "127.0.0.1:0"}}})
+    reasons = apply.apply(wanted, target, apply.ApplyOptions(check_mode=True)).reasons
+    assert "backend chat goes with all its servers: polling sessions end there (4 live sessions)" in reasons
+
+
+def test_a_server_that_drains_keeps_its_options_when_the_defaults_change(target, edge):
+    edge.sessions = {"n2": 3}
+    backend = {"balance": "roundrobin", "default-server": "check ssl verify none", "server": N1}
+    web = {"bind": "127.0.0.1:0", "default_backend": "chat"}
+    outcome = apply.apply(data.from_data({"frontend": {"web": web}, "backend": {"chat": backend}}), target)
+    assert (outcome.action, outcome.draining) == ("reload", ("chat/n2",))
+    assert f"server n2 10.0.0.2:3000 no-check no-ssl {OPTIONS} maxconn 0 weight 0\n" in read(target.path)
+
+
+def test_the_line_of_a_server_that_drains_is_explained_even_without_comments(target, edge):
+    edge.sessions = {"n2": 3}
+    apply.apply(dataclasses.replace(configuration(N1), comments=False), target)
+    assert "    # draining\n    server n2 " in read(target.path)
+
+
 def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):
     edge.sessions = {"n2": 3}
     outcome = apply.apply(configuration(N1), target, apply.ApplyOptions(drain_time=0.3))
@@ -155,6 +223,119 @@ def test_a_reason_never_tells_a_value(target, edge):
     changed = data.from_data({"userlist": {"u": {"user": "admin insecure-password hunter3"}}})
     reasons = change(target, type(ONE)((*ONE.sections, *changed.sections))).reasons
     assert "hunter" not in str(reasons)
+
+
+@pytest.mark.parametrize("words", ["no-check", "no-check check no-check", "no-backup", '"check" no-check'])
+def test_an_option_and_its_opposite_are_neither(target, edge, words):
+    # The worker is asked for no check that the file takes back.
+    change(target, configuration(N1, f"{N2} {words}"))
+    edge.servers["chat", "n2"]["checks"] = 6 if "no-check" not in words else 2
+    outcome = apply.apply(configuration(N1, f"{N2} {words}"), target)
+    assert (outcome.action, outcome.reasons) == ("unchanged", [])
+
+
+def layered(*servers):
+    text = """
+        defaults upper
+            mode http
+            default-server check maxconn 7
+        defaults base from upper
+            timeout client 5s
+        frontend web from base
+            bind 127.0.0.1:0
+            default_backend chat
+        backend chat from base
+            balance roundrobin
+    """
+    return parse(text + "".join(f"            server {server}\n" for server in servers))
+
+
+def test_options_are_inherited_from_the_defaults_of_the_defaults(target, edge):
+    apply.apply(layered(N1), target)
+    # The stand-in does not know default-server.
+    edge.servers["chat", "n1"]["maxconn"] = "7"
+    outcome = apply.apply(layered(N1), target)
+    assert (outcome.action, outcome.reasons) == ("unchanged", [])
+    added = change(target, layered(N1, N2))
+    assert added.steps[0].commands[:2] == ("add server chat/n2 10.0.0.2:3000 check maxconn 7", "enable health chat/n2")
+
+
+def test_words_reach_the_runtime_api_as_haproxy_reads_them(target, edge):
+    words = """alpn "h2,http/1.1" cookie 'a b;c' """
+    added = change(target, configuration(N1, N2, N3 + " " + words))
+    assert added.steps[0].commands[0].endswith("check inter 2s alpn h2,http/1.1 cookie a\\ b\\;c")
+    assert change(target, configuration(N1, N2, N3 + " alpn h2,http/1.1 cookie a\\ b;c")).reasons == [
+        "only the file differs: in comments, or in values that the worker has already"
+    ]
+    assert change(target, configuration(N1, N2, N3, 'n4 10.0.0.4:3000 cookie "${NAME}"')).action == "reload"
+
+
+@pytest.mark.parametrize(
+    ("balance", "before", "after", "reason"),
+    [
+        ("first", (N1, N2), (N2, N1), "`balance first` goes by the order of the servers"),
+        ("first", (N1, N2), (N3, N1, N2), "`balance first` goes by the order of the servers"),
+        ("source", (N1, N2), (N2, N3), "`balance source` chooses by the number of a server"),
+        ("roundrobin", (N1 + " backup", N2 + " backup"), (N2 + " backup", N1 + " backup"), "the order of its `backup`"),
+        ("roundrobin", (N1, N2 + " backup"), (N1, N3 + " backup", N2 + " backup"), "the order of its `backup`"),
+    ],
+)
+def test_the_order_of_servers_counts_where_haproxy_goes_by_it(target, edge, balance, before, after, reason):
+    more = {"balance": balance, "hash-type": "consistent"}
+    change(target, configuration(*before, **more))
+    foreseen = apply.apply(configuration(*after, **more), target, apply.ApplyOptions(check_mode=True))
+    assert foreseen.action == "reload"
+    assert any(reason in told for told in foreseen.reasons), foreseen.reasons
+    assert change(target, configuration(*after, **more)).action == "reload"
+
+
+@pytest.mark.parametrize(
+    ("balance", "before", "after"),
+    [
+        ("roundrobin", (N1, N2), (N2, N1)),
+        ("first", (N1, N2), (N1, N2, N3)),
+        ("source", (N1, N2, N3), (N1, N2)),
+        ("source", (N1 + " id 7", N2 + " id 8"), (N2 + " id 8", N3 + " id 9")),
+    ],
+)
+def test_the_order_of_servers_needs_no_reload_where_it_does_not_count(target, edge, balance, before, after):
+    more = {"balance": balance, "hash-type": "consistent"}
+    change(target, configuration(*before, **more))
+    edge.reloads = 0
+    assert (change(target, configuration(*after, **more)).action, edge.reloads) == ("runtime", 0)
+
+
+def test_a_server_that_was_disabled_in_the_file_is_enabled_without_a_reload(target, edge):
+    change(target, configuration(N1, N2 + " disabled", timeout={"server": "5s"}))
+    assert edge.servers["chat", "n2"]["admin"] == 5
+    edge.reloads = 0
+    outcome = change(target, configuration(N1, N2, timeout={"server": "5s"}))
+    assert (outcome.action, edge.reloads, edge.servers["chat", "n2"]["admin"]) == ("runtime", 0, 4)
+
+
+def test_another_default_certificate_needs_a_reload(target, edge, tmp_path):
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    for name in ("b", "c"):
+        (folder / f"{name}.pem").write_text(pem(name))
+    wanted = data.from_data({"frontend": {"web": {"bind": f"127.0.0.1:0 ssl crt {folder}"}}})
+    change(target, wanted)
+    (folder / "a.pem").write_text(pem("a"))
+    assert any("is the default certificate now" in reason for reason in change(target, wanted).reasons)
+    (folder / "a.pem").unlink()
+    assert change(target, wanted).action == "reload"
+    (folder / "c.pem").unlink()
+    assert change(target, wanted).action == "runtime"
+
+
+def test_certificates_that_share_a_name_keep_their_order(target, edge, secure):
+    wanted, folder = secure
+    (folder / "other.pem").write_text(pem("other"))
+    assert change(target, wanted).action == "runtime"
+    (folder / "zz.pem").write_text(pem("one"))
+    outcome = change(target, wanted)
+    assert outcome.action == "reload"
+    assert f"{folder}/zz.pem has changed and shares a name with {folder}/site.pem" in outcome.reasons[0]
 
 
 @pytest.mark.parametrize(
@@ -452,6 +633,78 @@ def test_a_map_gets_its_entries_in_one_transaction(target, edge, tmp_path):
     outcome = change(target, wanted)
     assert (outcome.action, edge.reloads, len(edge.patterns[str(table)])) == ("runtime", 1, 2000)
     assert max(map(len, edge.asked)) < 16384
+
+
+def routed(target, *names, tables=()):
+    """Services that a map of the configuration's own routes to, each with an affinity table where it is asked for."""
+    path = f"{target.path}.map"
+    written = {
+        "frontend": {"web": {"bind": "127.0.0.1:0", "use_backend": f"%[base,map_beg({path})] if TRUE"}},
+        "backend": {name: {"balance": "roundrobin", "server": f"{name}1 10.0.0.1:3000"} for name in names},
+        "peers": {"affinity": {"bind": "127.0.0.1:0", "table": [f"{name} type string size 1k" for name in tables]}},
+    }
+    text = "".join(f"{name}.example/ {name}\n" for name in names)
+    return dataclasses.replace(data.from_data(written), files=((path, text),))
+
+
+def test_a_map_of_the_configurations_own_changes_at_run_time(target, edge):
+    wanted = routed(target, "a", "b")
+    assert change(target, wanted).action == "reload"
+    path = f"{target.path}.map"
+    more = dataclasses.replace(wanted, files=((path, read(path) + "www.a.example/ a\n"),))
+    foreseen = apply.apply(more, target, apply.ApplyOptions(check_mode=True))
+    assert (foreseen.action, "www" in read(path)) == ("runtime", False)
+    outcome = change(target, more)
+    assert (outcome.action, outcome.reasons, edge.reloads) == (
+        "runtime",
+        [f"map {path}: 1 more (www.a.example/), 0 less"],
+        1,
+    )
+    assert "www.a.example/ a" in edge.patterns[path]
+    assert "www" in read(path)
+
+
+def test_a_map_edited_by_hand_is_as_it_was_after_the_next_run(target, edge):
+    wanted = routed(target, "a", "b")
+    change(target, wanted)
+    path = f"{target.path}.map"
+    with open(path, "a") as file:
+        file.write("intruder.example/ b\n")
+    assert change(target, wanted).action == "runtime"
+    assert (read(path), edge.reloads) == (wanted.files[0][1], 1)
+
+
+def test_a_service_less_needs_no_reload(target, edge):
+    change(target, routed(target, "a", "b", tables=("a", "b")))
+    edge.sessions = {"b1": 2}
+    outcome = change(target, routed(target, "a", tables=("a",)))
+    assert (outcome.action, edge.reloads, outcome.draining) == ("runtime", 1, ("b/b1",))
+    assert not any("b" in entry.split() for entry in edge.patterns[f"{target.path}.map"])
+    # Its sockets stay until they end.
+    assert ("b", "b1") in edge.servers
+    edge.sessions = {}
+    apply.apply(routed(target, "a", tables=("a",)), target)
+    assert ("b", "b1") not in edge.servers
+    # And one more does.
+    assert change(target, routed(target, "a", "b", tables=("a", "b"))).action == "reload"
+
+
+def test_a_backend_whose_servers_cannot_go_needs_a_reload(target, edge):
+    wanted = routed(target, "a", "b")
+    last = dataclasses.replace(wanted.sections[2], directives=(wanted.sections[2].directives[1],))
+    fixed = data.from_data({"backend": {"b": {"balance": "static-rr"}}}).sections[0].directives
+    change(
+        target,
+        dataclasses.replace(
+            wanted,
+            sections=(
+                *wanted.sections[:2],
+                dataclasses.replace(last, directives=(*fixed, *last.directives)),
+                *wanted.sections[3:],
+            ),
+        ),
+    )
+    assert "backend b is gone" in change(target, routed(target, "a")).reasons
 
 
 def test_a_map_that_rules_change_is_compared_with_the_file_that_was_loaded(target, edge, tmp_path):

@@ -1,4 +1,4 @@
-"""One look says what has to be done: it sees all that the modules would see, changes nothing, and leaves errors to them."""
+"""One look says what has to be done and what stands in the way: it sees all that the modules would see, and changes nothing."""
 
 import io
 import json
@@ -7,6 +7,7 @@ from contextlib import redirect_stdout
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import manage as fragments
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import compare
 from ansible_collections.realtime.edge.plugins.modules import haproxy_compare
 
 SECRET = "pass-the-salt"
@@ -22,8 +23,11 @@ def edge(tmp_path, monkeypatch):
         "configuration": {"path": str(tmp_path / "haproxy.cfg"), "state_directory": str(tmp_path)},
     }
 
-    def run(certificate=None, configuration=None):
+    monkeypatch.setattr(compare, "check_host", lambda _installation: [])
+
+    def run(certificate=None, configuration=None, **more):
         arguments = {
+            **more,
             "certificate": {**options["certificate"], **(certificate or {})},
             "configuration": {**options["configuration"], **(configuration or {})},
         }
@@ -75,31 +79,52 @@ def test_a_missing_good_text_and_servers_that_drain_are_something_to_do(edge, un
     assert edge()[0]["configuration"] is None
 
 
-def test_a_difference_ends_the_look_before_what_depends_on_it(edge, unchanged):
+def test_a_difference_leaves_both_to_their_modules(edge, unchanged, tmp_path):
+    (tmp_path / "haproxy.cfg").write_text("global\n")
+    (tmp_path / "last-known-good.cfg").write_text("global\n")
     found, _ = edge(certificate={"certificates": [{"name": "chat"}]})
-    assert (found["certificates"], found["configuration"], unchanged) == (None, None, [])
+    assert (found["certificates"], found["configuration"]) == (None, None)
+    # The configuration is checked with what the other module will write.
+    (path,) = unchanged[0].foreseen
+    assert path == str(tmp_path / "certificates/chat.pem")
+    assert "PRIVATE KEY" in unchanged[0].foreseen[path]
+
+
+def test_check_mode_says_what_both_modules_would_do(edge, tmp_path):
+    found, printed = edge({"certificates": [{"name": "chat"}]}, _ansible_check_mode=True)
+    assert found["certificates"]["certificates"][0]["stand_in"] is True
+    assert found["configuration"]["changed"] is True
+    assert "PRIVATE KEY" not in printed
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("missing", ["installed", "user"])
-def test_without_a_binary_or_its_user_nothing_is_compared(edge, unchanged, monkeypatch, missing):
+def test_without_a_binary_or_its_user_both_modules_start(edge, unchanged, monkeypatch, missing):
     monkeypatch.setattr(haproxy_compare, "gather_host", lambda *_wanted: {**HOST, missing: False})
     found, _ = edge()
-    assert (found["certificates"], found["configuration"], unchanged) == (None, None, [])
+    assert (found["certificates"], found["configuration"]) == (None, None)
+
+
+@pytest.mark.parametrize(("certificate", "configuration"), [({"nonsense": SECRET}, {}), ({}, {"nonsense": SECRET})])
+def test_options_that_a_module_refuses_are_left_to_it(edge, certificate, configuration):
+    found, printed = edge(certificate, configuration)
+    assert found["configuration"] is None
+    assert SECRET not in printed
 
 
 @pytest.mark.parametrize(
-    ("certificate", "configuration"),
+    ("certificate", "configuration", "problem"),
     [
-        ({"nonsense": SECRET}, {}),
-        ({"certificates": [{"name": "chat", "key": SECRET}]}, {}),
-        ({"services": [{"name": "chat", "server": SECRET}]}, {}),
-        ({}, {"nonsense": SECRET}),
-        ({}, {"services": [{"name": "chat", "server": SECRET}]}),
-        ({}, {"sections": {"userlist": {"staff": {"user": f"admin insecure-password {SECRET}"}}}}),
+        ({"certificates": [{"name": "chat", "key": SECRET}]}, {}, "haproxy_certificates[0]: certificate is missing"),
+        ({"services": [{"name": "chat", "server": SECRET}]}, {}, "haproxy_services[0].server: "),
+        ({}, {"services": [{"name": "chat", "server": SECRET}]}, "haproxy_services[0].server: "),
     ],
 )
-def test_errors_and_secrets_are_left_to_the_module_whose_options_are_wrong(edge, certificate, configuration):
+def test_all_problems_are_told_at_once_without_a_secret(edge, monkeypatch, certificate, configuration, problem):
+    monkeypatch.setattr(compare, "check_host", lambda _installation: ["this host: no systemd"])
     found, printed = edge(certificate, configuration)
-    assert found["configuration"] is None
-    assert found.get("failed") is None
+    assert found["failed"] is True
+    assert found["msg"].startswith("Nothing was changed")
+    assert found["problems"][0] == "this host: no systemd"
+    assert problem in str(found["problems"])
     assert SECRET not in printed

@@ -194,7 +194,8 @@ def test_the_way_of_a_websocket_goes_from_its_bind_to_its_servers():
     assert (way.group, way.label) == ("chat", "WebSocket")
     assert [step.kind for step in way.hops] == ["listen", "condition", "backend", "servers"]
     assert way.hops[0].details[0] == ":443 · TLS · h2, http/1.1"
-    assert "chat_websocket: hdr(upgrade) -i websocket" in way.hops[1].details
+    assert "{ req.hdr(upgrade) -i websocket }" in way.hops[1].title
+    assert any("map_beg(/etc/haproxy/routes.map)" in detail for detail in way.hops[1].details)
     assert way.hops[3].details == ("10.0.0.1_3000 10.0.0.1:3000", "10.0.0.2_3000 10.0.0.2:3000")
     lines = OURS.split("\n")
     assert all(lines[number - 1] for step in path("chat_websocket").hops for number in step.lines)

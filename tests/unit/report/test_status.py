@@ -168,3 +168,50 @@ def test_the_table_is_aligned(running):
 )
 def test_durations(seconds, said):
     assert status.duration(seconds) == said
+
+
+def server(name, status_word, reason="", check="L4OK"):
+    return {"name": name, "address": "10.0.0.1:3000", "status": status_word, "check_reason": reason, "check": check}
+
+
+@pytest.mark.parametrize(
+    ("servers", "outage"),
+    [
+        ([server("a", "UP"), server("b", "DOWN", "L4CON")], ""),
+        ([server("a", "DOWN", "L4CON"), server("b", "DOWN 1/2", "L7STS 404: Not Found")],
+         "chat: no server is up: a (10.0.0.1:3000): L4CON; b (10.0.0.1:3000): L7STS 404: Not Found"),
+        ([server("a", "MAINT"), server("b", "DOWN", "L4TOUT")], "chat: no server is up: b (10.0.0.1:3000): L4TOUT"),
+        ([server("a", "MAINT"), server("b", "MAINT")], ""),
+        ([server("a", "no check")], ""),
+        ([], ""),
+    ],
+)  # fmt: skip
+def test_an_outage_is_a_backend_without_a_server_that_is_up(servers, outage):
+    services = [{"name": "chat", "backends": [{"name": "chat", "servers": servers}]}]
+    assert "".join(status.find_outages(services)) == outage
+
+
+def test_the_reason_of_a_check_is_haproxys_own(running):
+    running[900, "show stat -1 6 -1"] = (
+        "# pxname,svname,qcur,scur,stot,status,weight,type,addr,check_status,check_code,last_chk,check_desc\n"
+        "chat_http,app1,0,0,0,DOWN,1,2,10.0.0.1:3000,L7STS,404,Not Found,Layer7 wrong status\n"
+        "chat_http,app2,0,0,0,DOWN,1,2,10.0.0.2:3000,* L4CON,,Connection refused,Layer4 connection problem\n"
+        "chat_http,BACKEND,0,0,0,DOWN,0,1,,,,,\n"
+        "shop,n1,0,0,0,UP,1,2,10.0.0.3:80,INI,,,Initializing\n"
+    )
+    facts = status.read_live("master", "/nonexistent", NOW)
+    assert facts["outages"] == [
+        "chat_http: no server is up: app1 (10.0.0.1:3000): L7STS 404: Layer7 wrong status: Not Found; "
+        "app2 (10.0.0.2:3000): L4CON: Layer4 connection problem: Connection refused"
+    ]
+    assert facts["unchecked"] == ["shop/n1"]
+
+
+def test_a_certificate_that_is_not_valid_yet_says_when(running):
+    running[900, "show ssl cert /c/late.pem"] = (
+        "notBefore: Nov 26 07:00:00 2026 GMT\nnotAfter: Nov 24 06:06:04 2027 GMT\nSubject: /CN=late\n"
+    )
+    facts = status.read_live("master", "/nonexistent", NOW)
+    found = {one["path"]: one["days_until_valid"] for one in facts["certificates"]}
+    assert found == {"/c/soon.pem": 0, "/c/late.pem": 3}
+    assert any("valid in 3" in line for line in facts["table"])

@@ -122,13 +122,32 @@ def test_certificates_are_read_and_what_was_left_open_is_ended(master):
     )
     read = certificates.LoadedText("", 1700000000)
     fingerprint = "6a18ae8acbeb979830f122a86f81958301a8488c"
-    assert certificates.read_certificate(master.path, 103, "/c/chat.pem") == (fingerprint, 1, read)
+    assert certificates.read_certificate(master.path, 103, "/c/chat.pem") == (fingerprint, 1, read, True)
     master.known["@!103 show ssl cert /c/chat.pem"] += "proc.realtime_edge.1: type=str value=<0123>\n"
     assert certificates.read_certificate(master.path, 103, "/c/chat.pem").loaded.digest == "0123"
     master.known["@!103 show ssl cert /c/none.pem"] = (
         "Can't display the certificate: Not found or the certificate is a bundle!"
     )
     assert certificates.read_certificate(master.path, 103, "/c/none.pem") is None
+
+
+@pytest.mark.parametrize(("back", "loaded"), [(0, True), (3600, False)], ids=["a right clock", "a clock set back"])
+def test_a_file_is_newer_than_its_worker_whatever_the_clock_said_at_its_start(master, monkeypatch, back, loaded):
+    started, now = 1700000000, 1700000500
+    written = started - 10 if not back else now - back - 5  # five seconds ago, or before the start
+    monkeypatch.setattr(certificates.time, "time", lambda: now - back + 0.5)
+    shown = f"Filename: /c/crl.pem\nStatus: Used\n\nStart_time_sec: {started}\nUptime_sec: {now - started}\n"
+    master.known["@!103 show ssl crl-file /c/crl.pem"] = shown
+    found = certificates.read_ca(master.path, 103, "crl-file", "/c/crl.pem").loaded
+    assert written < started
+    assert found.matches("the text", written) is loaded
+
+
+@pytest.mark.parametrize("status", ["Empty", "Unused"])
+def test_a_certificate_that_is_not_complete_is_told_from_one_that_serves(master, status):
+    shown = CERTIFICATE.replace("Used", status) if status == "Unused" else "Filename: /c/chat.pem\nStatus: Empty\n"
+    master.known["@!103 show ssl cert /c/chat.pem"] = f"{shown}Variable not found.\n\nStart_time_sec: 1700000000\n"
+    assert certificates.read_certificate(master.path, 103, "/c/chat.pem").used is False
 
 
 def test_a_certificate_is_replaced_in_one_transaction(master):

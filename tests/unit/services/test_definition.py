@@ -36,8 +36,10 @@ def test_requests_for_unknown_hosts_are_turned_away_only_if_all_services_have_ho
     everyone = {**CHAT, "name": "rest", "hosts": []}
     lines = built(everyone, CHAT)["frontend https"]
     assert not any(line.startswith("default_backend") for line in lines)
-    # The one that takes every host comes last.
-    assert [line for line in lines if line.startswith("use_backend")][-1] == "use_backend rest_http"
+    # Its route is looked up only where no host has one.
+    look_ups = [line for line in lines if line.startswith("http-request set-var(txn.route)")]
+    assert look_ups[-1].startswith("http-request set-var(txn.route) str(*),")
+    assert look_ups[-1].endswith(" if !{ var(txn.route) -m found }")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,10 @@ def test_requests_for_unknown_hosts_are_turned_away_only_if_all_services_have_ho
 )
 def test_after_a_reload_a_session_waits_for_its_table(version, action, script):
     sections = built(CHAT, version=version)
-    assert sum(line.startswith(f"http-request {action} if") for line in sections["frontend https"]) == 1
+    for transport in ("polling", "websocket"):
+        assert sum(line.startswith(f"http-request {action} if") for line in sections[f"backend chat_{transport}"]) == 1
+    # Whoever another route serves does not wait.
+    assert not any(action in line for line in sections["frontend https"])
     assert ("lua-load-per-thread /etc/haproxy/edge.lua" in sections["global"]) is script
 
 
@@ -82,11 +87,14 @@ def test_edges_of_the_same_services_know_each_other_by_their_certificate():
 
 
 def test_an_edge_that_is_alone_listens_to_itself_only():
-    sections = built(CHAT, peers=definition.read_peers({}, {}, "/c"))
-    assert [line for line in sections["peers affinity"] if not line.startswith("table")] == [
-        "bind 127.0.0.1:8405",
-        "server edge",
-    ]
+    def lines(version, **settings):
+        sections = built(CHAT, version=version, peers=definition.read_peers(settings, {}, "/c"))
+        return [line for line in sections["peers affinity"] if not line.startswith("table")]
+
+    # Whoever connects reads the ids of all sessions: no port where a table survives a reload by a socket.
+    assert lines((3, 0)) == ["bind unix@/run/haproxy/peers.sock mode 600", "server edge"]
+    assert lines((2, 8)) == ["bind 127.0.0.1:8405", "server edge"]
+    assert lines((2, 8), port=18405) == ["bind 127.0.0.1:18405", "server edge"]
 
 
 @pytest.mark.parametrize(
@@ -141,8 +149,7 @@ def test_the_entrance_for_flash_takes_half_of_what_the_process_may(written, most
 @pytest.mark.parametrize("version", [(2, 6), (3, 0), (3, 2)])
 def test_the_edge_answers_for_the_policy_by_itself(version):
     configuration = frontends.service_sections(definition.read_services([FLASH], GROUPS), edge(version))
-    ((path, script),) = configuration.files
-    assert path == "/etc/haproxy/edge.lua"
+    script = dict(configuration.files)["/etc/haproxy/edge.lua"]
     assert 'to-ports="80,443"' in script
     assert ("wait_for_table" in script) is (version < (3, 2))
     assert "lua-load-per-thread /etc/haproxy/edge.lua" in built(FLASH, version=version)["global"]
@@ -153,7 +160,8 @@ def test_the_applications_policy_servers_answer_where_there_are_some():
     sections = built(described)
     assert "server app2 10.0.0.2:10843" in sections["backend flash:policy"]
     assert "use_backend flash:policy if policy_request" in sections["frontend flash"]
-    assert not frontends.service_sections(definition.read_services([described], GROUPS), edge()).files
+    files = dict(frontends.service_sections(definition.read_services([described], GROUPS), edge()).files)
+    assert "/etc/haproxy/edge.lua" not in files
 
 
 def test_the_movies_tls_has_a_listener_of_its_own_and_only_where_it_is_asked_for():

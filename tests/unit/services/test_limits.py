@@ -34,15 +34,36 @@ def test_each_frontend_counts_into_the_same_bounded_table():
         (track,) = rules(sections[f"frontend {frontend}"], "track-sc0")
         assert track == "tcp-request connection track-sc0 src,ipmask(32,64) table limits:connections"
         assert len(rules(sections[f"frontend {frontend}"], "tcp-request connection reject")) == 2
-    for table in ("limits:connections", "limits:requests"):
-        assert re.match(r"stick-table type ipv6 size \d+k expire \d+m store ", sections[f"backend {table}"][0])
+    (table,) = sections["backend limits:connections"]
+    assert re.match(r"stick-table type ipv6 size \d+k expire \d+m store ", table)
+    # A request costs no look-up of its own.
+    assert "backend limits:requests" not in sections
+    assert not rules(sections["frontend https"], "track-sc1")
+
+
+@pytest.mark.parametrize(
+    ("described", "about"),
+    [(FLASH, {}), (CHAT, {"proxies": request_filter.TrustedProxies(("10.0.0.1",), "x_forwarded_for")})],
+)
+def test_where_the_connection_is_not_the_clients_its_requests_have_a_table_of_their_own(described, about):
+    sections, _files = built(described, **about)
+    assert sections["backend limits:connections"][0].endswith(" store conn_cur,conn_rate(10s)")
+    assert sections["backend limits:requests"][0].endswith(" store gpc(2),gpc_rate(2,10s)")
+    lines = [line for line in sections["frontend https"] if "sc1" in line or ",1)" in line]
+    words = ["track-sc1", "deny", "sc-inc-gpc(0,1)"]
+    assert [next((word for word in words if word in line), line) for line in lines] == words
+    assert rules(sections["backend chat_polling"], "sc-inc-gpc(1,1)")
 
 
 def test_who_is_refused_is_not_counted():
     sections, _files = built(CHAT)
-    lines = [line for line in sections["frontend https"] if "limits:" in line or "gpc0" in line]
-    words = ["reject", "reject", "track-sc0", "deny", "track-sc1", "deny", "sc-inc-gpc0"]
+    lines = [line for line in sections["frontend https"] if "limits:" in line or "gpc" in line]
+    words = ["reject", "reject", "track-sc0", "deny", "sc-inc-gpc(0,0)"]
     assert [next((word for word in words if word in line), line) for line in lines] == words
+    for transport in ("polling", "websocket"):
+        lines = [line for line in sections[f"backend chat_{transport}"] if "gpc" in line]
+        words = ["deny", "sc-inc-gpc(1,0)"]
+        assert [next((word for word in words if word in line), line) for line in lines] == words
 
 
 def test_behind_the_entrance_of_flash_connections_are_counted_once():
@@ -64,18 +85,16 @@ def test_zero_is_no_limit():
 
 
 def test_who_is_allowed_is_not_limited():
-    sections, _files = built(CHAT, limits=limits.Limits(exempt=("192.0.2.0/24",)))
-    assert all(
-        line.endswith("if !{ src 192.0.2.0/24 }")
-        for line in rules(sections["frontend https"], "limits:")
-        if "track" in line
-    )
+    sections, files = built(CHAT, limits=limits.Limits(exempt=("192.0.2.0/24",)))
+    assert files["/etc/haproxy/exempt.list"] == "192.0.2.0/24\n"
+    (track,) = rules(sections["frontend https"], "track")
+    assert track.endswith(" if !{ src -f /etc/haproxy/exempt.list }")
 
 
 def test_what_is_refused_says_when_to_come_again():
     sections, _files = built(CHAT)
-    refusals = rules(sections["frontend https"], "deny_status 429")
-    assert len(refusals) == 2
+    refusals = [line for lines in sections.values() for line in rules(lines, "deny_status 429")]
+    assert len(refusals) == 3
     assert all("hdr Retry-After 10 if" in line for line in refusals)
     assert rules(sections["frontend https"], "Retry-After 5 if { status 503 }")
 
@@ -98,7 +117,7 @@ def test_the_handshake_has_a_limit_where_haproxy_has_one(version, has):
 )
 def test_a_limit_that_is_none_is_told(wrong, problem):
     with pytest.raises(ConfigurationError) as caught:
-        base.base_settings(edge()._replace(limits=limits.Limits(**wrong)))
+        base.validate_edge(edge()._replace(limits=limits.Limits(**wrong)))
     assert caught.value.problems[0].startswith(problem)
 
 
@@ -109,14 +128,17 @@ def test_nobody_is_believed_unless_named():
     sections, _files = built(CHAT)
     assert not rules(sections["frontend https"], "expect-proxy")
     assert not rules(sections["frontend https"], "set-src")
-    assert rules(sections["frontend https"], "del-header x-forwarded -m beg")
+    assert rules(sections["frontend https"], "del-header '^(x[-_](forwarded")
 
 
 def test_proxies_that_speak_the_proxy_protocol():
-    sections, _files = built(CHAT, proxies=request_filter.TrustedProxies(("10.0.0.0/8",)))
+    sections, files = built(CHAT, proxies=request_filter.TrustedProxies(("10.0.0.0/8",)))
+    assert files["/etc/haproxy/trusted-proxies.list"] == "10.0.0.0/8\n"
     for frontend in ("http", "https"):
         lines = sections[f"frontend {frontend}"]
-        assert rules(lines, "expect-proxy") == ["tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 }"]
+        assert rules(lines, "expect-proxy") == [
+            "tcp-request connection expect-proxy layer4 if { src -f /etc/haproxy/trusted-proxies.list }"
+        ]
         # Only then the client's address is known.
         assert rules(lines, "track-sc0")[0].startswith("tcp-request session track-sc0")
 
@@ -124,19 +146,19 @@ def test_proxies_that_speak_the_proxy_protocol():
 def test_proxies_that_speak_http():
     sections, _files = built(CHAT, proxies=request_filter.TrustedProxies(("10.0.0.1",), "x_forwarded_for"))
     lines = sections["frontend https"]
-    (source,) = rules(lines, "set-src")
-    assert "if { src 10.0.0.1 }" in source
+    sources = rules(lines, "set-src")
+    assert all("if { src -f /etc/haproxy/trusted-proxies.list }" in source for source in sources)
     assert (
-        lines.index(source)
+        lines.index(sources[-1])
         < lines.index(rules(lines, "track-sc1")[0])
-        < lines.index(rules(lines, "del-header x-forw")[0])
+        < lines.index(rules(lines, "del-header '^(x")[0])
     )
-    assert rules(lines, "track-sc0")[0].endswith("if !{ src 10.0.0.1 }")
+    assert rules(lines, "track-sc0")[0].endswith("if !{ src -f /etc/haproxy/trusted-proxies.list }")
 
 
 def test_a_proxy_is_an_address():
     with pytest.raises(ConfigurationError, match=r"haproxy_trusted_proxies.addresses\[0\]"):
-        base.base_settings(edge()._replace(proxies=request_filter.TrustedProxies(("lb1",))))
+        base.validate_edge(edge()._replace(proxies=request_filter.TrustedProxies(("lb1",))))
 
 
 def test_challenges_of_acme_are_answered_before_the_redirect():
@@ -188,12 +210,14 @@ def test_both_are_asked_before_anything_is_passed_on():
 
 
 def test_origins_are_checked_for_sockets_and_for_every_upgrade():
-    sections, _files = built({**CHAT, "origins": ["https://chat.example.com", "https://*.example.org"]})
-    found = rules(sections["frontend https"], "may not connect")
-    assert len(found) == 2
-    assert all("!{ req.fhdr(origin) -i https://chat.example.com }" in line for line in found)
-    assert all(r"'^https://[a-z0-9.-]+\.example\.org$'" in line for line in found)
-    assert not rules(built(CHAT)[0]["frontend https"], "may not connect")
+    sections, files = built({**CHAT, "origins": ["https://Chat.example.com", "https://*.example.org"]})
+    assert files["/etc/haproxy/origins.list"] == "chat:https://chat.example.com\nchat:https://*.example.org\n"
+    for transport in ("http", "polling", "websocket"):
+        (line,) = rules(sections[f"backend chat_{transport}"], "may not connect")
+        assert ("if { req.hdr(upgrade) -m found }" in line) is (transport == "http")
+        assert "!{ str(chat:),concat(,txn.origin) -m str -f /etc/haproxy/origins.list }" in line
+        assert "!{ str(chat:),concat(,txn.origin_2) -m str -f /etc/haproxy/origins.list }" in line
+    assert not any(rules(lines, "may not connect") for lines in built(CHAT)[0].values())
 
 
 @pytest.mark.parametrize(
@@ -213,7 +237,8 @@ def test_clients_are_asked_for_certificates_by_host():
     (bind,) = rules(sections["frontend https"], "bind ")
     assert bind.startswith("bind :443 ssl crt-list /etc/haproxy/certificates.list crt /etc/haproxy/certificates ")
     # What a connection of another service brings is refused.
-    assert rules(sections["frontend https"], "if staff_host !{ ssl_c_used }")
+    assert "acl services:client_ca var(txn.route) -m str staff: staff:" in sections["frontend https"]
+    assert rules(sections["frontend https"], "if services:client_ca !{ ssl_c_used }")
 
 
 def test_without_tickets_no_keys_are_named():
@@ -242,3 +267,21 @@ def test_client_certificates_that_can_not_be(described, problem):
     with pytest.raises(ConfigurationError) as caught:
         built(*described)
     assert problem in caught.value.problems[0]
+
+
+def test_all_without_a_session_counts_as_a_new_one():
+    sections, _files = built(CHAT)
+    for transport in ("polling", "websocket"):
+        lines = sections[f"backend chat_{transport}"]
+        (count,) = rules(lines, "sc-inc-gpc(1")
+        assert count.endswith("if !{ var(txn.sid) -m found } !{ method OPTIONS }")
+        assert "http-request set-var(txn.sid) urlp(sid) if { query -m reg (^|&)sid=[^&] }" in lines
+    # What a node may read as another request than HAProxy does is refused before it is counted.
+    https = sections["frontend https"]
+    assert len(rules(https, "deny_status 400 if { var(txn.route) -m found } !{ var(txn.route) -m end : }")) == 2
+
+
+def test_who_breaks_http2_again_and_again_is_closed_where_the_version_counts():
+    for version, counted in (((2, 8), False), ((3, 0), True), ((3, 4), True)):
+        sections, _files = built(CHAT, version=version)
+        assert ("tune.h2.fe.glitches-threshold 500" in sections["global"]) is counted

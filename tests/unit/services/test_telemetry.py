@@ -45,8 +45,10 @@ def test_the_query_is_in_no_format():
 
 def test_misses_are_counted_where_sessions_are_followed_by_their_id():
     for affinity, counted in (("session", True), ("cookie", False), ("none", False)):
-        _configuration, https = lines("frontend https", described=[{**CHAT, "socketio": {"affinity": affinity}}])
-        assert any("track-sc2 str(edge:chat) table affinity/:misses" in line for line in https) is counted
+        _configuration, polling = lines(
+            "backend chat_polling", described=[{**CHAT, "socketio": {"affinity": affinity}}]
+        )
+        assert any("track-sc2 str(edge:chat) table affinity/:misses." in line for line in polling) is counted
 
 
 def test_the_script_of_the_metrics_asks_this_edges_sockets():

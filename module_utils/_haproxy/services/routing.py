@@ -1,0 +1,130 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Route requests: one look-up of host and path in a map finds the service, however many there are.
+
+An entry of the map is a host and a path, both whole: `chat.example.com/socket.io/`. The longest entry that a request
+begins with is its route (`map_beg`, configuration manual 7.3), which HAProxy finds in a tree. The value is the service,
+a colon, and for a path of Socket.IO the transports. A change of the map needs no reload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..config.model import Directive
+from ..config.words import quote
+from . import request_filter
+from .definition import Service
+from .socketio import VERSION_0_9
+
+# Stands for every host in an entry of the map; no Host header may contain it.
+EVERY_HOST = "*"
+
+# HAProxy reads 64 words of a line.
+_WORDS_A_LINE = 40
+
+_SERVICE = "%[var(txn.route),field(1,:)]"
+_UNKNOWN = "!{ var(txn.route) -m found }"
+
+SOCKETS = "{ var(txn.route) -m found } !{ var(txn.route) -m end : }"
+"""The condition for a request in the path of a service's Socket.IO."""
+
+
+def routes_map(services: list[Service]) -> str:
+    """Return the text of the map."""
+    return "".join(f"{key} {value}\n" for service in services for key, value in _entries(service))
+
+
+def _entries(service: Service) -> Iterator[tuple[str, str]]:
+    """Yield the entries of a service: host and path, and where requests go."""
+    for host in service.hosts or (EVERY_HOST,):
+        name = host.lower()
+        yield f"{name}/", _value(service)
+        if service.transports:
+            yield f"{name}{service.path}", _value(service, *service.transports)
+
+
+def _value(service: Service, *transports: str) -> str:
+    """Return the value of an entry; no service's name has a colon."""
+    return f"{service.name}:{','.join(transports)}"
+
+
+def find_route(services: list[Service], path: str) -> list[Directive]:
+    """Return the rules of the frontend `https` that look up the route; `path` is that of the map.
+
+    A host's own entries come before those of wildcards, the longest wildcard first, and before those of every host.
+    """
+    look_up = f"map_beg({quote(path)})"
+    host = "req.hdr(host),host_only,lower"
+    rest = "concat(,txn.url_path,/)"
+    lines = [
+        # The parts of an entry are joined without anything between.
+        'http-request deny deny_status 400 content-type text/plain string "This is no host name." '
+        "if { req.hdr(host) -m sub / * }",
+        "http-request set-var(txn.url_path) path",
+        f"http-request set-var(txn.route) {host},{rest},{look_up}",
+    ]
+    depths = {name.count(".") for service in services for name in service.hosts if name.startswith("*.")}
+    for depth in sorted(depths, reverse=True):
+        # `*.example.com`: the last two labels of a host that has more.
+        deeper = f"{{ req.hdr(host),host_only,field(-{depth + 1},.,1) -m found }}"
+        lines += [
+            f"http-request set-var(txn.domain) {host},field(-1,.,{depth}) if {_UNKNOWN} {deeper}",
+            f"http-request set-var(txn.route) str(*.),concat(,txn.domain),{rest},{look_up} "
+            f"if {_UNKNOWN} {{ var(txn.domain) -m found }}",
+        ]
+    if not all(service.hosts for service in services):
+        lines.append(f"http-request set-var(txn.route) str({EVERY_HOST}),{rest},{look_up} if {_UNKNOWN}")
+    return [Directive.of("routing", line, "haproxy_services") for line in lines]
+
+
+def require_client_certificates(services: list[Service]) -> list[Directive]:
+    """Return the rules of the frontend `https` for services with client certificates, whichever rule routes them."""
+    guarded = [service for service in services if service.client_ca]
+    if not guarded:
+        return []
+    values = [value for service in guarded for value in (_value(service), _value(service, *service.transports))]
+    lines = [
+        f"acl services:client_ca var(txn.route) -m str {' '.join(values[start : start + _WORDS_A_LINE])}"
+        for start in range(0, len(values), _WORDS_A_LINE)
+    ]
+    return [
+        *(Directive.of("client certificates", line, guarded[0].yaml_path) for line in lines),
+        *(
+            Directive.of(*line, guarded[0].yaml_path)
+            for line in request_filter.require_client_certificate("services:client_ca ")
+        ),
+    ]
+
+
+def choose_backend(services: list[Service]) -> list[Directive]:
+    """Return the rules that send a request to the backend of its service and transport."""
+
+    def has(transport: str) -> str:
+        return f"{{ var(txn.route),field(2,:) -m sub {transport} }}"
+
+    polling = has("polling")
+    conditions = {
+        "flashsocket": f"{has('flashsocket')} {{ path_sub /1/flashsocket/ }}",
+        "websocket": f"{has('websocket')} {{ req.hdr(upgrade) -i websocket }}",
+        # Without a transport no node opens a session; 0.9 has it in the path.
+        "polling": " or ".join(
+            f"{polling} {{ {sign} }}"
+            for sign in (
+                "urlp(transport) -m found",
+                "urlp(EIO) -m found",
+                "urlp(sid) -m found",
+                f"path_reg {VERSION_0_9}",
+            )
+        ),
+    }
+    used = {transport for service in services for transport in service.transports}
+    lines = [("routing", f"use_backend {_SERVICE}_http if {{ var(txn.route) -m end : }}")]
+    lines += [
+        (transport, f"use_backend {_SERVICE}_{transport} if {condition}")
+        for transport, condition in conditions.items()
+        if transport in used
+    ]
+    if used:
+        # Such as the client's script, which is neither a handshake nor part of a session.
+        lines.append(("routing", f"use_backend {_SERVICE}_http if {{ var(txn.route) -m found }}"))
+    return [Directive.of(*line, "haproxy_services") for line in lines]

@@ -1,0 +1,421 @@
+"""What traffic costs an edge: CPU time of HAProxy for each request, generated configuration beside a bare one by hand.
+
+The bare one does the job and no more: TLS, transports told apart, affinity by session id. Both have one thread, log, and
+speak to the same nodes, all in one container (traffic.yml) over loopback; they take turns, and medians count. The second
+table has the cost of a request against the number of services. Both are written into docs/many-services.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import resource
+import socket
+import socketserver
+import ssl
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+MACHINE = "bench-traffic"
+PROJECT = Path(__file__).resolve().parents[2]
+PAGE = PROJECT / "docs" / "many-services.md"
+ROUNDS = 5
+REQUESTS = 4000
+CONNECTIONS = 200
+SERVICES = (1, 10, 100, 1_000, 2_000, 10_000)
+PORTS = {"edge": 14430, "peers": 14405, "node": 14431, "echo": 14432}
+HOST = "host{}.example.com"
+
+# What a browser sends with each request.
+HEADERS = {
+    "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "accept-language": "en-US,en;q=0.5",
+    "accept-encoding": "gzip, deflate, br",
+    "cookie": "theme=dark; session=0123456789abcdef",
+}
+HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
+
+NODE = f"""
+global
+    nbthread 1
+defaults
+    mode http
+    timeout client 60s
+    timeout server 60s
+    timeout connect 5s
+frontend node
+    bind 127.0.0.1:{PORTS["node"]}
+    http-request set-var(txn.id) uuid
+    use_backend echo if {{ hdr(upgrade) -m found }}
+    http-request return content-type text/plain lf-string "0{{\\"sid\\":\\"%[var(txn.id)]\\",\\"upgrades\\":[]}}" if {{ path_beg /socket.io/ }} !{{ urlp(sid) -m found }} !{{ hdr(upgrade) -m found }}
+    http-request return content-type text/plain string 6 if {{ path_beg /socket.io/ }} !{{ hdr(upgrade) -m found }}
+    http-request return content-type text/plain string "An ordinary page." if !{{ hdr(upgrade) -m found }}
+backend echo
+    server echo 127.0.0.1:{PORTS["echo"]}
+"""
+
+BARE = """
+global
+    nbthread 1
+    log stdout format short local0 info
+    localpeer edge
+    ssl-default-bind-options prefer-client-ciphers ssl-min-ver TLSv1.2
+defaults
+    mode http
+    log global
+    option httplog
+    timeout client 60s
+    timeout server 60s
+    timeout connect 5s
+    timeout tunnel 1h
+peers affinity
+    bind 127.0.0.1:{peers}
+    server edge
+    table sessions type string len 64 size 100k expire 10m
+frontend https
+    bind 127.0.0.1:{edge} ssl crt {folder}/bench.pem curves X25519:prime256v1:secp384r1 alpn h2,http/1.1
+    acl socketio path_beg /socket.io/
+    use_backend websocket if socketio {{ hdr(upgrade) -i websocket }}
+    use_backend polling if socketio {{ urlp(EIO) -m found }}
+    default_backend web
+backend web
+    server n1 127.0.0.1:{node}
+    server n2 127.0.0.1:{node}
+backend polling
+    http-request set-var(txn.sid) urlp(sid)
+    http-request set-var(txn.handshake) bool(true) if !{{ var(txn.sid) -m found }}
+    tcp-response inspect-delay 2s
+    tcp-response content accept if !{{ var(txn.handshake) -m bool }}
+    tcp-response content accept if {{ res.body -m sub : }}
+    stick match var(txn.sid) table affinity/sessions if {{ var(txn.sid) -m found }}
+    stick store-response res.body,'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\\1")' table affinity/sessions if {{ var(txn.handshake) -m bool }}
+    server n1 127.0.0.1:{node}
+    server n2 127.0.0.1:{node}
+backend websocket
+    balance leastconn
+    http-request set-var(txn.sid) urlp(sid)
+    stick match var(txn.sid) table affinity/sessions if {{ var(txn.sid) -m found }}
+    server n1 127.0.0.1:{node}
+    server n2 127.0.0.1:{node}
+"""
+
+
+def binary() -> str:
+    """The HAProxy that the role has built."""
+    return str(next(Path("/opt/haproxy").glob("*/sbin/haproxy")))
+
+
+def generated(folder: Path, count: int) -> str:
+    """What the collection writes for so many services; writes its files."""
+    sys.path.insert(0, "/root/rooms")
+    from _haproxy.config.syntax import render
+    from _haproxy.fragments import assemble, store
+    from _haproxy.services.edge import Edge
+    from _haproxy.services.limits import Limits
+    from _haproxy.services.tls import Settings
+
+    edge = Edge(
+        http=(f"127.0.0.1:{PORTS['edge'] + 5}",),
+        https=(f"127.0.0.1:{PORTS['edge']}",),
+        quic=(),
+        policy=(),
+        stats_bind="",
+        certificates=f"{folder}/certificates",
+        lua=f"{folder}/edge.lua",
+        runtime_socket=f"{folder}/admin.sock",
+        version=(3, 0),
+        descriptors=20_000,
+        lists=str(folder),
+        tls=Settings(tickets=False),
+        # Limits are looked at and never reached.
+        limits=Limits(connection_rate=10**9, request_rate=10**9, session_rate=10**9),
+    )
+    services = [
+        {
+            "name": f"s{number}",
+            "hosts": [HOST.format(number)],
+            "certificate": "bench",
+            "servers": [{"name": f"n{node}", "address": "127.0.0.1", "port": PORTS["node"]} for node in (1, 2)],
+        }
+        for number in range(count)
+    ]
+    configuration = assemble.assemble(edge, [store.Fragment(store.OWNER, services, {"global": {"nbthread": 1}})])
+    for path, text in configuration.files:
+        Path(path).write_text(text)
+    # A check each two seconds is no traffic of users.
+    return render(configuration).replace("default-server check inter", "default-server inter")
+
+
+class Echo(socketserver.StreamRequestHandler):
+    """A WebSocket server as far as a proxy can tell: 101, then what comes goes back."""
+
+    def handle(self) -> None:
+        while self.rfile.readline().strip():
+            pass
+        fields = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        self.wfile.write(f"HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n".encode())
+        while received := self.request.recv(65536):
+            self.request.sendall(received)
+
+
+class Echoes(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 100
+
+
+@contextlib.contextmanager
+def running(text: str, folder: Path, port: int) -> Iterator[int]:
+    """A HAProxy with this text, until it is not needed any more; its process id."""
+    path = folder / f"{port}.cfg"
+    path.write_text(text)
+    with open(os.devnull, "w") as nowhere:
+        process = subprocess.Popen([binary(), "-db", "-f", path], stdout=nowhere, stderr=subprocess.PIPE, text=True)
+        try:
+            while True:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                if process.poll() is not None:
+                    raise SystemExit(process.stderr.read())
+                time.sleep(0.05)
+            yield process.pid
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def cpu(pid: int) -> float:
+    """Microseconds of processor time that the process has used."""
+    return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
+
+
+def connect(protocol: str = "http/1.1") -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols([protocol])
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", PORTS["edge"]), 30))
+
+
+def head(host: str, path: str, **more: str) -> bytes:
+    fields = {"host": host, **HEADERS, **more}
+    lines = [f"GET {path} HTTP/1.1", *(f"{key}: {value}" for key, value in fields.items()), "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def answer(connection: ssl.SSLSocket) -> bytes:
+    """One answer of HTTP/1.1, its head and its body."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536) or sys.exit(f"the edge has closed: {received!r}")
+    fields, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", fields, re.IGNORECASE)
+    while length and len(body) < int(length[1]):
+        body += connection.recv(65536)
+    return fields + b"\r\n\r\n" + body
+
+
+def requests(request: bytes, expected: bytes = b" 200 ") -> int:
+    with connect() as connection:
+        for _ in range(REQUESTS):
+            connection.sendall(request)
+            said = answer(connection)
+        assert expected in said, said
+    return REQUESTS
+
+
+def pages(host: str, expected: bytes = b" 200 ") -> int:
+    return requests(head(host, "/"), expected)
+
+
+def handshakes(host: str) -> int:
+    return requests(head(host, HANDSHAKE))
+
+
+def polls(host: str) -> int:
+    with connect() as connection:
+        connection.sendall(head(host, HANDSHAKE))
+        sid = re.search(rb'sid":"([^"]+)', answer(connection))[1].decode()
+    return requests(head(host, f"{HANDSHAKE}&sid={sid}"))
+
+
+def connections(host: str) -> int:
+    for _ in range(CONNECTIONS):
+        with connect() as connection:
+            connection.sendall(head(host, "/"))
+            answer(connection)
+    return CONNECTIONS
+
+
+def messages(host: str) -> int:
+    # The key of RFC 6455, 1.3; Echo answers it.
+    fields = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    with connect() as connection:
+        connection.sendall(
+            head(host, "/socket.io/?EIO=4&transport=websocket", **fields, **{"sec-websocket-version": "13"})
+        )
+        said = answer(connection)
+        assert b" 101 " in said, said
+        for _ in range(REQUESTS):
+            connection.sendall(b"x" * 100)
+            left = 100
+            while left:
+                left -= len(connection.recv(left))
+    return REQUESTS
+
+
+def pages_h2(host: str) -> int:
+    """GET over HTTP/2, one after the other on one connection (RFC 9113; literals without index, RFC 7541 6.2.2)."""
+    fields = {":method": "GET", ":scheme": "https", ":authority": host, ":path": "/", **HEADERS}
+    block = b"".join(
+        b"\0" + bytes([len(key)]) + key.encode() + bytes([len(value)]) + value.encode() for key, value in fields.items()
+    )
+
+    def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+        return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+    with connect("h2") as connection:
+        stream = connection.makefile("rb")
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
+        for number in range(REQUESTS):
+            connection.sendall(frame(1, 5, 2 * number + 1, block))
+            while True:
+                start = stream.read(9)
+                kind, flags, payload = start[3], start[4], stream.read(int.from_bytes(start[:3], "big"))
+                if kind == 4 and not flags & 1:
+                    connection.sendall(frame(4, 1, 0, b""))
+                if kind == 0 and payload:
+                    connection.sendall(frame(8, 0, 0, struct.pack(">I", len(payload))))
+                assert kind not in (3, 7), (kind, payload)
+                if kind in (0, 1) and flags & 1:
+                    break
+    return REQUESTS
+
+
+KINDS: dict[str, Callable[[str], int]] = {
+    "GET, HTTP/1.1": pages,
+    "GET, HTTP/2": pages_h2,
+    "polling": polls,
+    "handshake": handshakes,
+    "new TLS connection": connections,
+    "WebSocket message": messages,
+}
+
+
+def cost(pid: int, load: Callable[[], int]) -> float:
+    """Microseconds of HAProxy's processor time for one request of the load."""
+    before = cpu(pid)
+    number = load()
+    return (cpu(pid) - before) / number
+
+
+def prices(folder: Path) -> list[str]:
+    """The first table: each kind of traffic, generated beside bare."""
+    texts = {"bare": BARE.format(folder=folder, **PORTS), "generated": generated(folder, 1)}
+    found: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in texts} for kind in KINDS}
+    for _ in range(ROUNDS):
+        for name, text in texts.items():
+            with running(text, folder, PORTS["edge"]) as pid:
+                for kind, load in KINDS.items():
+                    found[kind][name].append(cost(pid, lambda load=load: load(HOST.format(0))))
+    lines = ["| | bare, by hand | generated | work per CPU-second, generated ÷ bare |", "|---|---|---|---|"]
+    for kind, measured in found.items():
+        bare, ours = (statistics.median(measured[name]) for name in texts)
+        lines.append(f"| {kind} | {bare:.1f} µs | {ours:.1f} µs | {bare / ours:.2f} |")
+    return lines
+
+
+def growth(folder: Path) -> list[str]:
+    """The second table: a request against the number of services."""
+    lines = [
+        "| services | first | last | host of none | `haproxy -c`, CPU | memory |",
+        "|---|---|---|---|---|---|",
+    ]
+    base = 0.0
+    for count in SERVICES:
+        text = generated(folder, count)
+        (folder / "check.cfg").write_text(text)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([binary(), "-c", "-f", folder / "check.cfg"], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        checked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        loads = [
+            lambda: pages(HOST.format(0)),
+            lambda count=count: pages(HOST.format(count - 1)),
+            lambda: pages("none.example.com", b" 421 "),
+        ]
+        rounds: list[list[float]] = []
+        with running(text, folder, PORTS["edge"]) as pid:
+            rounds = [[cost(pid, load) for load in loads] for _ in range(ROUNDS)]
+            memory = int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) // 1024
+        first, last, none = (statistics.median(column) for column in zip(*rounds))
+        base = base or first
+        lines.append(
+            f"| {count:,} | {first:.1f} µs ({first / base:.2f}) | {last:.1f} µs ({last / base:.2f}) | {none:.1f} µs "
+            f"| {checked:.2f} s | {memory} MB |"
+        )
+    return lines
+
+
+def table() -> None:
+    """Measure, in the container; prints both tables as JSON."""
+    with tempfile.TemporaryDirectory() as name, Echoes(("127.0.0.1", PORTS["echo"]), Echo) as echo:
+        threading.Thread(target=echo.serve_forever, daemon=True).start()
+        folder = Path(name)
+        (folder / "certificates").mkdir()
+        make = "openssl req -x509 -nodes -days 2 -subj /CN=bench -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout -"
+        pem = subprocess.run(make.split(), check=True, capture_output=True).stdout
+        for path in (folder / "bench.pem", folder / "certificates" / "bench.pem"):
+            path.write_bytes(pem)
+        with running(NODE, folder, PORTS["node"]):
+            print(json.dumps({"prices": prices(folder), "growth": growth(folder)}))
+        echo.shutdown()
+
+
+def main() -> None:
+    """Make the machine, have it measure, take it away; write the tables."""
+    here = Path(__file__).resolve()
+
+    def play(playbook: str, *arguments: str) -> None:
+        command = ["ansible-playbook", "-i", here.with_suffix(".yml"), PROJECT / playbook, *arguments]
+        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+
+    subprocess.run([PROJECT / "tools/release"], check=True, stdout=subprocess.DEVNULL)
+    try:
+        play("molecule/resources/create.yml")
+        play("playbooks/site.yml", "--tags", "haproxy_install")
+        for source, target in ((PROJECT / "module_utils", "/root/rooms"), (here, "/root/traffic.py")):
+            subprocess.run(["docker", "cp", source, f"{MACHINE}:{target}"], check=True, capture_output=True)
+        done = subprocess.run(
+            ["docker", "exec", MACHINE, "python3", "/root/traffic.py", "here"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
+        found = json.loads(done.stdout)
+    finally:
+        play("molecule/resources/destroy.yml")
+    page = PAGE.read_text()
+    for name, lines in found.items():
+        print("\n".join(lines), "\n")
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+        before, rest = page.split(begin)
+        page = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
+    PAGE.write_text(page)
+
+
+if __name__ == "__main__":
+    table() if sys.argv[1:] == ["here"] else main()
