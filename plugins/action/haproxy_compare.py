@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
                 self._loader.load_from_file(os.path.join(path, name))
                 for name in ("meta/argument_specs.yml", "vars/main.yml")
             )
-            yield from preflight.find_misspelled(variables, preflight.known_variables(described) | set(internal))
+            yield from preflight.find_misspelled(variables, preflight.known_variables(described), internal)
 
     def _explain(self, variables: dict[str, Any]) -> list[str]:
         """Return why the module did not run. A shell is asked, as Python may be missing or too old."""

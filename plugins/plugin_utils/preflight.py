@@ -21,10 +21,12 @@ QUESTIONS = (
 )
 
 
-def find_misspelled(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
-    """Yield a problem for each variable whose name is nearly that of one of the role. Others are somebody's own."""
-    described = set(known)
-    for name in sorted(set(names) - described):
+def find_misspelled(names: Iterable[str], described: set[str], internal: Iterable[str] = ()) -> Iterator[str]:
+    """Yield a problem for each variable whose name is nearly that of a described one. Others are somebody's own.
+
+    `internal` are the role's own variables.
+    """
+    for name in sorted(set(names) - described - set(internal)):
         if name.startswith(PREFIX) and (close := _nearest(name, described)):
             yield f"{name}: the role has no such variable; did you mean {close}?"
 

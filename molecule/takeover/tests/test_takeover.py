@@ -67,7 +67,8 @@ def test_one_without_listeners_is_taken_over_after_the_check_said_so(host, debia
     status, said = site("--check")
     assert status == 0, said
     assert f"the service haproxy runs haproxy (process {before}), which this role did not start: it is replaced" in said
-    assert "it has no listeners, and no connection ends" in said
+    # In a container, listeners that nobody else shows are counted as its: there is the engine's resolver.
+    assert "it has no listeners, and no connection ends" in said or "and no connections of clients end" in said
     assert main_process(host) == before
     status, said = site()
     assert status == 0, said
