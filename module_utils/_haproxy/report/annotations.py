@@ -167,6 +167,8 @@ NOTES: dict[str, str] = {
         "HAProxy's default format plus the TLS version and the first characters of the session id, and without the "
         "query, which holds the whole id."
     ),
+    "http-request set-var(txn.route)": "The longest entry of the map that host and path begin with names the service.",
+    "use_backend %[var(txn.route),field(1,:)]_websocket": "Only services whose route has this transport.",
     "http-request set-var(txn.path)": "Socket.IO 0.9 has the session id in its path: only the beginning is logged.",
     "http-request track-sc2": "Counts requests of sessions that the affinity table does not have.",
     "lua-load": "Adds metrics that HAProxy lacks: old workers, certificates, affinity misses.",
