@@ -29,8 +29,8 @@ MACHINE = "bench-traffic"
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "docs" / "many-services.md"
 ROUNDS = 5
-REQUESTS = 4000
-CONNECTIONS = 200
+REQUESTS = 2000
+CONNECTIONS = 150
 SERVICES = (1, 10, 100, 1_000, 2_000, 10_000)
 PORTS = {"edge": 14430, "peers": 14405, "node": 14431, "echo": 14432}
 HOST = "host{}.example.com"
@@ -53,6 +53,7 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout connect 5s
+    timeout tunnel 1h
 frontend node
     bind 127.0.0.1:{PORTS["node"]}
     http-request set-var(txn.id) uuid
