@@ -30,6 +30,17 @@ options:
         type: list
         elements: str
         default: []
+      path:
+        description:
+          - Path of the service below its hosts, such as V(/chat/), so that several services share a host; the longest
+            path that a request begins with counts. It begins and ends with a slash.
+        type: str
+        default: /
+      strip_path:
+        description:
+          - Whether C(path) is taken off for the servers, which then find it in C(X-Forwarded-Prefix).
+        type: bool
+        default: false
       certificate:
         description:
           - Name of an entry of C(haproxy_certificates), or a list of names for an ECDSA and an RSA certificate.
@@ -56,13 +67,19 @@ options:
         description: Path of the health check, or V(false) to check the connection only.
         type: raw
         default: /
+      websocket:
+        description:
+          - Whether the service has WebSockets outside Socket.IO, such as those of ws, graphql-ws, Phoenix or MQTT. They
+            get a backend of their own and count as sockets, not as requests.
+        type: bool
+        default: false
       socketio:
         description: How the service speaks Socket.IO, or V(false) for a service without Socket.IO.
         type: raw
         default: {}
         suboptions:
           path:
-            description: Path of Socket.IO. It begins and ends with a slash.
+            description: Path of Socket.IO below the service's C(path). It begins and ends with a slash.
             type: str
             default: /socket.io/
           transports:

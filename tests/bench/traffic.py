@@ -26,11 +26,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MACHINE = "bench-traffic"
-PROJECT = Path(__file__).resolve().parents[2]
-PAGE = PROJECT / "docs" / "many-services.md"
 ROUNDS = 5
-REQUESTS = 4000
-CONNECTIONS = 200
+REQUESTS = 2000
+CONNECTIONS = 150
 SERVICES = (1, 10, 100, 1_000, 2_000, 10_000)
 PORTS = {"edge": 14430, "peers": 14405, "node": 14431, "echo": 14432}
 HOST = "host{}.example.com"
@@ -53,6 +51,7 @@ defaults
     timeout client 60s
     timeout server 60s
     timeout connect 5s
+    timeout tunnel 1h
 frontend node
     bind 127.0.0.1:{PORTS["node"]}
     http-request set-var(txn.id) uuid
@@ -384,18 +383,20 @@ def table() -> None:
 def main() -> None:
     """Make the machine, have it measure, take it away; write the tables."""
     here = Path(__file__).resolve()
+    project = here.parents[2]
+    page = project / "docs" / "many-services.md"
 
     def play(playbook: str, *arguments: str) -> None:
-        command = ["ansible-playbook", "-i", here.with_suffix(".yml"), PROJECT / playbook, *arguments]
-        done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+        command = ["ansible-playbook", "-i", here.with_suffix(".yml"), project / playbook, *arguments]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(done.stdout + done.stderr)
 
-    subprocess.run([PROJECT / "tools/release"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([project / "tools/release"], check=True, stdout=subprocess.DEVNULL)
     try:
         play("molecule/resources/create.yml")
         play("playbooks/site.yml", "--tags", "haproxy_install")
-        for source, target in ((PROJECT / "module_utils", "/root/rooms"), (here, "/root/traffic.py")):
+        for source, target in ((project / "module_utils", "/root/rooms"), (here, "/root/traffic.py")):
             subprocess.run(["docker", "cp", source, f"{MACHINE}:{target}"], check=True, capture_output=True)
         done = subprocess.run(
             ["docker", "exec", MACHINE, "python3", "/root/traffic.py", "here"],
@@ -408,13 +409,13 @@ def main() -> None:
         found = json.loads(done.stdout)
     finally:
         play("molecule/resources/destroy.yml")
-    page = PAGE.read_text()
+    text = page.read_text()
     for name, lines in found.items():
         print("\n".join(lines), "\n")
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
-        before, rest = page.split(begin)
-        page = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
-    PAGE.write_text(page)
+        before, rest = text.split(begin)
+        text = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
+    page.write_text(text)
 
 
 if __name__ == "__main__":

@@ -356,6 +356,8 @@ def _entries(some: tuple[str, ...], others: tuple[str, ...], word: str) -> str:
     names = [entry.split(" ", 1)[0] for entry in dict.fromkeys(some) if entry not in known]
     few = ", ".join([*names[:3], *(["..."] if names[3:] else [])])
     return f"{len(names)} {word} ({few})" if names else f"0 {word}"
+
+
 def _compare_default_certificates(files: Files, observed: Observed) -> Iterator[str]:
     """Yield the folders whose first certificate is another one now: HAProxy neither deletes nor changes a default."""
     served = [path for path, certificate in observed.certificates.items() if certificate.used]

@@ -99,6 +99,11 @@ GOALS: dict[str, tuple[str, str]] = {
         "Plain paths",
         "A path with encoded or repeated characters could pass a rule here and mean something else to the application.",
     ),
+    "hosts": (
+        "One host",
+        "A request that names several hosts or origins, or one in an unusual form, could be routed by one of them and "
+        "served by another.",
+    ),
     "acme": (
         "Certificates by ACME",
         "Before a CA issues a certificate it requests a token by plain HTTP. The response is that token and the "
@@ -172,6 +177,8 @@ NOTES: dict[str, str] = {
         "HAProxy's default format plus the TLS version and the first characters of the session id, and without the "
         "query, which holds the whole id."
     ),
+    "http-request set-var(txn.route)": "The longest entry of the map that host and path begin with names the service.",
+    "use_backend %[var(txn.route),field(1,:)]_websocket": "Only services whose route has this transport.",
     "http-request set-var(txn.path)": "Socket.IO 0.9 has the session id in its path: only the beginning is logged.",
     "http-request track-sc2": "Counts requests of sessions that the affinity table does not have.",
     "lua-load": "Adds metrics that HAProxy lacks: old workers, certificates, affinity misses.",

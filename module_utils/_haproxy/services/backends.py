@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..config.model import Directive, Line, Section
 from ..config.words import quote
 from . import limits, request_filter, socketio, telemetry
@@ -41,8 +43,10 @@ def service_backend(
         picked = "" if sticky else "{ req.hdr(upgrade) -m found } "
         lines += request_filter.reject_foreign_origins(service.name, service.origins, edge.origins, picked)
     directives = [Directive.of(*line, service.yaml_path) for line in lines]
-    if sticky:
+    if transport in service.transports:
         directives += _session_rules(service, transport, counters, edge)
+    if service.strip_path:
+        directives += [Directive.of("routing", line, service.yaml_path) for line in _strip_path(service.path)]
     cookie = sticky and service.affinity == "cookie"
     if cookie:
         # SameSite=None: a page of another site that connects here keeps its node too.
@@ -50,6 +54,15 @@ def service_backend(
         directives.append(Directive.of("affinity", text, service.yaml_path))
     directives += [server_line(server, transport, *(("cookie", server.name) if cookie else ())) for server in servers]
     return Section("backend", f"{service.name}_{transport}", tuple(directives), service.yaml_path)
+
+
+def _strip_path(path: str) -> list[str]:
+    """Return the rules that take the service's path off for the node, and say which it was."""
+    prefix = path.rstrip("/")
+    return [
+        f"http-request set-header X-Forwarded-Prefix {prefix}",
+        f"http-request set-path %[path,regsub(^{re.escape(prefix)}/*,/)]",
+    ]
 
 
 def _session_rules(service: Service, transport: str, counters: Counters, edge: Edge) -> list[Directive]:

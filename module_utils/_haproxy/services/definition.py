@@ -24,11 +24,14 @@ CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "hosts": {"type": "list", "elements": "str", "default": []},
+    "path": {"type": "str", "default": "/"},
+    "strip_path": {"type": "bool", "default": False},
     "certificate": {"type": "raw"},
     "client_ca": {"type": "str"},
     "origins": {"type": "list", "elements": "str"},
     "servers": {"type": "raw", "required": True},
     "health": {"type": "raw", "default": "/"},
+    "websocket": {"type": "bool", "default": False},
     "socketio": {
         "type": "raw",
         "default": {},
@@ -74,6 +77,8 @@ class Server(NamedTuple):
 class Service(NamedTuple):
     """A service whose definition is sound; `transports` is empty where it has no Socket.IO.
 
+    `path` is where it is below its hosts, `socketio_path` that of its Socket.IO, whole; with `strip_path` nodes do not
+    see `path`. With `websocket` it has sockets outside Socket.IO, too.
     `certificates` are names of entries of `haproxy_certificates`, such as an ECDSA and an RSA one; `client_ca` is that
     of the CA whose certificates clients must have, `origins` the pages that may open sockets: empty for all.
     `policy_servers` answer the Flash player's request for a policy, without them the edge does; `legacy_tls` is the
@@ -82,18 +87,27 @@ class Service(NamedTuple):
 
     name: str
     hosts: tuple[str, ...]
+    path: str
+    strip_path: bool
     certificates: tuple[str, ...]
     client_ca: str
     origins: tuple[str, ...]
     servers: tuple[Server, ...]
     socket_servers: tuple[Server, ...]
     health: str | None
-    path: str
+    websocket: bool
+    socketio_path: str
     transports: tuple[str, ...]
     affinity: str
     policy_servers: tuple[Server, ...]
     legacy_tls: str
     yaml_path: str
+
+    @property
+    def socket_transports(self) -> tuple[str, ...]:
+        """Return the transports that have a backend of their own, with the service's other sockets."""
+        extra = self.websocket and "websocket" not in self.transports
+        return (*self.transports, "websocket") if extra else self.transports
 
 
 class _At(NamedTuple):
@@ -179,18 +193,33 @@ def check_conflicts(services: list[Service]) -> None:
 
 def _check_names_and_hosts(services: list[Service], problems: Problems) -> None:
     names: dict[str, str] = {}
-    hosts: dict[str, str] = {}
+    owners: dict[str, list[Service]] = {}
     for service in services:
         if service.name in names:
             text = f"'{service.name}' is already the name of {names[service.name]}"
             problems.add(f"{service.yaml_path}.name", text)
         names.setdefault(service.name, service.yaml_path)
         for host in service.hosts or ("",):
-            if host in hosts:
-                said = f"'{host}' already belongs" if host else "every host already belongs"
-                text = f"{said} to {hosts[host]}; requests would never arrive here"
-                problems.add(f"{service.yaml_path}.hosts", text)
-            hosts.setdefault(host, service.yaml_path)
+            others = owners.setdefault(host.lower(), [])
+            _check_host(service, host, others, problems)
+            others.append(service)
+
+
+def _check_host(service: Service, host: str, others: list[Service], problems: Problems) -> None:
+    """Report where services of one host (empty: every host) are in each other's way."""
+    for other in others:
+        if service.path == other.path:
+            said = f"'{host}' already belongs" if host else "every host already belongs"
+            text = f"{said} to {other.yaml_path}; requests would never arrive here unless the paths differ"
+            problems.add(f"{service.yaml_path}.hosts", text)
+            return
+        for one, two in ((service, other), (other, service)):
+            if two.transports and one.path.startswith(two.socketio_path):
+                text = f"{one.path} is inside {two.socketio_path}, which is the Socket.IO of {two.yaml_path}"
+                problems.add(f"{one.yaml_path}.path", text)
+        if service.client_ca != other.client_ca:
+            text = f"{other.yaml_path} has the same host: TLS asks by host, so both services ask clients or none"
+            problems.add(f"{service.yaml_path}.client_ca", text)
 
 
 def named_groups(services: Any, peers: Any = None) -> set[str]:
@@ -248,8 +277,11 @@ def _read_service(item: Any, at: _At) -> Service | None:
         return None
     socketio, certificates = read.pop("socketio"), read.pop("certificate")
     sockets = socketio.pop("servers")
+    if read["strip_path"] and socketio["legacy_tls"]:
+        at.key("strip_path").problem("the Flash movie's own TLS is passed on as it is, with its path")
     return Service(
         **read,
+        socketio_path=read["path"].rstrip("/") + socketio.pop("path"),
         **socketio,
         certificates=certificates or (read["name"],),
         socket_servers=read["servers"] if sockets is None else sockets,
@@ -331,9 +363,21 @@ def _read_socketio(value: Any, at: _At) -> dict[str, Any]:
 
 
 def _read_path(value: Any, at: _At) -> str:
+    if not isinstance(value, str) or not re.match(r"/([A-Za-z0-9_.~-]+/)*\Z", value):
+        at.problem("a path that begins and ends with '/' is expected, such as /chat/")
+    return str(value)
+
+
+def _read_socketio_path(value: Any, at: _At) -> str:
     if not isinstance(value, str) or not re.match(r"/([A-Za-z0-9_.~-]+/)+\Z", value):
         at.problem(f"a path that begins and ends with '/' is expected, such as {PATH}")
     return str(value)
+
+
+def _read_flag(value: Any, at: _At) -> bool:
+    if not isinstance(value, bool):
+        at.problem(f"true or false is expected, not {value!r}")
+    return bool(value)
 
 
 def _read_transports(value: Any, at: _At) -> tuple[str, ...]:
@@ -452,15 +496,18 @@ def _is_port(port: Any) -> bool:
 _SERVICE_READERS: dict[str, _Reader] = {
     "name": _read_name,
     "hosts": _read_hosts,
+    "path": _read_path,
+    "strip_path": _read_flag,
     "certificate": _read_certificates,
     "client_ca": _read_client_ca,
     "origins": _read_origins,
     "servers": _read_servers,
     "health": _read_health,
+    "websocket": _read_flag,
     "socketio": _read_socketio,
 }
 _SOCKETIO_READERS: dict[str, _Reader] = {
-    "path": _read_path,
+    "path": _read_socketio_path,
     "transports": _read_transports,
     "affinity": _read_affinity,
     "servers": _read_own_servers,
@@ -471,4 +518,4 @@ _FLASH_READERS: dict[str, _Reader] = {"policy_servers": _read_own_servers, "lega
 
 def socketio_names(service: Service) -> Names:
     """Return what the service's rules are called."""
-    return Names(service.name, service.path, f"{SECTION}/{service.name}")
+    return Names(service.name, service.socketio_path, f"{SECTION}/{service.name}")

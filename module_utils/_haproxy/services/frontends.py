@@ -132,7 +132,7 @@ def _affinity_section(sticky: list[Service], edge: Edge) -> list[Section]:
 def _service_backends(service: Service, counters: Counters, edge: Edge) -> Iterator[Section]:
     """Yield the backends of a service: for ordinary requests, then for each transport."""
     yield service_backend(service, "http", service.servers, counters, edge)
-    for transport in service.transports:
+    for transport in service.socket_transports:
         yield service_backend(service, transport, service.socket_servers, counters, edge)
 
 

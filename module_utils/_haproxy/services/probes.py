@@ -20,10 +20,10 @@ def list_probes(services: Iterable[Service], binds: Mapping[str, Sequence[str]])
         {
             "name": service.name,
             "skip": _reason_to_skip(service, addresses),
-            "url": f"https://{next(iter(service.hosts), service.name).replace('*', 'any')}/",
+            "url": f"https://{next(iter(service.hosts), service.name).replace('*', 'any')}{service.path}",
             "address": addresses["https"],
             "http_address": addresses["http"],
-            "path": service.path,
+            "path": service.socketio_path,
             "transports": ["http", "redirect", *_transports(service)],
         }
         for service in services

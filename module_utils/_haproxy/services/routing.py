@@ -3,7 +3,7 @@
 
 An entry of the map is a host and a path, both whole: `chat.example.com/socket.io/`. The longest entry that a request
 begins with is its route (`map_beg`, configuration manual 7.3), which HAProxy finds in a tree. The value is the service,
-a colon, and for a path of Socket.IO the transports. A change of the map needs no reload.
+a colon, and the transports that have a backend of their own there. A change of the map needs no reload.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def _entries(service: Service) -> Iterator[tuple[str, str]]:
     """Yield the entries of a service: host and path, and where requests go."""
     for host in service.hosts or (EVERY_HOST,):
         name = host.lower()
-        yield f"{name}/", _value(service)
+        yield f"{name}{service.path}", _value(service, *(("websocket",) if service.websocket else ()))
         if service.transports:
-            yield f"{name}{service.path}", _value(service, *service.transports)
+            yield f"{name}{service.socketio_path}", _value(service, *service.transports)
 
 
 def _value(service: Service, *transports: str) -> str:
@@ -57,9 +57,7 @@ def find_route(services: list[Service], path: str) -> list[Directive]:
     host = "req.hdr(host),host_only,lower"
     rest = "concat(,txn.url_path,/)"
     lines = [
-        # The parts of an entry are joined without anything between.
-        'http-request deny deny_status 400 content-type text/plain string "This is no host name." '
-        "if { req.hdr(host) -m sub / * }",
+        # A host with a slash or a star, which would read as part of an entry, was refused before (request_filter).
         "http-request set-var(txn.url_path) path",
         f"http-request set-var(txn.route) {host},{rest},{look_up}",
     ]
@@ -82,7 +80,7 @@ def require_client_certificates(services: list[Service]) -> list[Directive]:
     guarded = [service for service in services if service.client_ca]
     if not guarded:
         return []
-    values = [value for service in guarded for value in (_value(service), _value(service, *service.transports))]
+    values = list(dict.fromkeys(value for service in guarded for _key, value in _entries(service)))
     lines = [
         f"acl services:client_ca var(txn.route) -m str {' '.join(values[start : start + _WORDS_A_LINE])}"
         for start in range(0, len(values), _WORDS_A_LINE)
@@ -117,7 +115,7 @@ def choose_backend(services: list[Service]) -> list[Directive]:
             )
         ),
     }
-    used = {transport for service in services for transport in service.transports}
+    used = {transport for service in services for transport in service.socket_transports}
     lines = [("routing", f"use_backend {_SERVICE}_http if {{ var(txn.route) -m end : }}")]
     lines += [
         (transport, f"use_backend {_SERVICE}_{transport} if {condition}")

@@ -689,6 +689,12 @@ def test_a_service_less_needs_no_reload(target, edge):
     assert change(target, routed(target, "a", "b", tables=("a", "b"))).action == "reload"
 
 
+def test_servers_that_are_idle_do_not_wait_for_those_that_are_busy(target, edge):
+    edge.sessions = {"n2": 3}
+    assert change(target, configuration(N3)).draining == ("chat/n2",)
+    assert ("chat", "n1") not in edge.servers
+
+
 def test_a_backend_whose_servers_cannot_go_needs_a_reload(target, edge):
     wanted = routed(target, "a", "b")
     last = dataclasses.replace(wanted.sections[2], directives=(wanted.sections[2].directives[1],))

@@ -237,7 +237,7 @@ def test_clients_are_asked_for_certificates_by_host():
     (bind,) = rules(sections["frontend https"], "bind ")
     assert bind.startswith("bind :443 ssl crt-list /etc/haproxy/certificates.list crt /etc/haproxy/certificates ")
     # What a connection of another service brings is refused.
-    assert "acl services:client_ca var(txn.route) -m str staff: staff:" in sections["frontend https"]
+    assert "acl services:client_ca var(txn.route) -m str staff:" in sections["frontend https"]
     assert rules(sections["frontend https"], "if services:client_ca !{ ssl_c_used }")
 
 
