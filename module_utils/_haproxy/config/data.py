@@ -99,6 +99,10 @@ def is_complete(section: Section) -> bool:
     return depth == 0
 
 
+# What may stand before the first section: a comment, or a condition (configuration manual, 2.4).
+_STRAY = re.compile(r"[ \t]*(#|\.[a-z])").match
+
+
 def from_data(data: Any, yaml_path: str = "haproxy_sections", purpose: str = "") -> Configuration:
     """Return the model of a mapping of kinds, or of a list of such mappings, whose order is kept.
 
@@ -113,7 +117,7 @@ def from_data(data: Any, yaml_path: str = "haproxy_sections", purpose: str = "")
         path = f"{yaml_path}[{number}]" if isinstance(data, list) else yaml_path
         if part is None:
             continue
-        if isinstance(part, str) and isinstance(data, list) and part.lstrip(BLANKS)[:1] in ("#", "."):
+        if isinstance(part, str) and isinstance(data, list) and _STRAY(part):
             stray.append(part)
             if sections:
                 problems.add(path, "only the first items of this list may be lines; this one belongs into a section")

@@ -99,11 +99,6 @@ GOALS: dict[str, tuple[str, str]] = {
         "Plain paths",
         "A path with encoded or repeated characters could pass a rule here and mean something else to the application.",
     ),
-    "hosts": (
-        "One host",
-        "A request that names several hosts or origins, or one in an unusual form, could be routed by one of them and "
-        "served by another.",
-    ),
     "acme": (
         "Certificates by ACME",
         "Before a CA issues a certificate it requests a token by plain HTTP. The response is that token and the "
