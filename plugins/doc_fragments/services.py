@@ -73,6 +73,25 @@ options:
             get a backend of their own and count as sockets, not as requests.
         type: bool
         default: false
+      key:
+        description:
+          - What of a request decides about its server, by consistent hashing, so that a room, a tenant or a shard has
+            its server. One of C(query), C(header), C(cookie) with a name, or C(segment) with the number of a segment
+            of the path as servers see it. A session of Socket.IO stays where it was opened.
+        type: dict
+        suboptions:
+          query:
+            description: Name of a parameter of the query.
+            type: str
+          header:
+            description: Name of a header.
+            type: str
+          cookie:
+            description: Name of a cookie.
+            type: str
+          segment:
+            description: Number of a segment of the path, V(1) for the first.
+            type: int
       socketio:
         description: How the service speaks Socket.IO, or V(false) for a service without Socket.IO.
         type: raw

@@ -26,6 +26,16 @@ def balance_rules(service: Service, method: str) -> list[Line]:
     return [("balance", f"balance {method}")]
 
 
+def _balance_requests(service: Service, transport: str) -> list[Line]:
+    """Return the rules that choose a server for a request: by the service's key if it has one."""
+    if service.key:
+        # A request without it takes turns.
+        return [("affinity", f"balance hash {service.key}"), ("affinity", "hash-type consistent")]
+    if transport == "http":
+        return [("balance", "balance roundrobin")]
+    return balance_rules(service, "roundrobin" if transport == "polling" else "leastconn")
+
+
 def server_line(server: Server, purpose: str, *more: str) -> Directive:
     """Return the line of a server, with more words at its end."""
     return Directive("server", (server.name, server.endpoint, *server.options, *more), purpose, server.yaml_path)
@@ -35,9 +45,8 @@ def service_backend(
     service: Service, transport: str, servers: tuple[Server, ...], counters: Counters, edge: Edge
 ) -> Section:
     """Return the backend of a service for one transport, or for ordinary requests (`http`)."""
-    balance = "roundrobin" if transport in ("http", "polling") else "leastconn"
     sticky = transport != "http"
-    lines = balance_rules(service, balance) if sticky else [("balance", f"balance {balance}")]
+    lines = _balance_requests(service, transport)
     lines += [*_health_checks(service), HEALTH_CHECK, *limits.servers(edge.limits, sticky)]
     if service.origins:
         picked = "" if sticky else "{ req.hdr(upgrade) -m found } "

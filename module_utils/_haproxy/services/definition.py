@@ -32,6 +32,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "servers": {"type": "raw", "required": True},
     "health": {"type": "raw", "default": "/"},
     "websocket": {"type": "bool", "default": False},
+    "key": {
+        "type": "dict",
+        "options": {
+            "query": {"type": "str"},
+            "header": {"type": "str"},
+            "cookie": {"type": "str"},
+            "segment": {"type": "int"},
+        },
+    },
     "socketio": {
         "type": "raw",
         "default": {},
@@ -58,6 +67,9 @@ ARGUMENT: dict[str, Any] = {"type": "list", "elements": "raw", "default": [], "o
 _NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 
+# The samples of a request (configuration manual 7.3) by the kind of a service's `key`.
+_KEYS = {"query": "url_param", "header": "req.hdr", "cookie": "req.cook"}
+
 # Where a service names servers, and so a group of the inventory.
 _SERVERS = (("servers",), ("socketio", "servers"), ("socketio", "flash", "policy_servers"))
 
@@ -78,7 +90,8 @@ class Service(NamedTuple):
     """A service whose definition is sound; `transports` is empty where it has no Socket.IO.
 
     `path` is where it is below its hosts, `socketio_path` that of its Socket.IO, whole; with `strip_path` nodes do not
-    see `path`. With `websocket` it has sockets outside Socket.IO, too.
+    see `path`. With `websocket` it has sockets outside Socket.IO, too. `key` is what of a request decides about its
+    node, in HAProxy's words, empty for nothing.
     `certificates` are names of entries of `haproxy_certificates`, such as an ECDSA and an RSA one; `client_ca` is that
     of the CA whose certificates clients must have, `origins` the pages that may open sockets: empty for all.
     `policy_servers` answer the Flash player's request for a policy, without them the edge does; `legacy_tls` is the
@@ -96,6 +109,7 @@ class Service(NamedTuple):
     socket_servers: tuple[Server, ...]
     health: str | None
     websocket: bool
+    key: str
     socketio_path: str
     transports: tuple[str, ...]
     affinity: str
@@ -368,6 +382,25 @@ def _read_path(value: Any, at: _At) -> str:
     return str(value)
 
 
+def _read_key(value: Any, at: _At) -> str:
+    """Return the expression of what of a request decides about its node."""
+    if value is None:
+        return ""
+    options = OPTIONS["key"]["options"]
+    if not isinstance(value, dict) or len(value) != 1 or not value.keys() <= options.keys():
+        at.problem(f"one of {', '.join(options)} is expected, such as {{query: room}}")
+        return ""
+    ((kind, wanted),) = value.items()
+    if kind == "segment":
+        if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 < wanted < 100:
+            at.key(kind).problem(f"the number of a segment of the path is expected, 1 for the first, not {wanted!r}")
+            return ""
+        return f"path,field({wanted + 1},/)"
+    if not isinstance(wanted, str) or not _NAME.match(wanted):
+        at.key(kind).problem(f"a name of letters, digits, '_', '-' and '.' is needed, not {wanted!r}")
+    return f"{_KEYS[kind]}({wanted})"
+
+
 def _read_socketio_path(value: Any, at: _At) -> str:
     if not isinstance(value, str) or not re.match(r"/([A-Za-z0-9_.~-]+/)+\Z", value):
         at.problem(f"a path that begins and ends with '/' is expected, such as {PATH}")
@@ -504,6 +537,7 @@ _SERVICE_READERS: dict[str, _Reader] = {
     "servers": _read_servers,
     "health": _read_health,
     "websocket": _read_flag,
+    "key": _read_key,
     "socketio": _read_socketio,
 }
 _SOCKETIO_READERS: dict[str, _Reader] = {

@@ -167,3 +167,33 @@ def test_sockets_outside_socketio_have_a_backend_of_their_own():
     both = service("chat", "chat.example.com", websocket=True)
     assert routing.routes_map(read(both)).splitlines()[0] == "chat.example.com/ chat:websocket"
     assert any("txn.sid" in line for line in backend("chat_websocket", both))
+
+
+@pytest.mark.parametrize(
+    ("key", "expression"),
+    [
+        ({"query": "room"}, "url_param(room)"),
+        ({"header": "X-Tenant"}, "req.hdr(X-Tenant)"),
+        ({"cookie": "tenant"}, "req.cook(tenant)"),
+        ({"segment": 2}, "path,field(3,/)"),
+    ],
+)
+def test_a_key_decides_about_the_node_in_all_backends(key, expression):
+    described = service("rooms", "rooms.example.com", key=key)
+    for transport in ("http", "polling", "websocket"):
+        lines = backend(f"rooms_{transport}", described)
+        assert [line for line in lines if line.startswith(("balance", "hash-type"))] == [
+            f"balance hash {expression}",
+            "hash-type consistent",
+        ]
+    # A session is followed all the same.
+    assert any(line.startswith("stick match") for line in backend("rooms_polling", described))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"query": "a", "header": "b"}, {"query": "a b"}, {"body": "x"}, {"segment": 0}, "room"]
+)
+def test_what_is_no_key_is_told(wrong):
+    with pytest.raises(ConfigurationError) as caught:
+        read(service("a", "www.example.com", key=wrong))
+    assert caught.value.problems[0].startswith("haproxy_services[0].key")
