@@ -469,7 +469,7 @@ EXAMPLES = r"""
 - name: Adopt it; nothing changes
   realtime.edge.haproxy_config:
     sections: "{{ found.gathered }}"
-    defaults: false
+    base_settings: false
 """
 
 RETURN = r"""

@@ -10,7 +10,7 @@ import pytest
 testinfra_hosts = ["ansible://by_hand"]
 
 FILE = "/etc/haproxy/haproxy.cfg"
-MASTER = {"master_socket": "/run/haproxy-master.sock", "defaults": False}
+MASTER = {"master_socket": "/run/haproxy-master.sock", "base_settings": False}
 WRITTEN = Path(__file__).parents[1] / "files/by_hand.cfg"
 
 

@@ -165,7 +165,7 @@ def test_another_authority_of_clients_is_asked_for_at_once(edge, hold, play, say
             assert [let_in(say, one) for one in ("foreign", "member", "")] == [True, False, False]
             for context, session in zip(contexts, sessions):
                 assert not resumed(edge, context, session)
-            assert "nothing was to be done" in rotate("foreign-ca")
+            assert "nothing to do" in rotate("foreign-ca")
         finally:
             rotate("staff-ca")
         assert [let_in(say, one) for one in ("foreign", "member", "")] == [False, True, False]

@@ -27,8 +27,8 @@ def profiles(edge):
         options = {
             "services": [{**service, "certificate": certificate}],
             "tls": {"profile": profile},
-            "listen": {"http": [f":{PORTS[profile] - 363}"], "https": [f":{PORTS[profile]}"]},
-            "statistics": "",
+            "binds": {"http": [f":{PORTS[profile] - 363}"], "https": [f":{PORTS[profile]}"]},
+            "stats_bind": "",
             "path": f"{folder}/{profile}.cfg",
             "state_directory": folder,
             "runtime_socket": f"{folder}/{profile}.sock",
