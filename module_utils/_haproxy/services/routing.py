@@ -116,13 +116,11 @@ def choose_backend(services: list[Service]) -> list[Directive]:
         ),
     }
     used = {transport for service in services for transport in service.socket_transports}
-    lines = [("routing", f"use_backend {_SERVICE}_http if {{ var(txn.route) -m end : }}")]
-    lines += [
+    lines = [
         (transport, f"use_backend {_SERVICE}_{transport} if {condition}")
         for transport, condition in conditions.items()
         if transport in used
     ]
-    if used:
-        # Such as the client's script, which is neither a handshake nor part of a session.
-        lines.append(("routing", f"use_backend {_SERVICE}_http if {{ var(txn.route) -m found }}"))
+    # Also in a path of Socket.IO: the client's script is neither a handshake nor part of a session.
+    lines.append(("routing", f"use_backend {_SERVICE}_http if {{ var(txn.route) -m found }}"))
     return [Directive.of(*line, "haproxy_services") for line in lines]
