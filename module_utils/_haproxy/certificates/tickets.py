@@ -66,7 +66,7 @@ def renew_keys(path: Path, master: str) -> None:
 
 def make_keys() -> list[str]:
     """Return the keys of a new file."""
-    return [_make_key() for _ in range(KEYS)]
+    return [_make_key() for _number in range(KEYS)]
 
 
 def _make_key(size: int = _BYTES) -> str:

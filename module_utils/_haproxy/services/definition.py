@@ -33,6 +33,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "health": {"type": "raw", "default": "/"},
     "websocket": {"type": "bool", "default": False},
     "key": {
+        "no_log": False,
         "type": "dict",
         "options": {
             "query": {"type": "str"},

@@ -52,7 +52,6 @@ def test_a_run_of_the_role_shows_no_secret(edge, row, renewed, tmp_path):
     certificate, key = renewed("chat.test")
     (keys / "chat.pem").write_text(certificate + key)
     sections = {
-        "global": {"setenv": f"DB_PASS {PASSWORD}-1"},
         "userlist": {"ops": {"user": f"admin insecure-password {PASSWORD}"}},
         "backend": {
             "redis": {
