@@ -27,13 +27,25 @@ T = TypeVar("T")
 
 # Passes questions on to HAProxy's sockets, one a line: there is no socat on a host that the role set up.
 OPERATOR = """
-import json, socket, sys
+import json, socket, sys, time
+def connect(path):
+    # A master of 2.6 executes itself anew at a reload, and its socket is away for a moment.
+    end = time.monotonic() + 5
+    while True:
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(60)
+        try:
+            s.connect(path)
+            return s
+        except (ConnectionRefusedError, FileNotFoundError):
+            s.close()
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 for line in sys.stdin:
     path, question = json.loads(line)
     try:
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(60)
-            s.connect(path)
+        with connect(path) as s:
             s.sendall(question.encode() + b"\\n")
             s.shutdown(socket.SHUT_WR)
             said = {"answer": s.makefile().read()}

@@ -51,4 +51,5 @@ def test_a_contributor_changes_it_and_leaves(host, afterwards):
     assert page(host, "/") == 'good morning, "intranet"'
     assert "lunch" not in host.file(FILE).content_string
     # Written in our manner now, it is still what was adopted.
-    assert run(host, sections=data, **MASTER)["changed"] is False
+    result = run(host, sections=data, **MASTER)
+    assert result["changed"] is False, result
