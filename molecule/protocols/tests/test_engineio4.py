@@ -71,7 +71,7 @@ def test_handshake(client):
 )
 def test_a_handshake_that_is_refused_by_the_server(client, method, query, message):
     answer = client.request(method, f"{PATH}?{query}", b"4hi" if method == "POST" else b"")
-    assert answer.said == f"400 {message}"
+    assert answer.summary == f"400 {message}"
 
 
 @pytest.mark.parametrize(
