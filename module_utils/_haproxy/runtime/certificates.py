@@ -71,10 +71,19 @@ def read_certificate(master: str, pid: int, path: str) -> LoadedCertificate | No
     """Return the certificate that this worker has loaded from the path, None if there is none."""
     answer, loaded = _show_ssl(master, pid, "cert", path)
     found = re.search(r"^SHA1 FingerPrint: ([0-9A-F]+)", answer, re.MULTILINE)
-    used = re.search(r"^Status: (Empty|Unused)", answer, re.MULTILINE) is None
+    status = re.search(r"^Status: (Empty|Unused)", answer, re.MULTILINE)
+    # Up to 3.0 a certificate counts as unused after a change of the CA that it asks clients for.
+    used = status is None or (status[1] == "Unused" and _is_listed(master, pid, path))
     if not found:
         return None if used else LoadedCertificate("", 0, loaded, used)
     return LoadedCertificate(found.group(1).lower(), answer.count("\nChain Subject:"), loaded, used)
+
+
+def _is_listed(master: str, pid: int, path: str) -> bool:
+    """Return whether a crt-list, or a folder that a bind names, has this certificate."""
+    lists = re.findall(r"^/.*$", tell(master, pid, "show ssl crt-list"), re.MULTILINE)
+    entry = re.compile(rf"^{re.escape(path)}(\s|$)", re.MULTILINE)
+    return any(entry.search(tell(master, pid, f"show ssl crt-list {name}")) for name in lists)
 
 
 def read_ca(master: str, pid: int, kind: str, path: str) -> LoadedCA | None:

@@ -91,7 +91,7 @@ def test_a_haproxy_whose_sockets_are_gone_is_told_and_mended_when_allowed(play, 
     assert "/run/haproxy/master.sock does not answer" in said
     status, said = play("site")
     assert status == 2
-    assert "it cannot be changed without a restart" in said
+    assert "only a restart helps, which ends its connections" in said
     status, said = play("site", "-e", "haproxy_allow_restart=true")
     assert status == 0, said
     assert play("status")[0] == 0
