@@ -83,7 +83,7 @@ def test_an_authority_that_does_not_answer(edges, obtain_all, with_options, tmp_
     told = obtain_all(with_options(**options), other(tmp_path))
     for client, done in told.items():
         assert done.returncode != 0
-        assert f"The authority {AUTHORITY}{directory} gave no certificate" in done.stdout
+        assert f"The CA at {AUTHORITY}{directory} issued no certificate" in done.stdout
         assert re.search(rf"- chat \(chat.test\): {said[client]}", done.stdout), done.stdout
         assert "It serves the previous certificate, valid for" in done.stdout
         # Another one that ends soon is told by each run.
