@@ -296,7 +296,9 @@ def _run_preflight(change: _Change) -> list[str]:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):
         raise ConfigurationError(excess)
-    held = _parse_or_empty(change.before if change.running else "")
+    # An HAProxy of ours that has lost its sockets holds the addresses, too, until the restart that is allowed.
+    ours = change.running or (options.restart and change.replaced is None)
+    held = _parse_or_empty(change.before if ours else "")
     ending = change.replaced.family if change.replaced else frozenset[int]()
     if impossible := impossible_binds(change.wanted, held, ending):
         raise ConfigurationError(impossible)
