@@ -107,7 +107,7 @@ problems:
   type: list
   elements: str
 host:
-  description: What M(realtime.edge.haproxy_info) returns is returned here as well, without C(live).
+  description: What M(realtime.edge.haproxy_info) returns is returned here as well.
   returned: success
   type: dict
 """

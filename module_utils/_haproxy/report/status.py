@@ -27,7 +27,7 @@ Rows = list[dict[str, str]]
 
 
 def read_live(master: str, path: str, now: datetime | None = None) -> dict[str, Any]:
-    """Return the facts of `haproxy_info` with `live`, as documented there.
+    """Return the facts of `haproxy_status`, as documented there.
 
     `path` is the configuration file, which has the fragments beside it; `now` is for the days left of certificates.
     If no master answers, `answers` is false, and `problem` says why.
