@@ -19,42 +19,6 @@ description:
     this collection did not start.
   - The configuration is checked with the certificates and other files as they will be.
 options:
-  build:
-    description: As in M(realtime.edge.haproxy_info).
-    type: dict
-    suboptions:
-      version:
-        description: Version of HAProxy, such as V(3.2.26).
-        type: str
-        required: true
-      checksum:
-        description: SHA-256 of its source archive, 64 hexadecimal digits.
-        type: str
-        required: true
-      options:
-        description: Make variables that add to those the collection builds with, or override them.
-        type: dict
-        default: {}
-      openssl:
-        description: The OpenSSL that is to be a part of it; without a version it takes the one that is there.
-        type: dict
-        default: {}
-        suboptions:
-          version:
-            description: Version of OpenSSL, such as V(3.5.7).
-            type: str
-            default: ""
-          checksum:
-            description: SHA-256 of its source archive, 64 hexadecimal digits.
-            type: str
-            default: ""
-      prefix:
-        description: Folder that holds the builds.
-        type: path
-        default: /opt/haproxy
-  binary:
-    description: Path of the binary that is wanted, such as a package's. Not together with O(build).
-    type: path
   certificate:
     description: Options of M(realtime.edge.haproxy_certificate).
     type: dict
@@ -72,6 +36,8 @@ attributes:
   diff_mode:
     description: In check mode, the results of the two modules have their differences.
     support: full
+extends_documentation_fragment:
+  - realtime.edge.build
 """
 
 EXAMPLES = r"""

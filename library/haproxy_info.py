@@ -13,52 +13,11 @@ author: realtime.edge contributors (@realtime-edge)
 description:
   - Returns which HAProxy a host has, whether its service runs, and what the host can give it. What the running HAProxy
     does, M(realtime.edge.haproxy_status) returns.
+  - With O(build), the fingerprint of the build on this host and the path of its binary are returned too.
   - Works on a host that has nothing of HAProxy yet, and needs no gathered facts.
-options:
-  build:
-    description:
-      - The build from source that is wanted. Its fingerprint on this host and the path of its binary are returned.
-    type: dict
-    suboptions:
-      version:
-        description: Version of HAProxy, such as V(3.2.26).
-        type: str
-        required: true
-      checksum:
-        description: SHA-256 of its source archive, 64 hexadecimal digits.
-        type: str
-        required: true
-      options:
-        description: Make variables that add to those the collection builds with, or override them.
-        type: dict
-        default: {}
-      openssl:
-        description: The OpenSSL that is to be a part of it; without a version it takes the one that is there.
-        type: dict
-        default: {}
-        suboptions:
-          version:
-            description: Version of OpenSSL, such as V(3.5.7).
-            type: str
-            default: ""
-          checksum:
-            description: SHA-256 of its source archive, 64 hexadecimal digits.
-            type: str
-            default: ""
-      prefix:
-        description: Folder that holds the builds.
-        type: path
-        default: /opt/haproxy
-  binary:
-    description: Path of the binary that is wanted, such as a package's. Not together with O(build).
-    type: path
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying the target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - realtime.edge.build
+  - realtime.edge.attributes.info_module
 """
 
 EXAMPLES = r"""

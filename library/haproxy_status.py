@@ -22,13 +22,8 @@ options:
     description: The configuration file, beside which the fragments of the contributors are.
     type: path
     default: /etc/haproxy/haproxy.cfg
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying the target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
-    support: none
+extends_documentation_fragment:
+  - realtime.edge.attributes.info_module
 """
 
 EXAMPLES = r"""

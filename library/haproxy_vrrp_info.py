@@ -36,15 +36,10 @@ options:
     description: Whether O(preflight) asks the network who answers for the addresses, which takes about a second.
     type: bool
     default: true
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying the target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
-    support: none
 seealso:
   - module: realtime.edge.haproxy_handover
+extends_documentation_fragment:
+  - realtime.edge.attributes.info_module
 """
 
 EXAMPLES = r"""
