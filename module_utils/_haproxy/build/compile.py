@@ -13,16 +13,18 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .. import commands
 from ..binary.version import read_ability
 from .recipe import OPENSSL, OPENSSL_OPTIONS, BuildError, Recipe, Source
 from .source import obtain
+
+_STEP_TIMEOUT = 3600  # of one command; the longest takes two minutes on two processors
 
 
 def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: Sequence[str] = ()) -> str:
@@ -56,7 +58,7 @@ def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: S
         _run_step(recipe, prefix, haproxy, ["make", jobs, *arguments])
         _run_step(recipe, prefix, haproxy, ["make", *arguments, f"PREFIX={stage}", "install-bin"])
         if shutil.which("strip"):  # a tenth of the size; backtraces keep the names of functions
-            subprocess.run(["strip", "--strip-debug", str(stage / "sbin" / "haproxy")], check=False)
+            commands.run("strip", "--strip-debug", str(stage / "sbin" / "haproxy"), limit=60)
         _describe_build(recipe, stage)
         install_build(recipe, stage, prefix)
     return served[recipe.sources[-1]]
@@ -83,12 +85,11 @@ def _unpack_source(source: Source, place: str, tarball: Path, folder: Path) -> P
 def _run_step(recipe: Recipe, prefix: Path, tree: Path, command: Sequence[str]) -> None:
     """Run a command of the build in its source tree. Raise BuildError with the last lines of its output."""
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "PREFIX")}
-    done = subprocess.run(
-        ["nice", *command],  # the edge serves clients during the build
-        cwd=tree, env={**environment, "LC_ALL": "C"}, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    done = commands.run(
+        *["nice", *command],  # the edge serves clients during the build
+        limit=_STEP_TIMEOUT, folder=tree, environment={**environment, "LC_ALL": "C"}, merge=True,
     )  # fmt: skip
-    if done.returncode:
+    if done.status:
         if "No space left on device" in done.stdout:
             raise disk_full(recipe, prefix)
         last = "\n".join(done.stdout.splitlines()[-30:])
