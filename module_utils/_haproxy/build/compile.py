@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .. import commands
+from ..atomic_file import write_atomically
 from ..binary.version import read_ability
 from .recipe import OPENSSL, OPENSSL_OPTIONS, BuildError, Recipe, Source
 from .source import obtain
@@ -35,11 +36,11 @@ def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: S
     more.
     """
     tarballs = prefix / "sources"
-    served = {
-        source: obtain(source, openssl_places if source.project is OPENSSL else places, tarballs)
-        for source in recipe.sources
-    }
     _require_tools(recipe)
+    served = {}
+    for source in recipe.sources:
+        tell_step(prefix, f"Obtain the source of {source}")
+        served[source] = obtain(source, openssl_places if source.project is OPENSSL else places, tarballs)
     with tempfile.TemporaryDirectory(dir=prefix, prefix=".work-") as folder:
         stage = Path(folder) / "stage"
         *libraries, haproxy = [
@@ -48,12 +49,14 @@ def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: S
         jobs = f"-j{len(os.sched_getaffinity(0))}"
         options = dict(recipe.options)
         for library in libraries:
+            tell_step(prefix, f"Compile {recipe.sources[0]}")
             _run_step(recipe, prefix, library, ["sh", "./config", *OPENSSL_OPTIONS])
             _run_step(recipe, prefix, library, ["make", jobs, "build_libs"])
             # Relative, so that the binary is the same wherever it is built. A Lua module may load the system's library
             # into the process: excluded symbols keep either from finding the other's functions.
             options["SSL_INC"], options["SSL_LIB"] = f"../{library.name}/include", f"../{library.name}"
             options["ADDLIB"] = f"{options.get('ADDLIB', '')} -Wl,--exclude-libs=libssl.a:libcrypto.a".strip()
+        tell_step(prefix, f"Compile {recipe.sources[-1]}")
         arguments = [f"{name}={value}" for name, value in sorted(options.items())]
         _run_step(recipe, prefix, haproxy, ["make", jobs, *arguments])
         _run_step(recipe, prefix, haproxy, ["make", *arguments, f"PREFIX={stage}", "install-bin"])
@@ -62,6 +65,14 @@ def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: S
         _describe_build(recipe, stage)
         install_build(recipe, stage, prefix)
     return served[recipe.sources[-1]]
+
+
+def tell_step(prefix: Path, step: str) -> None:
+    """Write the step of the build where whoever waits for it can read it; with an empty one, nothing is done."""
+    if step:
+        write_atomically(str(prefix / ".step"), f"{step}\n", 0o644)
+    else:
+        (prefix / ".step").unlink(missing_ok=True)
 
 
 def _require_tools(recipe: Recipe) -> None:
