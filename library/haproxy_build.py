@@ -16,6 +16,8 @@ description:
   - Which of them serves is not decided here.
   - The folder appears when its binary runs, has the wanted version and every wanted feature; a run that
     fails leaves nothing behind. Runs at the same time take turns.
+  - While it lasts, the task shows the step and its time. The host builds in the background, so a connection
+    without traffic does not end it.
 requirements:
   - to build - make, a C compiler, and the headers of OpenSSL, Lua and PCRE2, for O(openssl) perl; to unpack - nothing
 options:
@@ -83,7 +85,7 @@ options:
     type: str
 attributes:
   check_mode:
-    description: Says what would be done, without fetching or building anything.
+    description: Says what would be done and about how long it takes, without fetching or building anything.
     support: full
   diff_mode:
     description: A build has no difference to show.
@@ -124,6 +126,11 @@ source:
   returned: success
   type: str
   sample: distribution
+expected_seconds:
+  description: In check mode, how long the host would compile, about; 0 if it has nothing to compile.
+  returned: in check mode
+  type: int
+  sample: 220
 features:
   description: Features that the binary was asked to have, as C(haproxy -vv) lists them.
   returned: success
@@ -136,7 +143,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._haproxy.build.provide import is_built, provide_build
+from ..module_utils._haproxy.build.provide import expect_seconds, is_built, provide_build
 from ..module_utils._haproxy.build.recipe import BuildError, host_recipe
 
 
@@ -177,7 +184,9 @@ def main() -> None:
         if module.check_mode:
             changed = not is_built(recipe, prefix) or (archive is not None and not archive.is_file())
             source = ""
+            more = {"expected_seconds": expect_seconds(recipe, prefix, archive)}
         else:
+            more = {}
             openssl = wanted["openssl"].get("source", [])
             changed, source = provide_build(
                 recipe, wanted["source"], prefix, archive, openssl, wanted["archive_checksum"]
@@ -191,6 +200,7 @@ def main() -> None:
         fingerprint=recipe.fingerprint,
         source=source,
         features=recipe.features,
+        **more,
     )
 
 

@@ -7,9 +7,10 @@ import hashlib
 import pwd
 import re
 import resource
-import subprocess
 import time
 from pathlib import Path
+
+from . import commands
 
 SERVICE = "haproxy"
 USER = "haproxy"
@@ -25,7 +26,8 @@ def service_state(name: str, unit: Path) -> dict[str, bool]:
 
     All are false if systemd does not run.
     """
-    shown = _output("systemctl", "show", name, "--property=ActiveState,UnitFileState,InactiveExitTimestampMonotonic")
+    wanted = "--property=ActiveState,UnitFileState,InactiveExitTimestampMonotonic"
+    shown = commands.read_output("systemctl", "show", name, wanted)
     properties = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     active = properties.get("ActiveState") in ("active", "reloading")
     return {
@@ -50,7 +52,7 @@ def is_main_process(pid: int, proc: Path = Path("/proc")) -> bool:
 
 def main_process(name: str) -> int:
     """Return the process that systemd started for a service, 0 if there is none."""
-    shown = _output("systemctl", "show", "--property=MainPID", "--", name).strip().partition("=")[2]
+    shown = commands.read_output("systemctl", "show", "--property=MainPID", "--", name).strip().partition("=")[2]
     return int(shown) if shown.isdigit() else 0
 
 
@@ -88,15 +90,6 @@ def _binary_is_newer(started: int, unit: Path) -> bool:
     except OSError:
         return False
     return time.time() - time.monotonic() + started / 1e6 < written
-
-
-def _output(*command: str) -> str:
-    """Return the command's stdout; empty if it is missing, fails or hangs."""
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return result.stdout if result.returncode == 0 else ""
 
 
 def read_distribution(os_release: Path = Path("/etc/os-release")) -> dict[str, str]:

@@ -13,7 +13,8 @@ HOUSE = ROOT / "module_utils/_haproxy"
 
 # The ground floor first; a package imports from the floors below its own. The probe stands apart.
 FLOORS = (
-    {"errors", "atomic_file", "host", "paths"},
+    {"errors", "atomic_file", "commands", "paths"},
+    {"host"},
     {"config"},
     {"services", "binary", "runtime"},
     {"certificates", "build", "pair"},
@@ -98,6 +99,11 @@ def test_no_rooms_import_each_other_in_a_circle():
 def test_a_room_imports_the_standard_library_only(room):
     _rooms, others = imports(room, ROOMS[room])
     assert not [name for name in others - FOREIGN.get(room, set()) if not in_standard_library(name)]
+
+
+def test_commands_are_run_in_one_room():
+    """Each with a time limit. `pair.handover` is a program too, and stands alone."""
+    assert {room for room in ROOMS if "subprocess" in imports(room, ROOMS[room])[1]} == {"commands", "pair.handover"}
 
 
 def test_a_package_imports_nothing():

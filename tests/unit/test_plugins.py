@@ -4,7 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFileNotFound
-from ansible_collections.realtime.edge.plugins.action import haproxy_certificate, haproxy_compare, haproxy_config
+from ansible_collections.realtime.edge.plugins.action import (
+    haproxy_build,
+    haproxy_certificate,
+    haproxy_compare,
+    haproxy_config,
+)
 from ansible_collections.realtime.edge.plugins.filter import acme_missing
 from ansible_collections.realtime.edge.plugins.filter.acme_orders import FilterModule
 from ansible_collections.realtime.edge.plugins.plugin_utils import preflight
@@ -260,3 +265,74 @@ def test_what_acme_lacks_on_the_controller_is_told_at_once(monkeypatch):
     assert directory.startswith("haproxy_acme.directory: ")
     assert collection.endswith("ansible-galaxy collection install community.crypto")
     assert library.endswith("pip install cryptography")
+
+
+class Job:
+    """A module that runs in the background: what it writes as its step, each time it is asked, and its result."""
+
+    def __init__(self, steps, result):
+        self.steps, self.result, self.asked = list(steps), result, []
+
+    def execute(self, name=None, arguments=None, task_vars=None, wrap_async=False):
+        if wrap_async:
+            return {
+                "ansible_job_id": "j1",
+                "results_file": "/root/.ansible_async/j1",
+                "started": 1,
+                "finished": 0,
+                "failed": False,
+            }
+        self.asked.append((name, arguments))
+        ended = {"ansible_job_id": "j1", "started": 1, "finished": 1, **self.result}
+        return ended if not self.steps else {"ansible_job_id": "j1", "started": 1, "finished": 0}
+
+    def step(self, command):
+        assert command == "cat /opt/haproxy/.step"
+        return {"stdout": self.steps.pop(0)}
+
+
+@pytest.fixture
+def build(monkeypatch):
+    """Run the plugin on a job whose clock goes by 20 s each time it is asked: the result, and what was shown."""
+
+    def run(job):
+        shown, clock = [], [0]
+        made, _ = action(haproxy_build, {})
+        made._task.delegate_to = "builder"
+        made._execute_module, made._low_level_execute_command = job.execute, job.step
+        monkeypatch.setattr(haproxy_build, "Display", lambda: SimpleNamespace(display=shown.append))
+        monkeypatch.setattr(haproxy_build.time, "sleep", lambda _: clock.append(clock[-1] + 20))
+        monkeypatch.setattr(haproxy_build.time, "monotonic", lambda: clock[-1])
+        return made.run(task_vars={"inventory_hostname": "e1"}), shown
+
+    return run
+
+
+def test_a_build_shows_each_step_and_how_long_one_has_lasted(build):
+    steps = [
+        "",
+        "Compile OpenSSL 3.5.7\n",
+        "Compile OpenSSL 3.5.7\n",
+        "Compile OpenSSL 3.5.7\n",
+        "Compile HAProxy 3.2.26\n",
+    ]
+    job = Job(steps, {"changed": True, "fingerprint": "ab"})
+    result, shown = build(job)
+    assert shown == [
+        "builder: Compile OpenSSL 3.5.7",
+        "builder: Compile OpenSSL 3.5.7, for 0:40 min",
+        "builder: Compile HAProxy 3.2.26",
+    ]
+    assert result == {"changed": True, "fingerprint": "ab"}
+    answer = {"jid": "j1", "_async_dir": "/root/.ansible_async"}
+    assert job.asked[-1] == ("ansible.legacy.async_status", {**answer, "mode": "cleanup"})
+
+
+def test_a_build_that_fails_is_a_task_that_fails(build):
+    assert build(Job(["Compile HAProxy 3.2.26"], {"failed": True, "msg": "no"}))[0] == {"failed": True, "msg": "no"}
+
+
+def test_a_build_that_never_ends_is_given_up(build):
+    result, shown = build(Job(["Compile HAProxy 3.2.26"] * 1000, {}))
+    assert result == {"failed": True, "msg": "The build did not end within 2 hours"}
+    assert shown[-1] == "builder: Compile HAProxy 3.2.26, for 119:20 min"

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from .. import commands
 from ..config.model import Configuration, ConfigurationError, Directive, Section
 from ..config.redact import MASK, all_secrets, mask
 from ..config.syntax import numbered_lines
@@ -63,13 +63,13 @@ def check(binary: str, path: str, configuration: Configuration) -> list[Message]
         message._replace(text=keywords.explain_message(message.text, message.directive, binary))
         for message in parse_messages(process.stderr + process.stdout, path, configuration)
     ]
-    if process.returncode == 0:
+    if process.status == 0:
         return [message for message in messages if message.level == "WARNING"] + _warn_of_milliseconds(configuration)
     alerts = [str(message) for message in messages if message.level == "ALERT"]
-    if process.returncode == 2 and not alerts:
+    if process.status == 2 and not alerts:
         alerts = ["the configuration is valid, but no frontend listens anywhere: HAProxy would serve nothing"]
-    if process.returncode < 0:
-        alerts.append(f"{binary} -c was ended by signal {-process.returncode}")
+    if process.status < 0:
+        alerts.append(f"{binary} -c was ended by signal {-process.status}")
     raise ConfigurationError(
         alerts or [(process.stderr or process.stdout).strip() or "haproxy -c failed without a message"]
     )
@@ -102,18 +102,16 @@ def check_any_file(binary: str, path: str) -> tuple[int, list[tuple[str, str, in
             found.append((level, text.strip(), int(position["line"])))
         else:
             found.append((level, text.strip(), 0))
-    return process.returncode, found
+    return process.status, found
 
 
-def _run_check(binary: str, path: str) -> subprocess.CompletedProcess[str]:
+def _run_check(binary: str, path: str) -> commands.Finished:
     try:
-        return subprocess.run(
-            [binary, "-c", "-f", path], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False
-        )
+        return commands.run(binary, "-c", "-f", path, limit=_TIMEOUT)
+    except TimeoutError:
+        raise ConfigurationError(f"{binary} -c did not end within {_TIMEOUT} s; does a name not resolve?") from None
     except OSError as error:
         raise ConfigurationError(f"{binary} cannot be run to check the configuration: {error.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"{binary} -c did not end within {_TIMEOUT} s; does a name not resolve?") from None
 
 
 def parse_messages(output: str, path: str, configuration: Configuration) -> list[Message]:

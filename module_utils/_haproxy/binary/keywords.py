@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import difflib
 import re
-import subprocess
 
+from .. import commands
 from ..config.model import Directive
 
 # Words that each long-term supported version after 2.6 added, as the binaries list them: the differences of
@@ -145,15 +145,8 @@ def introduced_in(word: str, directive: Directive | None) -> str:
 
 def known_keywords(binary: str) -> list[str]:
     """Return all words that the binary lists: keywords, options, sample fetches, converters, services."""
-    try:
-        listed = subprocess.run(
-            [binary, "-dKall", "-q", "-c", "-f", "/dev/null"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+    try:  # it lists them, then refuses the empty file
+        listed = commands.run(binary, "-dKall", "-q", "-c", "-f", "/dev/null", limit=10)
+    except OSError:
         return []
     return sorted(set(re.findall(r"[a-z0-9][a-z0-9_.-]+", listed.stdout)))

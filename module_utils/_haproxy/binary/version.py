@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import NamedTuple
+
+from .. import commands
 
 _TIMEOUT = 10
 
@@ -22,11 +23,11 @@ class Ability(NamedTuple):
 def read_ability(binary: str) -> Ability:
     """Run `haproxy -vv` and return what the binary supports, or why it does not run."""
     try:
-        done = _run(binary)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = commands.run(binary, "-vv", limit=_TIMEOUT)
+    except OSError as error:
         return Ability(reason=str(error))
     version = parse_version(done.stdout)
-    if done.returncode or not version:
+    if done.status or not version:
         return Ability(reason=(done.stderr or done.stdout).strip())
     listed = re.search(r"^Feature list : (.*)$", done.stdout, re.MULTILINE)
     words = listed[1].split() if listed else []
@@ -36,19 +37,7 @@ def read_ability(binary: str) -> Ability:
 
 def describe_binary(binary: str) -> str:
     """Return the output of `haproxy -vv` (version, options, TLS library); empty if it does not run or is missing."""
-    if not binary:
-        return ""
-    try:
-        done = _run(binary)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
-
-
-def _run(binary: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [binary, "-vv"], capture_output=True, text=True, errors="replace", timeout=_TIMEOUT, check=False
-    )
+    return commands.read_output(binary, "-vv", limit=_TIMEOUT) if binary else ""
 
 
 def binary_version(binary: str) -> str:

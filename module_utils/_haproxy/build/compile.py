@@ -13,16 +13,19 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from .. import commands
+from ..atomic_file import write_atomically
 from ..binary.version import read_ability
 from .recipe import OPENSSL, OPENSSL_OPTIONS, BuildError, Recipe, Source
 from .source import obtain
+
+_STEP_TIMEOUT = 3600  # of one command; the longest takes two minutes on two processors
 
 
 def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: Sequence[str] = ()) -> str:
@@ -33,11 +36,11 @@ def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: S
     more.
     """
     tarballs = prefix / "sources"
-    served = {
-        source: obtain(source, openssl_places if source.project is OPENSSL else places, tarballs)
-        for source in recipe.sources
-    }
     _require_tools(recipe)
+    served = {}
+    for source in recipe.sources:
+        tell_step(prefix, f"Obtain the source of {source}")
+        served[source] = obtain(source, openssl_places if source.project is OPENSSL else places, tarballs)
     with tempfile.TemporaryDirectory(dir=prefix, prefix=".work-") as folder:
         stage = Path(folder) / "stage"
         *libraries, haproxy = [
@@ -46,20 +49,30 @@ def build(recipe: Recipe, places: Sequence[str], prefix: Path, openssl_places: S
         jobs = f"-j{len(os.sched_getaffinity(0))}"
         options = dict(recipe.options)
         for library in libraries:
+            tell_step(prefix, f"Compile {recipe.sources[0]}")
             _run_step(recipe, prefix, library, ["sh", "./config", *OPENSSL_OPTIONS])
             _run_step(recipe, prefix, library, ["make", jobs, "build_libs"])
             # Relative, so that the binary is the same wherever it is built. A Lua module may load the system's library
             # into the process: excluded symbols keep either from finding the other's functions.
             options["SSL_INC"], options["SSL_LIB"] = f"../{library.name}/include", f"../{library.name}"
             options["ADDLIB"] = f"{options.get('ADDLIB', '')} -Wl,--exclude-libs=libssl.a:libcrypto.a".strip()
+        tell_step(prefix, f"Compile {recipe.sources[-1]}")
         arguments = [f"{name}={value}" for name, value in sorted(options.items())]
         _run_step(recipe, prefix, haproxy, ["make", jobs, *arguments])
         _run_step(recipe, prefix, haproxy, ["make", *arguments, f"PREFIX={stage}", "install-bin"])
         if shutil.which("strip"):  # a tenth of the size; backtraces keep the names of functions
-            subprocess.run(["strip", "--strip-debug", str(stage / "sbin" / "haproxy")], check=False)
+            commands.run("strip", "--strip-debug", str(stage / "sbin" / "haproxy"), limit=60)
         _describe_build(recipe, stage)
         install_build(recipe, stage, prefix)
     return served[recipe.sources[-1]]
+
+
+def tell_step(prefix: Path, step: str) -> None:
+    """Write the step of the build where whoever waits for it can read it; with an empty one, nothing is done."""
+    if step:
+        write_atomically(str(prefix / ".step"), f"{step}\n", 0o644)
+    else:
+        (prefix / ".step").unlink(missing_ok=True)
 
 
 def _require_tools(recipe: Recipe) -> None:
@@ -83,12 +96,11 @@ def _unpack_source(source: Source, place: str, tarball: Path, folder: Path) -> P
 def _run_step(recipe: Recipe, prefix: Path, tree: Path, command: Sequence[str]) -> None:
     """Run a command of the build in its source tree. Raise BuildError with the last lines of its output."""
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "PREFIX")}
-    done = subprocess.run(
-        ["nice", *command],  # the edge serves clients during the build
-        cwd=tree, env={**environment, "LC_ALL": "C"}, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    done = commands.run(
+        *["nice", *command],  # the edge serves clients during the build
+        limit=_STEP_TIMEOUT, folder=tree, environment={**environment, "LC_ALL": "C"}, merge=True,
     )  # fmt: skip
-    if done.returncode:
+    if done.status:
         if "No space left on device" in done.stdout:
             raise disk_full(recipe, prefix)
         last = "\n".join(done.stdout.splitlines()[-30:])

@@ -6,13 +6,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..binary.version import read_ability
 from .archive import pack, unpack
-from .compile import build, disk_full
+from .compile import build, disk_full, tell_step
 from .recipe import BuildError, Recipe
 
 
@@ -24,13 +25,23 @@ def exclusive_lock(prefix: Path) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for leftover in prefix.glob(".work-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        yield
+        try:
+            yield
+        finally:
+            tell_step(prefix, "")
 
 
 def is_built(recipe: Recipe, prefix: Path) -> bool:
     """Return whether the build is present, complete, and runs on this host."""
     directory = recipe.directory(prefix)
     return (directory / "build.json").is_file() and read_ability(str(recipe.binary(prefix))).version == recipe.version
+
+
+def expect_seconds(recipe: Recipe, prefix: Path, archive: Path | None = None) -> int:
+    """Return how long `provide_build` would compile on this host, about; 0 if it has nothing to compile."""
+    if is_built(recipe, prefix) or (archive is not None and archive.is_file()):
+        return 0
+    return sum(source.project.work for source in recipe.sources) // len(os.sched_getaffinity(0))
 
 
 def provide_build(

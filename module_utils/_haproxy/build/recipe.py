@@ -266,7 +266,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 class Project(NamedTuple):
     """Name a project: its title, its source package, and the variables that choose version, checksum and places.
 
-    `suites`: the suites of Debian that are searched for the wanted version, in this order.
+    `suites`: the suites of Debian that are searched for the wanted version, in this order. `work`: the seconds that
+    one processor takes to compile it, about.
     """
 
     title: str
@@ -276,6 +277,7 @@ class Project(NamedTuple):
     places: str
     releases: str
     suites: tuple[str, ...]
+    work: int
 
 
 HAPROXY = Project(
@@ -286,6 +288,7 @@ HAPROXY = Project(
     "haproxy_source_urls",
     "haproxy_releases",
     ("trixie", "bookworm", "forky", "sid", "experimental"),
+    240,
 )
 OPENSSL = Project(
     "OpenSSL",
@@ -295,6 +298,7 @@ OPENSSL = Project(
     "haproxy_openssl_urls",
     "haproxy_openssl_releases",
     ("trixie", "trixie-security", "bullseye", "bookworm", "bookworm-security", "forky", "sid", "experimental"),
+    200,
 )
 
 

@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import threading
 import urllib.error
@@ -19,6 +18,7 @@ from typing import Any
 
 from ansible.module_utils.urls import open_url
 
+from .. import commands
 from ..atomic_file import temporary_folder
 from ..host import read_distribution
 from .recipe import HAPROXY, BuildError, Source
@@ -281,11 +281,14 @@ def _apt(root: Path, *arguments: str) -> str:
     }
     command = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items()), *arguments]
     try:
-        done = subprocess.run(
-            command, cwd=root / "download", env={**os.environ, "LC_ALL": "C"}, timeout=INDEX_TIMEOUT, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
+        done = commands.run(
+            *command,
+            limit=INDEX_TIMEOUT,
+            folder=root / "download",
+            environment={**os.environ, "LC_ALL": "C"},
+            merge=True,
+        )
+    except TimeoutError as error:
         raise BuildError(f"apt-get {arguments[0]} took more than {INDEX_TIMEOUT} s") from error
     return done.stdout
 

@@ -8,14 +8,13 @@ reload would load the old ones. So the new ones are written before anything else
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
-from .. import atomic_file
+from .. import atomic_file, commands
 from ..binary.version import parse_release
 from ..runtime import certificates, cli, files
 from ..runtime.cli import Worker
@@ -260,11 +259,7 @@ def _last_journal_message(path: str, since: float) -> tuple[str, int]:
     Empty and 0 if there is no message.
     """
     command = ["journalctl", "--unit=haproxy", f"--since=@{int(since)}", "--output=cat", "--no-pager"]
-    try:
-        journal = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return "", 0
-    found = re.findall(rf"acme: {re.escape(path)}: (.*)", journal.stdout)
+    found = re.findall(rf"acme: {re.escape(path)}: (.*)", commands.read_output(*command, limit=20))
     messages = [line for line in found if not line.startswith("Starting update")]
     if not messages:
         return "", 0

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import subprocess
 from collections.abc import Sequence
 
+from .. import commands
 from .pem import SELF_SIGNED_BY, Bundle, Certificate, CertificateError, bundle_blocks, split_blocks, utc_now
 
 SELF_SIGNED_DAYS = 365
+
+_TIMEOUT = 60  # a key of RSA on a small machine
 
 SELF_SIGNED_LIFE = datetime.timedelta(days=SELF_SIGNED_DAYS)
 
@@ -39,13 +41,15 @@ def make_self_signed(hosts: Sequence[str], rsa: bool = False) -> Bundle:
     command += ["-newkey", "rsa:2048"] if rsa else ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     command += ["-nodes", "-keyout", "-", "-out", "-"]
     try:
-        done = subprocess.run(command, input=settings, capture_output=True, text=True, check=False)
+        done = commands.run(*command, limit=_TIMEOUT, text=settings)
     except FileNotFoundError as error:
         raise CertificateError(
             "a self-signed placeholder needs the command openssl, which this host does not have: install it, or set "
             "the certificate in haproxy_certificates"
         ) from error
-    if done.returncode:
+    except OSError as error:
+        raise CertificateError(f"openssl could not make a self-signed certificate: {error.strerror}") from error
+    if done.status:
         raise CertificateError(f"openssl could not make a self-signed certificate: {done.stderr.strip()}")
     return bundle_blocks(split_blocks(done.stdout))
 

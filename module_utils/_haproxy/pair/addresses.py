@@ -7,11 +7,11 @@ import ipaddress
 import json
 import os
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
+from .. import commands
 from ..errors import EdgeError, Problems
 from . import handover, neighbours
 
@@ -101,7 +101,7 @@ def _ip(text: str) -> bool:
 
 def find_interface(own: str) -> Interface:
     """Return the interface that has the address `own`. Raises EdgeError where none has."""
-    listed = json.loads(_output("ip", "-json", "address", "show") or "[]")
+    listed = json.loads(commands.read_output("ip", "-json", "address", "show") or "[]")
     addresses: dict[str, str] = {}
     found = None
     for item in listed:
@@ -115,14 +115,6 @@ def find_interface(own: str) -> Interface:
         raise EdgeError(f"haproxy_address: no interface of this host has the address {own}")
     local = [entry["local"] for entry in found["addr_info"] if entry.get("scope") == "link" and ":" in entry["local"]]
     return Interface(found["ifname"], found.get("address", ""), local[0] if local else "", own, addresses)
-
-
-def _output(*command: str) -> str:
-    """Return what a command prints, empty where it fails or is missing."""
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    except FileNotFoundError:
-        return ""
 
 
 def is_ours(path: str = KEEPALIVED) -> bool | None:
@@ -170,7 +162,7 @@ def report(shared: Sequence[Shared], interface: Interface) -> dict[str, Any]:
     return {
         "interface": interface.name,
         "installed": os.path.exists("/usr/sbin/keepalived"),
-        "active": _output("systemctl", "is-active", "keepalived").strip() == "active",
+        "active": commands.read_output("systemctl", "is-active", "keepalived").strip() == "active",
         "addresses": {item.name: _report_one(item, interface) for item in shared},
     }
 
@@ -221,7 +213,7 @@ def read_handover(name: str) -> dict[str, Any]:
             if action == "receive":
                 found["passed_on"] = handover.passed_on(order)
                 found["via"] = order["via"]["name"]
-            elif _output("systemctl", "is-active", f"haproxy-handover@leave-{name}").strip() == "active":
+            elif commands.read_output("systemctl", "is-active", f"haproxy-handover@leave-{name}").strip() == "active":
                 found["flows"] = handover.count_flows(order["addresses"])
         except (FileNotFoundError, RuntimeError):
             continue

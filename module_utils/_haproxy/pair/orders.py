@@ -6,17 +6,17 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from .. import atomic_file
+from .. import atomic_file, commands
 from ..errors import EdgeError
 from ..runtime import cli
 from . import addresses, handover
 
 _SECONDS = 10.0
+_TIMEOUT = 120  # systemd itself gives a unit 90 s
 
 
 def move(given: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -119,16 +119,12 @@ def begin(order: dict[str, Any]) -> bool:
     end(order["action"], order["name"])
     os.makedirs(handover.FOLDER, mode=0o755, exist_ok=True)
     atomic_file.write_atomically(path, json.dumps(order), 0o644, -1)
-    done = subprocess.run(["systemctl", "start", _unit(instance)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        log = subprocess.run(
-            ["journalctl", "--unit", _unit(instance), "--no-pager", "--output=cat", "--lines=5"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    done = commands.run("systemctl", "start", _unit(instance), limit=_TIMEOUT)
+    if done.status:
+        journal = ["journalctl", "--unit", _unit(instance), "--no-pager", "--output=cat", "--lines=5"]
+        log = commands.read_output(*journal)
         end(order["action"], order["name"])
-        raise EdgeError(f"{_unit(instance)} did not start: {' '.join((done.stderr + log.stdout).split())}")
+        raise EdgeError(f"{_unit(instance)} did not start: {' '.join((done.stderr + log).split())}")
     return True
 
 
@@ -136,7 +132,7 @@ def end(action: str, name: str) -> bool:
     """Take an order back; return whether there was one."""
     instance = f"{action}-{name}"
     there = _is_active(instance)
-    subprocess.run(["systemctl", "stop", _unit(instance)], capture_output=True, check=False)
+    commands.run("systemctl", "stop", _unit(instance), limit=_TIMEOUT)
     if os.path.exists(handover.path(instance)):
         os.unlink(handover.path(instance))
     return there
@@ -147,7 +143,7 @@ def _unit(instance: str) -> str:
 
 
 def _is_active(instance: str) -> bool:
-    return subprocess.run(["systemctl", "is-active", "--quiet", _unit(instance)], check=False).returncode == 0
+    return commands.read_output("systemctl", "is-active", _unit(instance)).strip() == "active"
 
 
 def _read(path: str) -> Any:

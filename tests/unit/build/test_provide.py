@@ -367,6 +367,31 @@ def test_a_build_describes_itself_and_is_not_done_twice(made):
     assert provide.provide_build(recipe, [], prefix) == (False, "")
 
 
+def test_the_time_to_compile_is_known_before(made, monkeypatch, tmp_path):
+    monkeypatch.setattr(provide.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    recipe = host_recipe("3.2.26", CHECKSUM, {"CC": "true"})
+    own = host_recipe("3.2.26", CHECKSUM, {}, {"version": "3.5.7", "checksum": CHECKSUM})
+    assert [provide.expect_seconds(wanted, tmp_path) for wanted in (recipe, own)] == [60, 110]
+    archive = tmp_path / "archive"
+    archive.touch()
+    assert provide.expect_seconds(recipe, tmp_path, archive) == 0
+    assert provide.expect_seconds(made[0]()[0], made[1]) == 0
+
+
+def test_a_build_tells_its_steps_while_it_lasts(with_openssl, monkeypatch):
+    make, prefix = with_openssl
+    steps, run = [], compile.commands.run
+
+    def spy(*command, **more):
+        steps.append((prefix / ".step").read_text())
+        return run(*command, **more)
+
+    monkeypatch.setattr(compile.commands, "run", spy)
+    make()
+    assert list(dict.fromkeys(steps)) == ["Compile OpenSSL 3.5.7\n", "Compile HAProxy 3.2.26\n"]
+    assert not (prefix / ".step").exists()
+
+
 def test_a_folder_without_a_binary_that_runs_is_built_again(made):
     make, prefix = made
     recipe, _ = make()

@@ -2,7 +2,6 @@
 
 import datetime
 import time
-import types
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.certificates import acme_client, pem
@@ -81,11 +80,7 @@ def edge(monkeypatch, tmp_path):
     )
     monkeypatch.setattr(acme_client, "_read_bundle", edge.bundles.get)
     monkeypatch.setattr(acme_client, "_PAUSE", 0)
-    monkeypatch.setattr(
-        acme_client.subprocess,
-        "run",
-        lambda *_args, **_more: types.SimpleNamespace(stdout=edge.journal.format(edge.path)),
-    )
+    monkeypatch.setattr(acme_client.commands, "read_output", lambda *_, **__: edge.journal.format(edge.path))
     return edge
 
 
