@@ -57,10 +57,15 @@ options:
         elements: str
       servers:
         description:
-          - The servers, as a list of C(address:port) or of mappings with C(name), C(address), C(port) and HAProxy's
-            server options.
+          - The servers, as a list of C(address:port), of sockets such as C(unix@/run/app.sock), or of mappings with
+            C(name), C(address), C(port) and HAProxy's server options, such as C(weight) and C(slowstart).
           - Or C({group, port}), the hosts of an inventory group, each reached at its C(haproxy_address), else its
-            C(ansible_host), else its name.
+            C(ansible_host), else its name, with its C(haproxy_weight).
+          - C(ports) instead of C(port), a list or a range such as V(3000-3003), makes a server of each port.
+          - C(sources), a list of addresses of the edge, makes a server of each, for more than 28,000 connections to a node.
+          - Or C({dns, port}), the addresses of a name, or C({srv}), the SRV records of a name. HAProxy follows them
+            without a run. C(records) is the most there may be, C(resolvers) a section of that kind; by default, the name
+            servers of the host answer.
         type: raw
         required: true
       health:
@@ -73,6 +78,19 @@ options:
             get a backend of their own and count as sockets, not as requests.
         type: bool
         default: false
+      balance:
+        description:
+          - Algorithm that chooses a server, in all backends of the service. By default V(leastconn) for sockets and
+            V(roundrobin) for requests. Another one can be set in C(haproxy_sections), for the backend.
+        type: str
+        choices: [roundrobin, leastconn, random, first, static-rr]
+      affinity:
+        description:
+          - How a client stays on its server outside Socket.IO, such as one of SignalR. V(cookie) sets a cookie,
+            V(source) uses the client's address.
+        type: str
+        choices: [none, cookie, source]
+        default: none
       key:
         description:
           - What of a request decides about its server, by consistent hashing, so that a room, a tenant or a shard has

@@ -28,4 +28,5 @@ def add_groups(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> di
 
 def _member(host: str, variables: Mapping[str, Any]) -> dict[str, str]:
     address = variables.get("haproxy_address") or variables.get("ansible_host") or host
-    return {"name": host, "address": address}
+    weight = variables.get("haproxy_weight")
+    return {"name": host, "address": address, **({} if weight is None else {"weight": str(weight)})}

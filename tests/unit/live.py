@@ -67,8 +67,8 @@ class Node(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, name):
-        super().__init__(("127.0.0.1", 0), _Answers)
+    def __init__(self, name, address=("127.0.0.1", 0)):
+        super().__init__(address, _Answers)
         self.name, self.sessions, self.hold = name, set(), 0.2
         threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
 

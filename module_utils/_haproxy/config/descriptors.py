@@ -30,20 +30,21 @@ def process_descriptors(threads: int) -> int:
 def held_descriptors(configurations: Iterable[Configuration]) -> Held:
     """Return what the sections of these configurations hold together."""
     sections = [section for configuration in configurations for section in configuration.sections]
-    common = [line for section in sections if section.kind == "defaults" for line in section.directives]
+    common: set[str] = set()
+    # One section may be written in parts, its `default-server` in one and its servers in another.
+    general: dict[tuple[str, str], set[str]] = {}
+    for section in sections:
+        found = common if section.kind == "defaults" else general.setdefault(section.key, set())
+        found.update(word for line in section.directives if line.keyword == "default-server" for word in line.arguments)
     checks = listeners = 0
     for section in sections:
-        defaults = {word for line in (*common, *section.directives) for word in line.arguments if _is_default(line)}
+        defaults = common | general.get(section.key, set())
         for line in section.directives:
             if line.keyword == "bind" or (line.keyword, line.arguments[:1]) == ("stats", ("socket",)):
                 listeners += _addresses(line)
             elif section.kind != "peers" and line.keyword in ("server", "server-template"):
                 checks += _checks(line, defaults)
     return Held(checks, listeners)
-
-
-def _is_default(line: Directive) -> bool:
-    return line.keyword == "default-server"
 
 
 def _addresses(line: Directive) -> int:

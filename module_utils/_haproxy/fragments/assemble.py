@@ -8,7 +8,15 @@ from ..config.descriptors import held_descriptors
 from ..config.merge import find_shared_addresses, merge
 from ..config.model import Configuration, ConfigurationError
 from ..services import definition, frontends
-from ..services.base import base_settings, flash_limit, log_formats, unknown_host_backend, validate_edge
+from ..services.base import (
+    balance_settings,
+    base_settings,
+    flash_limit,
+    log_formats,
+    resolvers,
+    unknown_host_backend,
+    validate_edge,
+)
 from ..services.definition import Service
 from ..services.edge import Edge, stated_maxconn
 from .store import OWNER, Fragment
@@ -40,8 +48,8 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
     definition.check_conflicts(served)
     validate_edge(edge)
     sections, routes = frontends.service_sections(served, edge), frontends.service_routes(served, edge)
-    edge = edge._replace(maxconn=stated_maxconn(native), held=held_descriptors([sections, *native]))
-    base = flash_limit(served, edge)
+    edge = edge._replace(maxconn=stated_maxconn(native), held=held_descriptors([sections, routes, *native]))
+    base = merge(balance_settings(served), resolvers(served), flash_limit(served, edge))
     if with_base_settings:
         base = merge(unknown_host_backend(served), log_formats(served), base, base_settings(edge))
     configuration = merge(base, sections, *native, routes)

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ..config.model import Directive, Line, Section
 from ..config.words import quote
 from . import limits, request_filter, socketio, telemetry
-from .definition import Server, Service, socketio_names
+from .definition import Service, socketio_names
 from .edge import Edge
 from .limits import Counters
+from .servers import Server
 
 # The first version with `http-request pause`.
 PAUSE_SINCE = (3, 2)
@@ -19,34 +21,74 @@ PAUSE_SINCE = (3, 2)
 HEALTH_CHECK = ("health", "default-server check inter 2s fall 3 rise 1")
 
 
-def balance_rules(service: Service, method: str) -> list[Line]:
-    """Return the rules that choose a server: by the client's address if affinity wants it, else by `method`."""
-    if service.affinity == "source":
-        return [("affinity", "balance source"), ("affinity", "hash-type consistent")]
+# The first version whose hashing can go by a server's address.
+_HASH_KEY_SINCE = (3, 0)
+
+
+def affinity_of(service: Service, transport: str) -> str:
+    """Return how clients stay on their server in the backend of a transport, or of ordinary requests (`http`)."""
+    return service.affinity if transport in service.transports else service.own_affinity
+
+
+def balance_rules(service: Service, transport: str) -> list[Line]:
+    """Return the rules that choose a server by what a request has: the service's key, or the client's address."""
+    if service.key:
+        # A request without it takes turns.
+        method = f"hash {service.key}"
+    elif affinity_of(service, transport) == "source":
+        method = "source"
+    else:
+        return []
+    return [("affinity", f"balance {method}"), ("affinity", "hash-type consistent")]
+
+
+def default_balance(service: Service, transport: str) -> list[Line]:
+    """Return the rule that chooses a server for any request, which a `balance` of the user's in the backend overrides.
+
+    Sockets last, so that the server with the fewest gets the next; requests are many and short.
+    """
+    if balance_rules(service, transport):
+        return []
+    method = service.balance or ("roundrobin" if transport in ("http", "polling") else "leastconn")
     return [("balance", f"balance {method}")]
 
 
-def _balance_requests(service: Service, transport: str) -> list[Line]:
-    """Return the rules that choose a server for a request: by the service's key if it has one."""
-    if service.key:
-        # A request without it takes turns.
-        return [("affinity", f"balance hash {service.key}"), ("affinity", "hash-type consistent")]
-    if transport == "http":
-        return [("balance", "balance roundrobin")]
-    return balance_rules(service, "roundrobin" if transport == "polling" else "leastconn")
-
-
 def server_line(server: Server, purpose: str, *more: str) -> Directive:
-    """Return the line of a server, with more words at its end."""
-    return Directive("server", (server.name, server.endpoint, *server.options, *more), purpose, server.yaml_path)
+    """Return the line of a server, or of the template of several, with more words at its end."""
+    words = (server.endpoint, *server.options, *more)
+    if server.records:
+        return Directive("server-template", (server.name, str(server.records), *words), purpose, server.yaml_path)
+    return Directive("server", (server.name, *words), purpose, server.yaml_path)
 
 
-def service_backend(
-    service: Service, transport: str, servers: tuple[Server, ...], counters: Counters, edge: Edge
-) -> Section:
-    """Return the backend of a service for one transport, or for ordinary requests (`http`)."""
+def transports_of(service: Service) -> Iterator[tuple[str, tuple[Server, ...]]]:
+    """Yield the transports that have a backend, `http` for ordinary requests, each with its servers."""
+    yield "http", service.servers
+    for transport in service.socket_transports:
+        yield transport, service.socket_servers
+
+
+def service_servers(service: Service, edge: Edge) -> Iterator[Section]:
+    """Yield the servers of each backend of a service.
+
+    They are apart from `service_backend`, to stand after a `default-server` of the user's, which is for lines below it.
+    """
+    for transport, servers in transports_of(service):
+        cookie = affinity_of(service, transport) == "cookie"
+        lines = []
+        for server in servers:
+            words = ("cookie", server.name) if cookie else ()
+            if server.records and edge.version >= _HASH_KEY_SINCE:
+                # Which of the template's servers gets an address is not the same in each backend and worker.
+                words = (*words, "hash-key", "addr-port")
+            lines.append(server_line(server, transport, *words))
+        yield Section("backend", f"{service.name}_{transport}", tuple(lines), service.yaml_path)
+
+
+def service_backend(service: Service, transport: str, counters: Counters, edge: Edge) -> Section:
+    """Return the backend of a service for one transport, or for ordinary requests (`http`), without its servers."""
     sticky = transport != "http"
-    lines = _balance_requests(service, transport)
+    lines = balance_rules(service, transport)
     lines += [*_health_checks(service), HEALTH_CHECK, *limits.servers(edge.limits, sticky)]
     if service.origins:
         picked = "" if sticky else "{ req.hdr(upgrade) -m found } "
@@ -56,12 +98,10 @@ def service_backend(
         directives += _session_rules(service, transport, counters, edge)
     if service.strip_path:
         directives += [Directive.of("routing", line, service.yaml_path) for line in _strip_path(service.path)]
-    cookie = sticky and service.affinity == "cookie"
-    if cookie:
+    if affinity_of(service, transport) == "cookie":
         # SameSite=None: a page of another site that connects here keeps its node too.
         text = f"cookie {service.name}_node insert indirect nocache httponly secure attr SameSite=None"
         directives.append(Directive.of("affinity", text, service.yaml_path))
-    directives += [server_line(server, transport, *(("cookie", server.name) if cookie else ())) for server in servers]
     return Section("backend", f"{service.name}_{transport}", tuple(directives), service.yaml_path)
 
 

@@ -7,8 +7,10 @@ from ..config.model import Configuration, Line, Section
 from ..config.words import one_line, quote
 from ..errors import Problems
 from . import acme, limits, request_filter, telemetry, tls
+from .backends import default_balance, transports_of
 from .definition import Service
 from .edge import ROLE, Edge, allowed_connections, check_bind_address
+from .servers import RESOLVERS
 from .telemetry import LOG, LOG_ERRORS, LOG_PLAIN
 
 # The first version that requires this setting, about how booleans reach Lua, before any script.
@@ -94,6 +96,32 @@ def flash_limit(services: list[Service], edge: Edge) -> Configuration:
         return Configuration()
     line = ("limits", f"maxconn {max(1, allowed_connections(edge) // 2)}")
     return Configuration((Section.of("frontend", "flash", [line], ROLE),))
+
+
+def balance_settings(services: list[Service]) -> Configuration:
+    """Return how each backend of the services chooses a server, unless a contributor's `balance` says otherwise."""
+    return Configuration(
+        tuple(
+            Section.of("backend", f"{service.name}_{transport}", lines, service.yaml_path)
+            for service in services
+            for transport, _servers in transports_of(service)
+            if (lines := default_balance(service, transport))
+        )
+    )
+
+
+def resolvers(services: list[Service]) -> Configuration:
+    """Return the resolvers of servers that the DNS names and that ask for no other; a contributor's lines override it.
+
+    The name servers are those of the host.
+    """
+    servers = [server for service in services for _transport, found in transports_of(service) for server in found]
+    own = [server for server in servers if server.records and RESOLVERS in server.options]
+    if not own:
+        return Configuration()
+    # An answer with more records than fit in 512 bytes needs room (RFC 6891).
+    lines = [("servers", "parse-resolv-conf"), ("servers", "accepted_payload_size 8192")]
+    return Configuration((Section.of("resolvers", RESOLVERS, lines, own[0].yaml_path),))
 
 
 def log_formats(services: list[Service]) -> Configuration:

@@ -7,19 +7,22 @@ All problems are reported at once, each with its YAML path.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ..config.data import endpoint
 from ..config.model import ConfigurationError, suggest
-from ..config.words import one_line, quote, split
 from ..errors import Problems
 from . import request_filter
 from .peers import PORT, SECTION, Peers
+from .reading import NAME, At, Groups, Reader
+from .servers import Server, read_group, read_servers
 from .socketio import AFFINITIES, PATH, TRANSPORTS, Names
 
 CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
 """The name of an entry of `haproxy_certificates`, which is the name of a file."""
+
+BALANCE = ("roundrobin", "leastconn", "random", "first", "static-rr")
+"""The algorithms that a service can have; those that hash what a request has are its `key`."""
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
@@ -32,6 +35,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "servers": {"type": "raw", "required": True},
     "health": {"type": "raw", "default": "/"},
     "websocket": {"type": "bool", "default": False},
+    "balance": {"type": "str", "choices": list(BALANCE)},
+    "affinity": {"type": "str", "choices": ["none", "cookie", "source"], "default": "none"},
     "key": {
         "no_log": False,
         "type": "dict",
@@ -64,8 +69,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
 ARGUMENT: dict[str, Any] = {"type": "list", "elements": "raw", "default": [], "options": OPTIONS}
 """The option `services` of a module."""
 
-# A name must be one word for HAProxy, and free of the characters that mean something in an ACL or a path.
-_NAME = re.compile(r"[A-Za-z0-9_.-]+\Z")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 
 # The samples of a request (configuration manual 7.3) by the kind of a service's `key`.
@@ -74,25 +77,14 @@ _KEYS = {"query": "url_param", "header": "req.hdr", "cookie": "req.cook"}
 # Where a service names servers, and so a group of the inventory.
 _SERVERS = (("servers",), ("socketio", "servers"), ("socketio", "flash", "policy_servers"))
 
-Groups = Mapping[str, Any]
-"""Inventory group → its members `{name, address}`."""
-
-
-class Server(NamedTuple):
-    """One server line: its name, `address:port`, further options in HAProxy's words, the place in the YAML."""
-
-    name: str
-    endpoint: str
-    options: tuple[str, ...]
-    yaml_path: str
-
 
 class Service(NamedTuple):
     """A service whose definition is sound; `transports` is empty where it has no Socket.IO.
 
     `path` is where it is below its hosts, `socketio_path` that of its Socket.IO, whole; with `strip_path` nodes do not
-    see `path`. With `websocket` it has sockets outside Socket.IO, too. `key` is what of a request decides about its
-    node, in HAProxy's words, empty for nothing.
+    see `path`. With `websocket` it has sockets outside Socket.IO, too. `balance` is the algorithm that chooses a node,
+    empty for that of each transport. `key` is what of a request decides about its node, in HAProxy's words, empty for
+    nothing. `affinity` keeps clients of Socket.IO on their node, `own_affinity` all others.
     `certificates` are names of entries of `haproxy_certificates`, such as an ECDSA and an RSA one; `client_ca` is that
     of the CA whose certificates clients must have, `origins` the pages that may open sockets: empty for all.
     `policy_servers` answer the Flash player's request for a policy, without them the edge does; `legacy_tls` is the
@@ -110,6 +102,8 @@ class Service(NamedTuple):
     socket_servers: tuple[Server, ...]
     health: str | None
     websocket: bool
+    balance: str
+    own_affinity: str
     key: str
     socketio_path: str
     transports: tuple[str, ...]
@@ -125,31 +119,11 @@ class Service(NamedTuple):
         return (*self.transports, "websocket") if extra else self.transports
 
 
-class _At(NamedTuple):
-    """The YAML path of a value, and what its reader needs besides."""
-
-    yaml_path: str
-    problems: Problems
-    groups: Groups
-
-    def key(self, name: Any) -> _At:
-        return self._replace(yaml_path=f"{self.yaml_path}.{name}")
-
-    def item(self, number: int) -> _At:
-        return self._replace(yaml_path=f"{self.yaml_path}[{number}]")
-
-    def problem(self, text: str) -> None:
-        self.problems.add(self.yaml_path, text)
-
-
-_Reader = Callable[[Any, _At], Any]
-
-
 def read_services(data: Any, groups: Groups, yaml_path: str = "haproxy_services") -> list[Service]:
     """Return the services of the YAML. Raises `ConfigurationError` with all problems."""
     if not isinstance(data, list):
         raise ConfigurationError(f"{yaml_path}: a list of services is expected here")
-    at = _At(yaml_path, Problems(), groups)
+    at = At(yaml_path, Problems(), groups)
     services = [_read_service(item, at.item(number)) for number, item in enumerate(data)]
     at.problems.raise_if_any(ConfigurationError)
     return [service for service in services if service]
@@ -163,7 +137,7 @@ def read_peers(data: dict[str, Any], groups: Groups, certificates: str, yaml_pat
     """
     if not data:
         return Peers()
-    at = _At(yaml_path, Problems(), groups)
+    at = At(yaml_path, Problems(), groups)
     name, group, port, certificate = (data.get(key) for key in ("name", "group", "port", "certificate"))
     port = port or PORT
     members: tuple[Server, ...] = ()
@@ -172,7 +146,7 @@ def read_peers(data: dict[str, Any], groups: Groups, certificates: str, yaml_pat
     if not group:
         at.key("group").problem("the inventory group of these edges is needed")
     else:
-        members = _read_group({"group": group, "port": port}, at)
+        members = read_group({"group": group, "port": port}, at)
     if members and name not in [member.name for member in members]:
         at.key("group").problem(f"this edge, '{name}', is not in '{group}': the others would not know it")
     if not isinstance(certificate, str) or not CERTIFICATE_NAME.match(certificate):
@@ -252,7 +226,7 @@ def certificate_orders(services: Any, certificates: Any) -> list[dict[str, Any]]
     known = {_value_at(entry, ("name",)) for entry in _items(certificates)}
     orders: dict[str, dict[str, Any]] = {}
     for service in _items(services):
-        at = _At("", Problems(), {})
+        at = At("", Problems(), {})
         hosts = _read_hosts(_value_at(service, ("hosts",)) or [], at)
         name = _value_at(service, ("certificate",)) or _value_at(service, ("name",))
         if hosts and not at.problems and isinstance(name, str) and name not in known:
@@ -271,7 +245,7 @@ def _value_at(data: Any, path: Iterable[str]) -> Any:
     return data
 
 
-def _read_keys(data: Any, options: dict[str, dict[str, Any]], readers: dict[str, _Reader], at: _At) -> dict[str, Any]:
+def _read_keys(data: Any, options: dict[str, dict[str, Any]], readers: dict[str, Reader], at: At) -> dict[str, Any]:
     """Return what the reader of each key makes of its value or default. In YAML, an empty key is null: its default."""
     stated = {key: value for key, value in data.items() if value is not None}
     for key in stated:
@@ -280,7 +254,7 @@ def _read_keys(data: Any, options: dict[str, dict[str, Any]], readers: dict[str,
     return {key: read(stated.get(key, options[key].get("default")), at.key(key)) for key, read in readers.items()}
 
 
-def _read_service(item: Any, at: _At) -> Service | None:
+def _read_service(item: Any, at: At) -> Service | None:
     if not isinstance(item, dict):
         at.problem("a service is a mapping with 'name' and 'servers'")
         return None
@@ -292,6 +266,8 @@ def _read_service(item: Any, at: _At) -> Service | None:
         return None
     socketio, certificates = read.pop("socketio"), read.pop("certificate")
     sockets = socketio.pop("servers")
+    read["own_affinity"] = read.pop("affinity")
+    _check_affinity(read, socketio, sockets, at)
     if read["strip_path"] and socketio["legacy_tls"]:
         at.key("strip_path").problem("the Flash movie's own TLS is passed on as it is, with its path")
     return Service(
@@ -304,13 +280,27 @@ def _read_service(item: Any, at: _At) -> Service | None:
     )
 
 
-def _read_name(value: Any, at: _At) -> str:
-    if not isinstance(value, str) or not _NAME.match(value):
+def _check_affinity(read: dict[str, Any], socketio: dict[str, Any], sockets: Any, at: At) -> None:
+    """Report ways to choose a node that exclude each other."""
+    for key in ("balance", "affinity"):
+        value = read["own_affinity" if key == "affinity" else key]
+        if read["key"] and value not in ("", "none"):
+            at.key(key).problem("the service has a `key`, which chooses its servers")
+    kinds = [("affinity", read["own_affinity"], read["servers"])]
+    if socketio["transports"]:
+        kinds.append(("socketio.affinity", socketio["affinity"], read["servers"] if sockets is None else sockets))
+    for key, affinity, servers in kinds:
+        if affinity == "cookie" and any(server.records for server in servers):
+            at.key(key).problem("a cookie names a server, and servers of the DNS keep no name; `source` follows them")
+
+
+def _read_name(value: Any, at: At) -> str:
+    if not isinstance(value, str) or not NAME.match(value):
         at.problem(f"a name of letters, digits, '_', '-' and '.' is needed, not {value!r}")
     return str(value)
 
 
-def _read_hosts(value: Any, at: _At) -> tuple[str, ...]:
+def _read_hosts(value: Any, at: At) -> tuple[str, ...]:
     if not isinstance(value, list):
         at.problem("a list of host names is expected")
         return ()
@@ -320,7 +310,7 @@ def _read_hosts(value: Any, at: _At) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _read_certificates(value: Any, at: _At) -> tuple[str, ...]:
+def _read_certificates(value: Any, at: At) -> tuple[str, ...]:
     """Return names of certificates, none where the service does not state any."""
     if value is None:
         return ()
@@ -330,17 +320,17 @@ def _read_certificates(value: Any, at: _At) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _read_client_ca(value: Any, at: _At) -> str:
+def _read_client_ca(value: Any, at: At) -> str:
     return _read_certificate_name(value, "the name of a CA in haproxy_certificates is expected", at)
 
 
-def _read_legacy_tls(value: Any, at: _At) -> str:
+def _read_legacy_tls(value: Any, at: At) -> str:
     return _read_certificate_name(
         value, "the name of an entry of haproxy_certificates (with an RSA key) is expected", at
     )
 
 
-def _read_certificate_name(value: Any, expected: str, at: _At) -> str:
+def _read_certificate_name(value: Any, expected: str, at: At) -> str:
     value = value or ""
     if not isinstance(value, str) or (value and not CERTIFICATE_NAME.match(value)):
         at.problem(expected)
@@ -348,11 +338,11 @@ def _read_certificate_name(value: Any, expected: str, at: _At) -> str:
     return value
 
 
-def _read_origins(value: Any, at: _At) -> tuple[str, ...]:
+def _read_origins(value: Any, at: At) -> tuple[str, ...]:
     return request_filter.read_origins(value, at.yaml_path, at.problems)
 
 
-def _read_health(value: Any, at: _At) -> str | None:
+def _read_health(value: Any, at: At) -> str | None:
     if value is False:
         return None
     if not (isinstance(value, str) and value.startswith("/") and value.isprintable()):
@@ -360,7 +350,7 @@ def _read_health(value: Any, at: _At) -> str | None:
     return str(value)
 
 
-def _read_socketio(value: Any, at: _At) -> dict[str, Any]:
+def _read_socketio(value: Any, at: At) -> dict[str, Any]:
     """Return the fields of `Service` that are about Socket.IO; `servers` is None where there are none of its own."""
     if not isinstance(value, (dict, bool)):
         at.problem("a mapping is expected, or false for a service without Socket.IO")
@@ -377,13 +367,13 @@ def _read_socketio(value: Any, at: _At) -> dict[str, Any]:
     return {**read, **(flash or {"policy_servers": (), "legacy_tls": ""})}
 
 
-def _read_path(value: Any, at: _At) -> str:
+def _read_path(value: Any, at: At) -> str:
     if not isinstance(value, str) or not re.match(r"/([A-Za-z0-9_.~-]+/)*\Z", value):
         at.problem("a path that begins and ends with '/' is expected, such as /chat/")
     return str(value)
 
 
-def _read_key(value: Any, at: _At) -> str:
+def _read_key(value: Any, at: At) -> str:
     """Return the expression of what of a request decides about its node."""
     if value is None:
         return ""
@@ -397,24 +387,24 @@ def _read_key(value: Any, at: _At) -> str:
             at.key(kind).problem(f"the number of a segment of the path is expected, 1 for the first, not {wanted!r}")
             return ""
         return f"path,field({wanted + 1},/)"
-    if not isinstance(wanted, str) or not _NAME.match(wanted):
+    if not isinstance(wanted, str) or not NAME.match(wanted):
         at.key(kind).problem(f"a name of letters, digits, '_', '-' and '.' is needed, not {wanted!r}")
     return f"{_KEYS[kind]}({wanted})"
 
 
-def _read_socketio_path(value: Any, at: _At) -> str:
+def _read_socketio_path(value: Any, at: At) -> str:
     if not isinstance(value, str) or not re.match(r"/([A-Za-z0-9_.~-]+/)+\Z", value):
         at.problem(f"a path that begins and ends with '/' is expected, such as {PATH}")
     return str(value)
 
 
-def _read_flag(value: Any, at: _At) -> bool:
+def _read_flag(value: Any, at: At) -> bool:
     if not isinstance(value, bool):
         at.problem(f"true or false is expected, not {value!r}")
     return bool(value)
 
 
-def _read_transports(value: Any, at: _At) -> tuple[str, ...]:
+def _read_transports(value: Any, at: At) -> tuple[str, ...]:
     """Return the transports in the order in which a request is matched."""
     if not isinstance(value, list) or not value:
         at.problem(f"a list of {', '.join(TRANSPORTS)} is expected")
@@ -426,13 +416,29 @@ def _read_transports(value: Any, at: _At) -> tuple[str, ...]:
     return tuple(transport for transport in reversed(TRANSPORTS) if transport in value)
 
 
-def _read_affinity(value: Any, at: _At) -> str:
+def _read_affinity(value: Any, at: At) -> str:
     if value not in AFFINITIES:
         at.problem(f"there is no affinity '{value}'{suggest(str(value), AFFINITIES)}")
     return str(value)
 
 
-def _read_flash(value: Any, at: _At) -> dict[str, Any] | None:
+def _read_own_affinity(value: Any, at: At) -> str:
+    choices = OPTIONS["affinity"]["choices"]
+    if value == "session":
+        at.problem("sessions are those of Socket.IO; use socketio.affinity, or `cookie`, `source` or a `key`")
+    elif value not in choices:
+        at.problem(f"there is no affinity '{value}'{suggest(str(value), choices)}")
+    return str(value)
+
+
+def _read_balance(value: Any, at: At) -> str:
+    if value is not None and value not in BALANCE:
+        hint = suggest(str(value), BALANCE)
+        at.problem(f"there is no algorithm '{value}'{hint}; one that hashes what a request has is the service's `key`")
+    return value or ""
+
+
+def _read_flash(value: Any, at: At) -> dict[str, Any] | None:
     """Return the servers of the policy and the certificate of the legacy listener, None where nothing is stated."""
     options = OPTIONS["socketio"]["options"]["flash"]["options"]
     if value is None:
@@ -444,90 +450,12 @@ def _read_flash(value: Any, at: _At) -> dict[str, Any] | None:
     return {**read, "policy_servers": read["policy_servers"] or ()}
 
 
-def _read_own_servers(value: Any, at: _At) -> tuple[Server, ...] | None:
+def _read_own_servers(value: Any, at: At) -> tuple[Server, ...] | None:
     """Return servers that need not be stated, None where they are not."""
-    return None if value is None else _read_servers(value, at)
+    return None if value is None else read_servers(value, at)
 
 
-def _read_servers(value: Any, at: _At) -> tuple[Server, ...]:
-    if isinstance(value, dict) and "group" in value:
-        return _read_group(value, at)
-    if value is None or value in ([], {}):
-        at.problem("a service needs servers: a list, or a group of the inventory with a port")
-        return ()
-    if not isinstance(value, list):
-        at.problem("a list is expected, or `{group: NAME, port: 3000}`")
-        return ()
-    servers: dict[str, Server] = {}
-    for number, item in enumerate(value):
-        server = _read_server(item, at.item(number))
-        if server and server.name in servers:
-            at.item(number).problem(f"there is already a server '{server.name}' in this list")
-        elif server:
-            servers[server.name] = server
-    return tuple(servers.values())
-
-
-def _read_group(data: dict[str, Any], at: _At) -> tuple[Server, ...]:
-    group, port = data["group"], data.get("port")
-    members = at.groups.get(group) if isinstance(group, str) else None
-    if members is None:
-        at.key("group").problem(f"the inventory has no group '{group}'{suggest(str(group), at.groups)}")
-    elif not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
-        at.key("group").problem(f"the members of '{group}' are expected as a list of mappings (name, address)")
-    elif not members:
-        at.key("group").problem(f"the group '{group}' of the inventory has no hosts")
-    elif not _is_port(port):
-        at.key("port").problem(f"a port from 1 to 65535 is expected, not {port!r}")
-    else:
-        common = {key: value for key, value in data.items() if key != "group"}
-        servers = (_read_server({**member, **common}, at) for member in members)
-        return tuple(server for server in servers if server)
-    return ()
-
-
-def _read_server(item: Any, at: _At) -> Server | None:
-    if isinstance(item, str):
-        item = dict(zip(("address", "port"), item.rpartition(":")[::2]))
-    if not isinstance(item, dict) or not item.get("address"):
-        at.problem("a server is `address:port`, or a mapping with address and port")
-        return None
-    count = len(at.problems)
-    address, port = str(item["address"]), item.get("port")
-    if not _is_port(port):
-        at.key("port").problem(f"a port from 1 to 65535 is expected, not {port!r}")
-    name = str(item.get("name") or re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{address}_{port}"))
-    if not _NAME.match(name):
-        at.key("name").problem(f"{name!r} cannot name a server: use letters, digits, '_', '-' and '.'")
-    options = [
-        word
-        for key, value in item.items()
-        if key not in ("name", "address", "port") and value is not None
-        for word in _read_server_option(key, value, at.key(key))
-    ]
-    if len(address.split()) != 1 or not one_line(address) or quote(address) != address:
-        at.key("address").problem(f"{address!r} is no address")
-    return Server(name, endpoint(address, port), tuple(options), at.yaml_path) if len(at.problems) == count else None
-
-
-def _read_server_option(key: Any, value: Any, at: _At) -> list[str]:
-    """Return the words of one of HAProxy's server options."""
-    if isinstance(value, (dict, list)):
-        at.problem("one value is expected here")
-        return []
-    try:
-        words = split(str(key)) if value is not False else split(f"no-{key}")
-        return words if isinstance(value, bool) else [*words, *split(str(value))]
-    except ConfigurationError as error:
-        at.problem(str(error))
-    return []
-
-
-def _is_port(port: Any) -> bool:
-    return not isinstance(port, bool) and str(port).isdigit() and 0 < int(port) < 65536
-
-
-_SERVICE_READERS: dict[str, _Reader] = {
+_SERVICE_READERS: dict[str, Reader] = {
     "name": _read_name,
     "hosts": _read_hosts,
     "path": _read_path,
@@ -535,20 +463,22 @@ _SERVICE_READERS: dict[str, _Reader] = {
     "certificate": _read_certificates,
     "client_ca": _read_client_ca,
     "origins": _read_origins,
-    "servers": _read_servers,
+    "servers": read_servers,
     "health": _read_health,
     "websocket": _read_flag,
+    "balance": _read_balance,
+    "affinity": _read_own_affinity,
     "key": _read_key,
     "socketio": _read_socketio,
 }
-_SOCKETIO_READERS: dict[str, _Reader] = {
+_SOCKETIO_READERS: dict[str, Reader] = {
     "path": _read_socketio_path,
     "transports": _read_transports,
     "affinity": _read_affinity,
     "servers": _read_own_servers,
     "flash": _read_flash,
 }
-_FLASH_READERS: dict[str, _Reader] = {"policy_servers": _read_own_servers, "legacy_tls": _read_legacy_tls}
+_FLASH_READERS: dict[str, Reader] = {"policy_servers": _read_own_servers, "legacy_tls": _read_legacy_tls}
 
 
 def socketio_names(service: Service) -> Names:

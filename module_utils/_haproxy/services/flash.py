@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..config.model import Directive, Line, Section
 from ..config.words import quote
 from . import socketio
-from .backends import HEALTH_CHECK, balance_rules, server_line
+from .backends import HEALTH_CHECK, balance_rules, default_balance, server_line
 from .definition import Service, socketio_names
 from .edge import ROLE, Edge, connection_rules, internal_bind
 from .limits import BY_REQUEST
@@ -97,7 +97,13 @@ def _legacy_sections(service: Service, edge: Edge) -> tuple[Section, Section]:
         ("flashsocket", f"default_backend {backend}"),
     ]
     lines = [
-        Directive.of(*line, service.yaml_path) for line in (*_TCP, *balance_rules(service, "leastconn"), HEALTH_CHECK)
+        Directive.of(*line, service.yaml_path)
+        for line in (
+            *_TCP,
+            *balance_rules(service, "flashsocket"),
+            *default_balance(service, "flashsocket"),
+            HEALTH_CHECK,
+        )
     ]
     if service.affinity == "session":
         lines += socketio.follow_flash_session(names)

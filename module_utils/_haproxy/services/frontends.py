@@ -13,7 +13,7 @@ from ..config.model import Configuration, Directive, Line, Section
 from ..config.words import quote
 from ..errors import Problems
 from . import acme, limits, peers, request_filter, routing, socketio, telemetry, tls
-from .backends import PAUSE_SINCE, service_backend
+from .backends import PAUSE_SINCE, service_backend, service_servers, transports_of
 from .definition import Service
 from .edge import (
     ROLE,
@@ -35,9 +35,10 @@ from .telemetry import PATH
 
 
 def service_routes(services: list[Service], edge: Edge) -> Configuration:
-    """Return the routes of the frontend `https`. They are apart from `service_sections`, to stand after other routes.
+    """Return the routes of the frontend `https` and the servers, which stand after what contributors write there.
 
-    Otherwise a service that takes every host would take requests that another contributor routes to its own backend.
+    Otherwise a service that takes every host would take requests that another contributor routes to its own backend,
+    and a contributor's `default-server` would not be for the servers of the service.
     """
     if not services:
         return Configuration()
@@ -48,7 +49,8 @@ def service_routes(services: list[Service], edge: Edge) -> Configuration:
         *routing.require_client_certificates(services),
         *routing.choose_backend(services),
     ]
-    return Configuration((Section("frontend", "https", tuple(lines), "haproxy_services"),))
+    routes = Section("frontend", "https", tuple(lines), "haproxy_services")
+    return Configuration((routes, *(section for service in services for section in service_servers(service, edge))))
 
 
 def service_sections(services: list[Service], edge: Edge) -> Configuration:
@@ -121,7 +123,12 @@ def _affinity_section(sticky: list[Service], edge: Edge) -> list[Section]:
     if not sticky:
         return []
     tables = [
-        ("affinity", f"table {service.name} type string len {SESSION_ID_LENGTH} size 100k expire 10m")
+        (
+            "affinity",
+            f"table {service.name} type string len {SESSION_ID_LENGTH} size 100k expire 10m"
+            # Which of a template's servers gets an address is not the same in each backend and worker.
+            + (" srvkey addr" if any(server.records for server in service.socket_servers) else ""),
+        )
         for service in sticky
     ]
     socket = f"{internal_bind(edge, 'peers')} mode 600" if edge.version >= peers.SOCKET_SINCE else ""
@@ -131,9 +138,8 @@ def _affinity_section(sticky: list[Service], edge: Edge) -> list[Section]:
 
 def _service_backends(service: Service, counters: Counters, edge: Edge) -> Iterator[Section]:
     """Yield the backends of a service: for ordinary requests, then for each transport."""
-    yield service_backend(service, "http", service.servers, counters, edge)
-    for transport in service.socket_transports:
-        yield service_backend(service, transport, service.socket_servers, counters, edge)
+    for transport, _servers in transports_of(service):
+        yield service_backend(service, transport, counters, edge)
 
 
 def _files(services: list[Service], scripts: list[Line], edge: Edge) -> tuple[tuple[str, str], ...]:
