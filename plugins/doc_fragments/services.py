@@ -62,10 +62,11 @@ options:
           - Or C({group, port}), the hosts of an inventory group, each reached at its C(haproxy_address), else its
             C(ansible_host), else its name, with its C(haproxy_weight).
           - C(ports) instead of C(port), a list or a range such as V(3000-3003), makes a server of each port.
-          - C(sources), a list of addresses of the edge, makes a server of each, for more than 28,000 connections to a node.
+          - C(sources), a list of addresses of the edge, makes a server of each, for more than 28,000
+            connections to a node.
           - Or C({dns, port}), the addresses of a name, or C({srv}), the SRV records of a name. HAProxy follows them
-            without a run. C(records) is the most there may be, C(resolvers) a section of that kind; by default, the name
-            servers of the host answer.
+            without a run. C(records) is the most there may be, C(resolvers) a section of that kind; by default, the
+            name servers of the host answer.
         type: raw
         required: true
       health:
