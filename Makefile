@@ -25,7 +25,7 @@ demo-down: tools ## Remove the demo
 test: lint unit python39 sanity ## Lint, unit tests (on Python 3.9 too), sanity of the artifact, and every scenario
 	@tools/scenarios
 
-matrix: tools ## Every transport of every Socket.IO generation through an edge, as a table here and in the README
+matrix: tools ## Every transport of every Socket.IO generation through an edge, as a table here and in docs/transports.md
 	@tools/matrix
 
 audit: tools ## TLS scans and attacks against an edge, on three ages of HAProxy, as a table here and in docs/audit.md
