@@ -1,12 +1,14 @@
 """What traffic costs an edge: CPU time of HAProxy for each request, generated configuration beside a bare one by hand.
 
 The bare one does the job and no more: TLS, transports told apart, affinity by session id. Both have one thread, log, and
-speak to the same nodes, all in one container (traffic.yml) over loopback; they take turns, and medians count. The second
-table has the cost of a request against the number of services. Both are written into docs/many-services.md.
+speak to the same nodes, all in one container (traffic.yml) over loopback. Both run at once and take short turns, so that
+what else the machine does disturbs them alike; medians count. The second table has the cost of a request against the
+number of services. Both are written into docs/many-services.md.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -26,12 +28,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MACHINE = "bench-traffic"
-ROUNDS = 5
-REQUESTS = 2000
-CONNECTIONS = 150
+ROUNDS = 30
+REQUESTS = 400
+CONNECTIONS = 40
 SERVICES = (1, 10, 100, 1_000, 2_000, 10_000)
-PORTS = {"edge": 14430, "peers": 14405, "node": 14431, "echo": 14432}
+PORTS = {"bare": 14430, "generated": 14440, "peers": 14405, "node": 14431, "echo": 14432}
 HOST = "host{}.example.com"
+
+# The first value comes when the client is connected, the second is the number of requests when all are answered.
+Load = Iterator[int]
 
 # What a browser sends with each request.
 HEADERS = {
@@ -82,7 +87,7 @@ peers affinity
     server edge
     table sessions type string len 64 size 100k expire 10m
 frontend https
-    bind 127.0.0.1:{edge} ssl crt {folder}/bench.pem curves X25519:prime256v1:secp384r1 alpn h2,http/1.1
+    bind 127.0.0.1:{bare} ssl crt {folder}/bench.pem curves X25519:prime256v1:secp384r1 alpn h2,http/1.1
     acl socketio path_beg /socket.io/
     use_backend websocket if socketio {{ hdr(upgrade) -i websocket }}
     use_backend polling if socketio {{ urlp(EIO) -m found }}
@@ -121,11 +126,10 @@ def generated(folder: Path, count: int) -> str:
     from _haproxy.fragments import assemble, store
     from _haproxy.services.edge import Edge
     from _haproxy.services.limits import Limits
-    from _haproxy.services.tls import Settings
 
     edge = Edge(
-        http=(f"127.0.0.1:{PORTS['edge'] + 5}",),
-        https=(f"127.0.0.1:{PORTS['edge']}",),
+        http=(f"127.0.0.1:{PORTS['generated'] + 5}",),
+        https=(f"127.0.0.1:{PORTS['generated']}",),
         quic=(),
         policy=(),
         stats_bind="",
@@ -135,7 +139,7 @@ def generated(folder: Path, count: int) -> str:
         version=(3, 0),
         descriptors=20_000,
         lists=str(folder),
-        tls=Settings(tickets=False),
+        ticket_keys=f"{folder}/tickets.keys",
         # Limits are looked at and never reached.
         limits=Limits(connection_rate=10**9, request_rate=10**9, session_rate=10**9),
     )
@@ -198,11 +202,14 @@ def cpu(pid: int) -> float:
     return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
 
 
-def connect(protocol: str = "http/1.1") -> ssl.SSLSocket:
+def connect(port: int, protocol: str = "http/1.1") -> ssl.SSLSocket:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols([protocol])
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", PORTS["edge"]), 30))
+    plain = socket.create_connection(("127.0.0.1", port), 30)
+    # A small write would wait for the acknowledgement of the one before.
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return context.wrap_socket(plain)
 
 
 def head(host: str, path: str, **more: str) -> bytes:
@@ -223,56 +230,59 @@ def answer(connection: ssl.SSLSocket) -> bytes:
     return fields + b"\r\n\r\n" + body
 
 
-def requests(request: bytes, expected: bytes = b" 200 ") -> int:
-    with connect() as connection:
+def requests(port: int, request: bytes, expected: bytes = b" 200 ") -> Load:
+    with connect(port) as connection:
+        yield 0
         for _ in range(REQUESTS):
             connection.sendall(request)
             said = answer(connection)
         assert expected in said, said
-    return REQUESTS
+        yield REQUESTS
 
 
-def pages(host: str, expected: bytes = b" 200 ") -> int:
-    return requests(head(host, "/"), expected)
+def pages(port: int, host: str, expected: bytes = b" 200 ") -> Load:
+    yield from requests(port, head(host, "/"), expected)
 
 
-def handshakes(host: str) -> int:
-    return requests(head(host, HANDSHAKE))
+def handshakes(port: int, host: str) -> Load:
+    yield from requests(port, head(host, HANDSHAKE))
 
 
-def polls(host: str) -> int:
-    with connect() as connection:
+def polls(port: int, host: str) -> Load:
+    with connect(port) as connection:
         connection.sendall(head(host, HANDSHAKE))
         sid = re.search(rb'sid":"([^"]+)', answer(connection))[1].decode()
-    return requests(head(host, f"{HANDSHAKE}&sid={sid}"))
+    yield from requests(port, head(host, f"{HANDSHAKE}&sid={sid}"))
 
 
-def connections(host: str) -> int:
+def connections(port: int, host: str) -> Load:
+    yield 0
     for _ in range(CONNECTIONS):
-        with connect() as connection:
+        with connect(port) as connection:
             connection.sendall(head(host, "/"))
             answer(connection)
-    return CONNECTIONS
+    yield CONNECTIONS
 
 
-def messages(host: str) -> int:
+def messages(port: int, host: str) -> Load:
     # The key of RFC 6455, 1.3; Echo answers it.
     fields = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
-    with connect() as connection:
+    with connect(port) as connection:
         connection.sendall(
             head(host, "/socket.io/?EIO=4&transport=websocket", **fields, **{"sec-websocket-version": "13"})
         )
         said = answer(connection)
         assert b" 101 " in said, said
+        yield 0
         for _ in range(REQUESTS):
             connection.sendall(b"x" * 100)
             left = 100
             while left:
                 left -= len(connection.recv(left))
-    return REQUESTS
+        yield REQUESTS
 
 
-def pages_h2(host: str) -> int:
+def pages_h2(port: int, host: str) -> Load:
     """GET over HTTP/2, one after the other on one connection (RFC 9113; literals without index, RFC 7541 6.2.2)."""
     fields = {":method": "GET", ":scheme": "https", ":authority": host, ":path": "/", **HEADERS}
     block = b"".join(
@@ -282,9 +292,10 @@ def pages_h2(host: str) -> int:
     def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
         return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
 
-    with connect("h2") as connection:
+    with connect(port, "h2") as connection:
         stream = connection.makefile("rb")
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b""))
+        yield 0
         for number in range(REQUESTS):
             connection.sendall(frame(1, 5, 2 * number + 1, block))
             while True:
@@ -297,10 +308,10 @@ def pages_h2(host: str) -> int:
                 assert kind not in (3, 7), (kind, payload)
                 if kind in (0, 1) and flags & 1:
                     break
-    return REQUESTS
+        yield REQUESTS
 
 
-KINDS: dict[str, Callable[[str], int]] = {
+KINDS: dict[str, Callable[[int, str], Load]] = {
     "GET, HTTP/1.1": pages,
     "GET, HTTP/2": pages_h2,
     "polling": polls,
@@ -310,26 +321,30 @@ KINDS: dict[str, Callable[[str], int]] = {
 }
 
 
-def cost(pid: int, load: Callable[[], int]) -> float:
+def cost(pid: int, load: Load) -> float:
     """Microseconds of HAProxy's processor time for one request of the load."""
+    next(load)
     before = cpu(pid)
-    number = load()
-    return (cpu(pid) - before) / number
+    number = next(load)
+    used = (cpu(pid) - before) / number
+    next(load, None)
+    return used
 
 
 def prices(folder: Path) -> list[str]:
     """The first table: each kind of traffic, generated beside bare."""
     texts = {"bare": BARE.format(folder=folder, **PORTS), "generated": generated(folder, 1)}
-    found: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in texts} for kind in KINDS}
-    for _ in range(ROUNDS):
-        for name, text in texts.items():
-            with running(text, folder, PORTS["edge"]) as pid:
-                for kind, load in KINDS.items():
-                    found[kind][name].append(cost(pid, lambda load=load: load(HOST.format(0))))
     lines = ["| | bare, by hand | generated | work per CPU-second, generated ÷ bare |", "|---|---|---|---|"]
-    for kind, measured in found.items():
-        bare, ours = (statistics.median(measured[name]) for name in texts)
-        lines.append(f"| {kind} | {bare:.1f} µs | {ours:.1f} µs | {bare / ours:.2f} |")
+    with contextlib.ExitStack() as stack:
+        pids = {name: stack.enter_context(running(text, folder, PORTS[name])) for name, text in texts.items()}
+        for kind, load in KINDS.items():
+            turns = [
+                {name: cost(pid, load(PORTS[name], HOST.format(0))) for name, pid in pids.items()}
+                for _ in range(ROUNDS)
+            ]
+            bare, ours = (statistics.median(turn[name] for turn in turns) for name in texts)
+            ratio = statistics.median(turn["bare"] / turn["generated"] for turn in turns)
+            lines.append(f"| {kind} | {bare:.1f} µs | {ours:.1f} µs | {ratio:.2f} |")
     return lines
 
 
@@ -339,6 +354,7 @@ def growth(folder: Path) -> list[str]:
         "| services | first | last | host of none | `haproxy -c`, CPU | memory |",
         "|---|---|---|---|---|---|",
     ]
+    port = PORTS["generated"]
     base = 0.0
     for count in SERVICES:
         text = generated(folder, count)
@@ -348,15 +364,14 @@ def growth(folder: Path) -> list[str]:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         checked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         loads = [
-            lambda: pages(HOST.format(0)),
-            lambda count=count: pages(HOST.format(count - 1)),
-            lambda: pages("none.example.com", b" 421 "),
+            lambda: pages(port, HOST.format(0)),
+            lambda count=count: pages(port, HOST.format(count - 1)),
+            lambda: pages(port, "none.example.com", b" 421 "),
         ]
-        rounds: list[list[float]] = []
-        with running(text, folder, PORTS["edge"]) as pid:
-            rounds = [[cost(pid, load) for load in loads] for _ in range(ROUNDS)]
+        with running(text, folder, port) as pid:
+            turns = [[cost(pid, load()) for load in loads] for _ in range(ROUNDS)]
             memory = int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) // 1024
-        first, last, none = (statistics.median(column) for column in zip(*rounds))
+        first, last, none = (statistics.median(column) for column in zip(*turns))
         base = base or first
         lines.append(
             f"| {count:,} | {first:.1f} µs ({first / base:.2f}) | {last:.1f} µs ({last / base:.2f}) | {none:.1f} µs "
@@ -375,6 +390,8 @@ def table() -> None:
         pem = subprocess.run(make.split(), check=True, capture_output=True).stdout
         for path in (folder / "bench.pem", folder / "certificates" / "bench.pem"):
             path.write_bytes(pem)
+        keys = [base64.b64encode(os.urandom(80)) + b"\n" for _ in range(3)]
+        (folder / "tickets.keys").write_bytes(b"".join(keys))
         with running(NODE, folder, PORTS["node"]):
             print(json.dumps({"prices": prices(folder), "growth": growth(folder)}))
         echo.shutdown()
