@@ -143,9 +143,9 @@ def main() -> None:
     results: dict[str, Any] = {"certificates": found.certificates, "configuration": found.configuration}
     if not module.check_mode:
         results = found.as_wanted(wanted)
-    for part in filter(None, results.values()):
-        for warning in part.pop("warnings", ()):
-            module.warn(warning)
+    told = (warning for part in filter(None, results.values()) for warning in part.pop("warnings", ()))
+    for warning in [*found.hints, *told]:
+        module.warn(warning)
     module.exit_json(changed=False, **host, **results, invocation={})
 
 

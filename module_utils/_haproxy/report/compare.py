@@ -17,7 +17,7 @@ from ..deploy import disk
 from ..errors import EdgeError, Problems
 from ..fragments import manage as fragments
 from ..fragments import store
-from .requirements import Installation, check_host
+from .requirements import Installation, check_host, find_hints
 
 Result = dict[str, Any]
 
@@ -31,11 +31,12 @@ class Wanted(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What the two modules would return, None where they have something to complain about, and all problems."""
+    """What the two modules would return, None where they have something to complain about, all problems, and hints."""
 
     certificates: Result | None
     configuration: Result | None
     problems: list[str]
+    hints: list[str]
 
     def as_wanted(self, wanted: Wanted) -> dict[str, Result | None]:
         """Return the results without those that have something to do."""
@@ -53,7 +54,8 @@ def compare(wanted: Wanted, show_diff: bool, hide: Callable[[set[str]], None]) -
     results = _certificates(wanted, problems, hide), _configuration(wanted, show_diff, problems, hide)
     unchanged = not wanted.installation.missing and all(result and not result["changed"] for result in results)
     host = [] if unchanged else list(check_host(wanted.installation))
-    return Comparison(*results, [*host, *problems.texts])
+    hints = find_hints(packaged=not wanted.installation.builds) if wanted.installation.missing else ()
+    return Comparison(*results, [*host, *problems.texts], list(hints))
 
 
 def _certificates(wanted: Wanted, problems: Problems, hide: Callable[[set[str]], None]) -> Result | None:

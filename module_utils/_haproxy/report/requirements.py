@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ..commands import read_output
 from ..host import read_distribution
 
 # The oldest releases whose packages an edge can be set up with. README says which of them were tried.
@@ -41,6 +42,35 @@ def check_host(installation: Installation, root: Path = Path("/")) -> Iterator[s
     yield from _check_distribution(read_distribution(root / "etc/os-release"))
     if installation.missing:
         yield from _check_space(installation)
+
+
+def find_hints(packaged: bool, root: Path = Path("/")) -> Iterator[str]:
+    """Yield what may keep clients or nodes from an edge on this host, with the command that changes it.
+
+    Neither is a problem for certain: a firewall may have these rules already. `packaged`: HAProxy is the
+    distribution's, whose domain SELinux confines; a build of the role runs in none.
+    """
+    selinux = root / "sys/fs/selinux"
+    # What counts stands before what waits for a commit.
+    allowed = _read(selinux / "booleans/haproxy_connect_any").startswith("1")
+    if packaged and _read(selinux / "enforce") == "1" and not allowed:
+        yield (
+            "SELinux lets HAProxy use the usual ports of HTTP only. For nodes and listeners on others: "
+            "setsebool -P haproxy_connect_any on"
+        )
+    if read_output("systemctl", "is-active", "firewalld").strip() == "active":
+        opened = "firewall-cmd --permanent --add-service=http --add-service=https && firewall-cmd --reload"
+        yield f"firewalld runs here. To let clients in: {opened}"
+    if re.search(r"^ENABLED=yes", _read(root / "etc/ufw/ufw.conf"), re.MULTILINE):
+        yield "ufw is on here. To let clients in: ufw allow 80,443/tcp"
+
+
+def _read(path: Path) -> str:
+    """Return the content of a file, empty where there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def _check_distribution(found: dict[str, str]) -> Iterator[str]:

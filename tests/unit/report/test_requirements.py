@@ -5,7 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import requirements
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report.requirements import Installation, check_host
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report.requirements import (
+    Installation,
+    check_host,
+    find_hints,
+)
 
 NOTHING = Installation(missing=False)
 
@@ -58,3 +62,39 @@ def test_all_that_a_host_lacks_is_told_at_once(root, monkeypatch):
         f"this host: the file system of {root} has room"[:45],
     ]
     assert "the installation may need 400" in found[2]
+
+
+@pytest.fixture
+def guarded(root, monkeypatch):
+    """The files of a host whose SELinux is enforcing, and whose firewalls are on."""
+    booleans = root / "sys/fs/selinux/booleans"
+    booleans.mkdir(parents=True)
+    (root / "sys/fs/selinux/enforce").write_text("1")
+    (booleans / "haproxy_connect_any").write_text("0 0")
+    (root / "etc/ufw").mkdir()
+    (root / "etc/ufw/ufw.conf").write_text("LOGLEVEL=low\nENABLED=yes\n")
+    monkeypatch.setattr(requirements, "read_output", lambda *_: "active\n")
+    return root
+
+
+def test_what_may_keep_clients_or_nodes_away_is_told_with_the_command_against_it(guarded):
+    assert [hint.partition(": ")[2].split()[0] for hint in find_hints(packaged=True, root=guarded)] == [
+        "setsebool",
+        "firewall-cmd",
+        "ufw",
+    ]
+
+
+@pytest.mark.parametrize(("file", "text"), [("enforce", "0"), ("booleans/haproxy_connect_any", "1 1")])
+def test_selinux_that_lets_haproxy_go_on_is_not_told(guarded, file, text):
+    (guarded / "sys/fs/selinux" / file).write_text(text)
+    assert "SELinux" not in "".join(find_hints(packaged=True, root=guarded))
+
+
+def test_a_build_is_not_confined(guarded):
+    assert "SELinux" not in "".join(find_hints(packaged=False, root=guarded))
+
+
+def test_a_host_without_any_of_it_has_no_hints(root, monkeypatch):
+    monkeypatch.setattr(requirements, "read_output", lambda *_: "")
+    assert list(find_hints(packaged=True, root=root)) == []
