@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import subprocess
 from pathlib import Path
@@ -9,6 +10,10 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments.arguments import OPTIONS
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments.manage import Request, manage
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.definition import named_groups
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +22,8 @@ PLACES = re.compile(
     rf"{REPOSITORY}/(?:blob|tree)/main/|https://raw\.githubusercontent\.com/realtime-edge/realtime\.edge/main/"
 )
 SHELL = re.compile(
-    r"(?:#|ansible|bash|cd|cp|curl|docker|git|journalctl|make|molecule|openssl|pip|python3|sudo|systemctl)\b|\.venv/|#"
+    r"(?:#|ansible|bash|cd|cp|curl|docker|git|grep|journalctl|make|molecule|openssl|pip|ps|python3|sudo|sysctl|systemctl)\b"
+    r"|\.venv/|#"
 )
 YAML = re.compile(r"(?:---|- \w+:|\w+:)(?:\s|$)")
 PAGES = sorted(
@@ -38,7 +44,9 @@ def blocks(path):
         if token.type == "code_block":
             first = re.sub(r"\A(#.*\n)+", "", token.content)
             language = "sh" if SHELL.match(first) else "yaml" if YAML.match(first) else ""
-        if token.type in ("fence", "code_block"):
+        if language == "console":  # what is typed stands after a prompt
+            yield token.map[0] + 1, "sh", "".join(re.findall(r"^\$ (.*\n)", token.content, re.MULTILINE))
+        elif token.type in ("fence", "code_block"):
             yield token.map[0] + 1, language, token.content
 
 
@@ -53,6 +61,14 @@ def all_blocks(*languages):
 
 SHELL_BLOCKS = all_blocks("sh", "bash", "shell")
 YAML_BLOCKS = all_blocks("yaml", "yml")
+PYTHON_BLOCKS = all_blocks("python")
+ROLE = yaml.safe_load((ROOT / "roles/haproxy/meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
+
+# The variables of the role that are options of haproxy_config as they are.
+SETTINGS = ("services", "sections", "binds", "limits", "trusted_proxies", "base_settings")
+
+# What a fenced block is in; "text" is what neither a test nor a reader can run.
+LANGUAGES = {"console", "ini", "jinja", "python", "sh", "text", "yaml"}
 
 
 def anchors(path):
@@ -109,13 +125,61 @@ def test_shell_is_shell_and_names_what_exists(text):
             assert set(words) <= targets, command
 
 
+def mappings(data):
+    """Each mapping in a document: variables stand at the top, below `vars`, or in an inventory."""
+    if isinstance(data, dict):
+        yield data
+    for value in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from mappings(value)
+
+
+def without_templates(data):
+    """The values that need no inventory."""
+    return {key: value for key, value in data.items() if "{{" not in str(value)}
+
+
+def render(arguments):
+    """The configuration that arguments of haproxy_config make, with groups as they name them."""
+    groups = {group: [{"name": "n1", "address": "10.0.0.1"}] for group in named_groups(arguments.get("services", []))}
+    checked = ArgumentSpecValidator(OPTIONS).validate({"groups": groups, **arguments})
+    assert checked.error_messages == []
+    if checked.validated_parameters["state"] != "rendered":
+        return ""
+    return manage(Request(checked.validated_parameters, False, False, lambda _secrets: None))["rendered"]
+
+
 @pytest.mark.parametrize("text", YAML_BLOCKS)
 def test_yaml_is_yaml_and_names_variables_that_exist(text):
-    described = yaml.safe_load((ROOT / "roles/haproxy/meta/argument_specs.yml").read_text(encoding="utf-8"))
-    options = {name for entry in described["argument_specs"].values() for name in entry.get("options", {})}
+    names = {name for entry in ROLE.values() for name in entry.get("options", {})}
     for document in yaml.safe_load_all(text):
-        named = {key for key in document if str(key).startswith("haproxy_")} if isinstance(document, dict) else set()
-        assert named <= options
+        for mapping in mappings(document):
+            named = {key for key in mapping if str(key).startswith("haproxy_")}
+            assert named <= names
+            values = {key: value for key, value in without_templates(mapping).items() if key in named}
+            options = copy.deepcopy(ROLE["main"]["options"])  # a validation fills the defaults in place
+            assert ArgumentSpecValidator(options).validate(values).error_messages == []
+
+
+@pytest.mark.parametrize("text", YAML_BLOCKS)
+def test_yaml_makes_a_configuration(text):
+    """What the role or the module gets is taken, to the last key."""
+    for document in yaml.safe_load_all(text):
+        for mapping in mappings(document):
+            settings = {name: mapping[f"haproxy_{name}"] for name in SETTINGS if f"haproxy_{name}" in mapping}
+            for given in (settings, mapping.get("realtime.edge.haproxy_config", {})):
+                if values := without_templates(given):
+                    assert render({"state": "rendered", **values}) or not {"services", "sections"} & values.keys()
+
+
+@pytest.mark.parametrize("text", PYTHON_BLOCKS)
+def test_python_is_python(text):
+    compile(text, "block", "exec")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_blocks_say_what_they_are_in(path):
+    fences = [token.info for token in MarkdownIt("commonmark").parse(path.read_text("utf-8")) if token.type == "fence"]
+    assert [info for info in fences if info.partition(" ")[0] not in LANGUAGES] == []
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name)
