@@ -1,15 +1,19 @@
-"""Debian's HAProxy is there already: what a take-over ends is known before, and after a success the role's serves."""
+"""Debian's HAProxy is there already: what a take-over ends is known before, and after a success the role's serves.
+
+Each run is one for all machines: Debian 12 and 13.
+"""
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+import testinfra
 
-testinfra_hosts = ["ansible://edges"]
-
+EDGES = ("takeover-edge12", "takeover-edge13")
 BY_HAND = """
 defaults
     mode http
@@ -30,30 +34,76 @@ ExecStart=/usr/sbin/haproxy -Ws -f /etc/haproxy/other.cfg -p /run/haproxy/haprox
 LISTEN = "import socket, time; listener = socket.create_server(('', 443)); time.sleep(1000)"
 
 
-@pytest.fixture
-def debian(host) -> Iterator[None]:
-    """Debian's HAProxy, as it is after its installation: it runs, and has no listeners."""
-    host.run("systemctl stop haproxy nginx")
-    host.check_output(
-        "rm -rf /etc/haproxy /run/haproxy /etc/systemd/system/haproxy.service* && cp -a /root/haproxy /etc/haproxy "
-        "&& systemctl daemon-reload && systemd-tmpfiles --create haproxy.conf && systemctl start haproxy"
-    )
+class Ran(NamedTuple):
+    """How a playbook ended for one machine, and what it said of it in one line."""
+
+    passed: bool
+    changed: bool
+    said: str
+
+
+@pytest.fixture(scope="module")
+def edges() -> dict[str, Any]:
+    """Name → machine."""
+    return {name: testinfra.get_host(f"ansible://{name}") for name in EDGES}
 
 
 @pytest.fixture
-def site(host, play) -> Callable[..., tuple[int, str]]:
-    """Run a playbook on this host: how it ended, and what it said."""
-    name = host.ansible.get_variables()["inventory_hostname"]
+def debian(edges) -> dict[str, Any]:
+    """The machines, with Debian's HAProxy as it is after its installation: it runs, and has no listeners."""
+    for host in edges.values():
+        host.run("systemctl stop haproxy nginx node")
+        host.check_output(
+            "rm -rf /etc/haproxy /run/haproxy /etc/systemd/system/haproxy.service* && cp -a /root/haproxy /etc/haproxy "
+            "&& systemctl daemon-reload && systemd-tmpfiles --create haproxy.conf && systemctl start haproxy"
+        )
+    return edges
 
-    def run(*arguments: str, playbook: str = "site", **variables: Any) -> tuple[int, str]:
-        done = play(variables, "--limit", name, *arguments, playbook=playbook)
-        return done.returncode, done.stdout
+
+@pytest.fixture
+def site(play) -> Callable[..., dict[str, Ran]]:
+    """Run a playbook on all machines: what came of it on each that it reached."""
+
+    def run(*arguments: str, playbook: str = "site", **variables: Any) -> dict[str, Ran]:
+        said = play(variables, *arguments, playbook=playbook).stdout
+        texts, recap = said.split("PLAY RECAP")
+        parts = re.split(rf"\[({'|'.join(EDGES)})\]", texts)
+        ran = {}
+        for name in EDGES:
+            of = " ".join(text for at, text in zip(parts[1::2], parts[2::2]) if at == name)
+            counts = re.search(rf"{name} : ok=\d+ changed=(\d+) unreachable=0 failed=(\d+)", recap)
+            if counts:
+                ran[name] = Ran(counts[2] == "0", counts[1] != "0", of)
+        assert ran, said
+        return ran
 
     return run
 
 
+def all_pass(ran: dict[str, Ran]) -> bool:
+    assert [name for name, one in ran.items() if one.passed] == list(EDGES), ran
+    return True
+
+
+def all_fail(ran: dict[str, Ran], *texts: str) -> bool:
+    """Whether each machine fails and says these texts."""
+    for name in EDGES:
+        assert not ran[name].passed, ran[name]
+        for text in texts:
+            assert text in ran[name].said
+    return True
+
+
 def main_process(host) -> str:
     return host.check_output("systemctl show --value --property MainPID haproxy")
+
+
+def configure_by_hand(host) -> None:
+    host.check_output("printf %%s %s > /etc/haproxy/haproxy.cfg && systemctl restart haproxy", BY_HAND)
+
+
+def address(host) -> str:
+    return host.ansible.get_variables()["haproxy_address"]
 
 
 def serves(host) -> bool:
@@ -62,100 +112,179 @@ def serves(host) -> bool:
     return "-S /run/haproxy/master.sock" in command and host.socket("tcp://0.0.0.0:443").is_listening
 
 
-def test_one_without_listeners_is_taken_over_after_the_check_said_so(host, debian, site):
-    before = main_process(host)
-    status, said = site("--check")
-    assert status == 0, said
-    assert f"the service haproxy runs haproxy (process {before}), which this role did not start: it is replaced" in said
-    # In a container, listeners that nobody else shows are counted as its: there is the engine's resolver.
-    assert "it has no listeners, and no connection ends" in said or "and no connections of clients end" in said
-    assert main_process(host) == before
-    status, said = site()
-    assert status == 0, said
-    assert "A restart of HAProxy is pending" not in said
-    assert serves(host)
-    assert "changed=0" in site()[1]
+def test_one_without_listeners_is_taken_over_after_the_check_said_so(debian, site):
+    before = {name: main_process(host) for name, host in debian.items()}
+    ran = site("--check")
+    assert all_pass(ran)
+    for name, host in debian.items():
+        said = ran[name].said
+        process = f"the service haproxy runs haproxy (process {before[name]}), which this role did not start"
+        assert f"{process}: it is replaced" in said
+        # In a container, listeners that nobody else shows are counted as its: there is the engine's resolver.
+        assert "it has no listeners, and no connection ends" in said or "and no connections of clients end" in said
+        assert main_process(host) == before[name]
+    ran = site()
+    assert all_pass(ran)
+    assert not any("A restart of HAProxy is pending" in one.said for one in ran.values())
+    assert all(serves(host) for host in debian.values())
+    again = site()
+    assert all_pass(again)
+    assert not any(one.changed for one in again.values())
 
 
-def test_one_that_is_stopped_is_started_as_ours(host, debian, site):
-    host.check_output("systemctl stop haproxy && test -S /run/haproxy/admin.sock")
-    status, said = site("--check")
-    assert status == 0, said
-    status, said = site()
-    assert status == 0, said
-    assert serves(host)
+def test_one_that_is_stopped_is_started_as_ours(debian, site):
+    for host in debian.values():
+        host.check_output("systemctl stop haproxy && test -S /run/haproxy/admin.sock")
+    assert all_pass(site("--check"))
+    assert all_pass(site())
+    assert all(serves(host) for host in debian.values())
 
 
-def test_live_connections_end_only_if_that_is_allowed(host, debian, site):
-    host.check_output("printf %%s %s > /etc/haproxy/haproxy.cfg && systemctl restart haproxy", BY_HAND)
-    before, address = main_process(host), host.ansible.get_variables()["haproxy_address"]
-    held = [socket.create_connection((address, 443)) for _ in range(3)]
+def test_live_connections_end_only_if_that_is_allowed(debian, site):
+    held = []
+    for host in debian.values():
+        configure_by_hand(host)
+        held += [socket.create_connection((address(host), 443)) for _ in range(3)]
+    cost = "its listeners *:443, *:8080 and 3 connections of clients end"
+    before = {name: main_process(host) for name, host in debian.items()}
     for arguments in ([], ["--check"]):
-        status, said = site(*arguments)
-        assert status == 2, said
-        assert f"haproxy (process {before}), which this role did not start" in said
-        assert "its listeners *:443, *:8080 and 3 connections of clients end" in said
-        assert "haproxy_allow_restart: true" in said
-    assert host.file("/etc/haproxy/haproxy.cfg").content_string == BY_HAND
-    assert not host.file("/etc/haproxy/certificates").exists
+        ran = site(*arguments)
+        assert all_fail(ran, cost, "haproxy_allow_restart: true")
+        for name, process in before.items():
+            assert f"haproxy (process {process}), which this role did not start" in ran[name].said
+    for host in debian.values():
+        assert host.file("/etc/haproxy/haproxy.cfg").content_string == BY_HAND
+        assert not host.file("/etc/haproxy/certificates").exists
     for connection in held:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
-    status, said = site("--check", haproxy_allow_restart=True)
-    assert status == 0, said
-    assert "its listeners *:443, *:8080 and 3 connections of clients end" in said
-    status, said = site(haproxy_allow_restart=True)
-    assert status == 0, said
-    assert serves(host)
-    assert not host.socket("tcp://0.0.0.0:8080").is_listening
+    ran = site("--check", haproxy_allow_restart=True)
+    assert all_pass(ran)
+    assert all(cost in one.said for one in ran.values())
+    assert all_pass(site(haproxy_allow_restart=True))
+    for host in debian.values():
+        assert serves(host)
+        assert not host.socket("tcp://0.0.0.0:8080").is_listening
     for connection in held:
         connection.close()
 
 
-def test_no_success_while_another_configuration_serves(host, debian, site):
-    host.check_output(
-        "cd /etc/systemd/system && mkdir haproxy.service.d && printf %%s %s > haproxy.service.d/other.conf "
-        "&& printf %%s %s > /etc/haproxy/other.cfg",
-        OTHER,
-        BY_HAND,
-    )
+def test_no_success_while_another_configuration_serves(debian, site):
+    for host in debian.values():
+        host.check_output(
+            "cd /etc/systemd/system && mkdir haproxy.service.d && printf %%s %s > haproxy.service.d/other.conf "
+            "&& printf %%s %s > /etc/haproxy/other.cfg",
+            OTHER,
+            BY_HAND,
+        )
     for _ in range(2):
-        status, said = site()
-        assert status == 2, said
-        assert "The edge does not serve the configuration that was just applied" in said
-        assert "which this role did not start" in said
+        assert all_fail(
+            site(),
+            "The edge does not serve the configuration that was just applied",
+            "which this role did not start",
+        )
 
 
-def test_a_check_finds_the_process_that_holds_a_port(host, debian, site, wait_until):
-    host.check_output("cp $(readlink -f /usr/bin/python3) /usr/local/bin/nginx")
-    host.check_output("systemd-run --collect --unit nginx /usr/local/bin/nginx -c %s", LISTEN)
-    pid = host.check_output("systemctl show --value --property MainPID nginx")
-    wait_until("the port is taken", lambda: host.socket("tcp://0.0.0.0:443").is_listening)
+@pytest.fixture
+def taken(debian, wait_until) -> Iterator[dict[str, str]]:
+    """Port 443 of each machine, held by a process of this name: its number."""
+    for host in debian.values():
+        host.check_output("cp $(readlink -f /usr/bin/python3) /usr/local/bin/nginx")
+        host.check_output("systemd-run --collect --unit nginx /usr/local/bin/nginx -c %s", LISTEN)
+    for host in debian.values():
+        wait_until("the port is taken", lambda host=host: host.socket("tcp://0.0.0.0:443").is_listening)
+    yield {name: host.check_output("systemctl show --value --property MainPID nginx") for name, host in debian.items()}
+    for host in debian.values():
+        host.check_output("systemctl stop nginx")
+
+
+def test_a_check_finds_the_process_that_holds_a_port(debian, taken, site):
     for arguments in (["--check"], []):
-        status, said = site(*arguments)
-        assert status == 2, said
-        assert f"another process already listens on port 443 (any address): nginx (process {pid})" in said
-    assert not host.file("/etc/haproxy/certificates").exists
+        ran = site(*arguments)
+        assert all_fail(ran, "another process already listens on port 443 (any address): nginx (process ")
+        assert all(f"nginx (process {process})" in ran[name].said for name, process in taken.items())
+    assert not any(host.file("/etc/haproxy/certificates").exists for host in debian.values())
 
 
-def test_an_edge_leaves_back_to_the_file_that_was_there_before(host, debian, site):
-    host.check_output("printf %%s %s > /etc/haproxy/haproxy.cfg && systemctl restart haproxy", BY_HAND)
-    status, said = site()
-    assert status == 0, said
-    with socket.create_connection((host.ansible.get_variables()["haproxy_address"], 443)):
-        status, said = site(playbook="uninstall", uninstall_to="distribution")
-        assert status == 2, said
-        assert "connections, which would end. If that is acceptable, allow it: haproxy_allow_restart: true" in said
-    assert serves(host)
-    status, said = site(playbook="uninstall", uninstall_to="distribution", haproxy_allow_restart=True)
-    assert status == 0, said
-    assert host.file("/etc/haproxy/haproxy.cfg").content_string == BY_HAND
-    assert "-S /run/haproxy/master.sock" not in host.check_output("ps -o args= %s", main_process(host))
-    assert host.socket("tcp://0.0.0.0:8080").is_listening
-    kept = host.check_output("ls -d /var/backups/realtime-edge-*")
-    assert host.file(f"{kept}/certificates/chat.pem").exists
-    assert host.file(kept).mode == 0o700
-    status, said = site(playbook="uninstall")
-    assert status == 2
-    assert "the service of this host is not the role's" in said
-    host.check_output("rm -r %s", kept)
+def test_an_edge_leaves_back_to_the_file_that_was_there_before(debian, site):
+    for host in debian.values():
+        configure_by_hand(host)
+    assert all_pass(site())
+    leave = {"playbook": "uninstall", "uninstall_to": "distribution"}
+    with socket.create_connection((address(debian[EDGES[0]]), 443)):
+        ran = site(**leave)  # one after the other, until one fails
+        assert not ran[EDGES[0]].passed
+        assert (
+            "connections, which would end. If that is acceptable, allow it: haproxy_allow_restart: true"
+            in ran[EDGES[0]].said
+        )
+    assert all(serves(host) for host in debian.values())
+    assert all_pass(site(**leave, haproxy_allow_restart=True))
+    for host in debian.values():
+        assert host.file("/etc/haproxy/haproxy.cfg").content_string == BY_HAND
+        assert "-S /run/haproxy/master.sock" not in host.check_output("ps -o args= %s", main_process(host))
+        assert host.socket("tcp://0.0.0.0:8080").is_listening
+        kept = host.check_output("ls -d /var/backups/realtime-edge-*")
+        assert host.file(f"{kept}/certificates/chat.pem").exists
+        assert host.file(kept).mode == 0o700
+        host.check_output("rm -r %s", kept)
+    ran = site(playbook="uninstall")
+    assert not ran[EDGES[0]].passed
+    assert "the service of this host is not the role's" in ran[EDGES[0]].said
+
+
+def test_an_outage_fails_with_the_reason_of_the_check(debian, site):
+    """Where nobody listens, and where the path of the check is not the application's."""
+    refused = ("chat_http: no server is up: ", "(127.0.0.1:3000): ", "Connection refused")
+    assert all_pass(site())  # the application may come after its edge
+    for playbook in ("site", "status", "probe"):
+        assert all_fail(site(playbook=playbook, haproxy_outage_fatal=True), *refused), playbook
+    for host in debian.values():
+        host.check_output("systemd-run --collect --unit node python3 -m http.server --directory /run/systemd 3000")
+    wrong = {"name": "chat", "servers": ["127.0.0.1:3000"], "health": "/missing"}
+    assert all_fail(site(haproxy_outage_fatal=True, haproxy_services=[wrong]), "chat_http: no server is up: ", "404")
+    assert all_pass(site(haproxy_outage_fatal=True))
+    for host in debian.values():
+        host.check_output("systemctl stop node")
+
+
+DISTRIBUTIONS = {
+    "ubuntu 22.04": 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="22.04"\nVERSION_CODENAME=jammy\n',
+    "ubuntu 24.04": 'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\n',
+    "rocky 9.4": 'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n',
+    "debian 11": 'ID=debian\nVERSION_ID="11"\nVERSION_CODENAME=bullseye\n',
+    "alpine 3.20": "ID=alpine\nVERSION_ID=3.20.3\n",
+}
+
+
+@pytest.fixture
+def pretend(debian) -> Iterator[Callable[..., None]]:
+    """Let each machine say that it has one of DISTRIBUTIONS, until the test ends."""
+
+    def start(*names: str) -> None:
+        for host, name in zip(debian.values(), names):
+            host.check_output("rm /etc/os-release && printf %%s %s > /etc/os-release", DISTRIBUTIONS[name])
+
+    yield start
+    for host in debian.values():
+        host.check_output("ln -sf ../usr/lib/os-release /etc/os-release")
+
+
+@pytest.mark.parametrize("names", [("ubuntu 22.04", "ubuntu 24.04"), ("rocky 9.4", "rocky 9.4")], ids=str)
+def test_a_check_for_another_distribution_ends_and_says_how_long_a_build_takes(debian, pretend, site, names):
+    """As far as a Debian can be one: nothing of it is installed."""
+    pretend(*names)
+    ran = site("--check", haproxy_install_method="source")
+    assert all_pass(ran)
+    assert all("has to be compiled: about" in one.said for one in ran.values())
+    assert not any(host.file("/opt/haproxy").exists for host in debian.values())
+
+
+def test_a_distribution_that_is_not_supported_is_refused_by_name(debian, pretend, site):
+    pretend("alpine 3.20", "debian 11")
+    ran = site()
+    assert all_fail(ran)
+    old, other = (ran[name].said for name in reversed(EDGES))
+    assert "this host: alpine is not supported; these are, and newer ones: debian 12, ubuntu 22.04" in other
+    assert "this host: debian 11 is not supported; 12 and newer ones are" in old
+    assert not any(host.file("/etc/haproxy/certificates").exists for host in debian.values())
