@@ -593,6 +593,7 @@ def _reload_and_wait(marked: Marked, target: Target) -> None:
 
     Before 2.7 the master does not answer a reload: its counter of failed reloads shows a refusal.
     """
+    cli.wait_for_tables(target.master)
     failed_before = cli.failed_reloads(target.master)
     answer = cli.reload(target.master)
     if answer.taken is False:

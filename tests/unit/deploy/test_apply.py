@@ -80,6 +80,15 @@ def test_a_difference_is_a_reload_and_then_nothing(target, edge):
     assert (apply.apply(TWO, target).action, edge.reloads) == ("unchanged", 1)
 
 
+def test_a_worker_that_still_learns_is_not_replaced(target, edge):
+    """It would hand over nothing, and the sessions of its requests would be lost."""
+    edge.resyncs = ["0x10000004", "0x0", "0x1", "0x28300003"]
+    edge.asked.clear()
+    assert apply.apply(TWO, target).action == "reload"
+    before = edge.asked[: edge.asked.index("reload")]
+    assert sum(command.endswith("show peers") for command in before) == 4
+
+
 def test_a_file_that_was_written_but_never_loaded_is_loaded(target, edge):
     edge.serving = "something else"
     outcome = apply.apply(ONE, target)
