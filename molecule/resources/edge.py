@@ -9,6 +9,7 @@ import functools
 import http.client
 import io
 import json
+import re
 import socket
 import ssl
 import struct
@@ -229,6 +230,18 @@ class Edge:
         said = json.loads(process.stdout.readline())
         assert "answer" in said, said["error"]
         return said["answer"].rstrip("\n")
+
+    def reload(self) -> None:
+        """Reload as the role does: when the worker has the tables of the one before, and until a new one serves."""
+
+        def complete() -> bool:
+            flags = re.findall(r" flags=0x([0-9a-f]+) resync_timeout=", self.ask("show peers"))
+            return all(int(flag, 16) & 3 == 3 for flag in flags)
+
+        wait_until("the worker has its tables", complete)
+        worker = self.worker()
+        self.ask("reload", "master")
+        wait_until("a new worker serves", lambda: self.worker() != worker)
 
     def statistics(self) -> dict[tuple[str, str], dict[str, str]]:
         """(proxy, server) → the fields of `show stat`."""

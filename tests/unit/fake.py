@@ -26,7 +26,7 @@ class FakeEdge:
     """Loads the file at a reload unless it is told to refuse; `asked` are all commands so far.
 
     `refuse_commands`: beginnings of commands that are refused; `ignore_commands`: of those that are taken and not done.
-    `sessions`: server → how many.
+    `sessions`: server → how many. `resyncs`: the flags that `show peers` tells, one after the other.
     """
 
     def __init__(self, target):
@@ -53,6 +53,7 @@ class FakeEdge:
         self.open = None
         self.patterns = {}
         self.versions = {}
+        self.resyncs = []
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(target.master)
         self.socket.listen(100)
@@ -160,6 +161,11 @@ class FakeEdge:
             return f"HAPROXY_CFGFILES={self.file}"
         if two == "show env":
             return f"{words[2]}={self.serving}" if self.serving else "Variable not found"
+        if command == "show peers":
+            flags = self.resyncs.pop(0) if self.resyncs else "0x11000003"
+            return (
+                f"0x55f0c: [27/Nov/2026:20:00:00] id=affinity disabled=0 flags={flags} resync_timeout=5s task_calls=9"
+            )
         if two == "show info":
             return f"CurrConns: 42\nStart_time_sec: {self.started}"
         if command == "show tls-keys":

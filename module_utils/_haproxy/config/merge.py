@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..errors import Problems
@@ -133,11 +135,55 @@ def says_the_same(text: str, wanted: Configuration) -> bool:
         wanted = data.in_canonical_order(wanted)
     except ConfigurationError:
         return False
-    said, asked = (
-        [(section.header, [line.text for line in section.directives]) for section in configuration.sections]
-        for configuration in (written, wanted)
-    )
-    return bool(text) and said == asked
+    return bool(text) and _text_lines(written) == _text_lines(wanted)
+
+
+def in_order_of(present: Configuration, wanted: Configuration) -> Configuration:
+    """Return `wanted` with the lines that `present` has too in its order, wherever that means the same.
+
+    The keys of a mapping may come in any order: Ansible sorts them, for one, where it writes data. HAProxy need not
+    load the same again for that.
+    """
+    there: dict[tuple[str, str], list[Section]] = {}
+    for section in present.sections:
+        there.setdefault(section.key, []).append(section)
+    taken: Counter[tuple[str, str]] = Counter()
+    sections = []
+    for section in wanted.sections:
+        number = taken[section.key]
+        taken[section.key] += 1
+        found = there.get(section.key, ())[number : number + 1]
+        sections.append(_in_order_of(found[0], section) if found else section)
+    return replace(wanted, sections=tuple(sections))
+
+
+def _in_order_of(present: Section, wanted: Section) -> Section:
+    """Return the section with its lines in another's order if that means the same; new lines stay behind others."""
+    places: dict[str, list[int]] = {}
+    for number, line in enumerate(present.directives):
+        places.setdefault(line.text, []).append(number)
+    ranks, shared = [], []
+    for line in wanted.directives:
+        if places.get(line.text):
+            shared.append(places[line.text].pop(0))
+        ranks.append(shared[-1] if shared else -1)
+    if shared == sorted(shared):
+        return wanted
+    order = sorted(range(len(ranks)), key=lambda number: ranks[number])
+    candidate = replace(wanted, directives=tuple(wanted.directives[number] for number in order))
+    return candidate if _means_the_same(candidate, wanted) else wanted
+
+
+def _means_the_same(some: Section, other: Section) -> bool:
+    try:
+        one, two = (_text_lines(data.in_canonical_order(Configuration((section,)))) for section in (some, other))
+    except ConfigurationError:
+        return False
+    return one == two
+
+
+def _text_lines(configuration: Configuration) -> list[tuple[str, list[str]]]:
+    return [(section.header, [line.text for line in section.directives]) for section in configuration.sections]
 
 
 class _Ranked(NamedTuple):

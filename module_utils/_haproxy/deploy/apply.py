@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..binary import check
 from ..certificates import acme_client
-from ..config.merge import says_the_same
+from ..config.merge import in_order_of, says_the_same
 from ..config.model import Configuration, ConfigurationError
 from ..config.syntax import parse
 from ..runtime import certificates, cli, files, servers
@@ -230,6 +230,9 @@ def _make_change(
     keep: bool = True,
 ) -> _Change:
     """Work out what has to be done, and why nothing less suffices."""
+    present = _parse_or_empty(without_marker(before))
+    if find_marker(before):
+        wanted = in_order_of(present, wanted)
     found = files.find_files(wanted)
     own = {path: content for path, content in wanted.files if path not in found.patterns}
     others = tuple(sorted({*found.reload_only, *own}))
@@ -239,7 +242,7 @@ def _make_change(
     reasons += [restart_reason] if restart_reason else []
     reasons += [f"{path} is missing or has been changed" for path, content in own.items() if read_text(path) != content]
     steps: tuple[Step, ...] = ()
-    removals = _Removals(_parse_or_empty(without_marker(before)), wanted)
+    removals = _Removals(present, wanted)
     if running:
         observed = read_worker_state(target.master, found)
         removals = _sort_removals(removals, observed.servers, target, options) if keep else removals
@@ -593,6 +596,7 @@ def _reload_and_wait(marked: Marked, target: Target) -> None:
 
     Before 2.7 the master does not answer a reload: its counter of failed reloads shows a refusal.
     """
+    cli.wait_for_tables(target.master)
     failed_before = cli.failed_reloads(target.master)
     answer = cli.reload(target.master)
     if answer.taken is False:

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import grp
 import hashlib
+import json
 import os
 import secrets
 import tempfile
@@ -73,11 +74,19 @@ def write_records(records: tuple[tuple[str, str], ...], check_mode: bool) -> lis
     """Write the records that differ, without touching HAProxy; return the reasons."""
     reasons = []
     for path, content in records:
-        if read_text(path) != content:
+        if _sorted_data(read_text(path)) != _sorted_data(content):
             reasons.append(f"{path} is {'recorded' if content else 'removed'}; it changes nothing for HAProxy")
             if not check_mode:
                 put_file(path, content, None)
     return reasons
+
+
+def _sorted_data(text: str) -> str:
+    """Return the data with sorted keys: where HAProxy sees no difference, their order makes none."""
+    try:
+        return json.dumps(json.loads(text), sort_keys=True)
+    except (ValueError, RecursionError):
+        return text
 
 
 def symlink_differs(target: Target) -> bool:

@@ -150,7 +150,7 @@ NOTES: dict[str, str] = {
         "expose-fd listeners passes open ports to the next worker, so that no connection is refused during a reload."
     ),
     "localpeer": "The name by which the next worker gets the tables at a reload, and other edges know this one.",
-    "lua-load-per-thread": "A short Lua script for a rule that this version of HAProxy has no keyword for.",
+    "lua-load-per-thread": "A short Lua script for rules that HAProxy has no keyword for.",
     "option redispatch": "If its node does not answer, a request goes to another one.",
     "option http-no-delay": "Small messages are sent at once instead of being collected.",
     "option abortonclose": "A queued request is dropped if its client has disconnected.",
@@ -160,9 +160,8 @@ NOTES: dict[str, str] = {
     "timeout tunnel": "A socket that is idle for longer is dead, as heartbeats come every 25 s.",
     "timeout client-fin": "Without it, half-closed sockets would stay for the tunnel timeout.",
     "http-request lua.wait_for_table": (
-        "After a reload the table arrives some milliseconds late: requests of a session wait for it."
+        "After a reload the table arrives late: a request of a session waits until it is there, for 5 s at most."
     ),
-    "http-request pause": "After a reload the table arrives some milliseconds late: requests of a session wait for it.",
     "http-request deny deny_status 400 unless": "Without a Host header there is no address to redirect to.",
     "stick store-response": "The table stores the session id with the node that issued it.",
     "tcp-response content set-var(txn.sid)": (

@@ -18,6 +18,13 @@ from ..errors import EdgeError
 TIMEOUT = 60.0
 SOON = 10.0
 
+# A worker asks the one before it for its tables for five seconds, then another edge for as long (peers.c,
+# PEER_RESYNC_TIMEOUT), and the timer begins anew when a connection breaks.
+_TABLES_TIMEOUT = 20.0
+
+# In `show peers`: both are set when the tables are there, or nothing more will come (peers-t.h, PEERS_RESYNC_FINISHED).
+_TABLES_COMPLETE = 0x3
+
 # No answer is longer (bytes) or takes longer (seconds): `show sess` of 100,000 sessions has some 60 MB.
 ANSWER_SIZE = 256 << 20
 ANSWER_TIME = 120.0
@@ -241,6 +248,19 @@ def reload(master: str) -> Reload:
     found = re.search(r"^Success=([01])", answer, re.MULTILINE)
     log = re.sub(r"^(Success=\d|--)\s*$", "", answer, flags=re.MULTILINE).strip()
     return Reload(found.group(1) == "1" if found else None, log)
+
+
+def wait_for_tables(master: str) -> None:
+    """Wait until the serving worker has the stick tables of the one before it.
+
+    A worker that is replaced earlier hands over nothing, and the requests that it still has do not find their sessions.
+    """
+    limit = time.monotonic() + _TABLES_TIMEOUT
+    while time.monotonic() < limit:
+        states = re.findall(r" flags=0x([0-9a-f]+) resync_timeout=", tell(master, serving_worker(master), "show peers"))
+        if all(int(state, 16) & _TABLES_COMPLETE == _TABLES_COMPLETE for state in states):
+            return
+        time.sleep(0.05)
 
 
 # The answer on success, by the beginning of the command; empty for all others.

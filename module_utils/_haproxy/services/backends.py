@@ -14,9 +14,6 @@ from .edge import Edge
 from .limits import Counters
 from .servers import Server
 
-# The first version with `http-request pause`.
-PAUSE_SINCE = (3, 2)
-
 # One answer is enough to take a node back in: after a start of HAProxy clients would otherwise wait for three.
 HEALTH_CHECK = ("health", "default-server check inter 2s fall 3 rise 1")
 
@@ -121,7 +118,7 @@ def _session_rules(service: Service, transport: str, counters: Counters, edge: E
     rules += limits.sessions(edge.limits, counters, socketio.opens_session())
     if service.affinity == "session":
         unknown = socketio.unknown_session(names)
-        rules.append(socketio.wait_for_table(names, edge.version < PAUSE_SINCE))
+        rules.append(socketio.wait_for_table(names))
         rules.append(telemetry.count_miss(edge.peers.name, service.name, unknown))
         if transport == "polling":
             rules += [socketio.mark_handshake(), *socketio.learn_session(names)]

@@ -13,7 +13,7 @@ from ..config.model import Configuration, Directive, Line, Section
 from ..config.words import quote
 from ..errors import Problems
 from . import acme, limits, peers, request_filter, routing, socketio, telemetry, tls
-from .backends import PAUSE_SINCE, service_backend, service_servers, transports_of
+from .backends import service_backend, service_servers, transports_of
 from .definition import Service
 from .edge import (
     ROLE,
@@ -100,7 +100,7 @@ def _acme_sections(edge: Edge) -> list[Section]:
 
 def _lua_scripts(flash: list[Service], sticky: bool, edge: Edge) -> list[Line]:
     """Return the Lua scripts that the services need, each with its purpose."""
-    scripts = [("affinity", LUA)] if sticky and edge.version < PAUSE_SINCE else []
+    scripts = [("affinity", LUA)] if sticky else []
     if flash and not any(service.policy_servers for service in flash):
         ports = dict.fromkeys(bind_port(address) for address in (*edge.http, *edge.https))
         scripts.append(("policy", socketio.policy_script(ports)))

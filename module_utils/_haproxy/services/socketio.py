@@ -96,17 +96,28 @@ def _id_in_path(names: Names) -> str:
     return f"path,field({names.path.rstrip('/').count('/') + 4},/)"
 
 
-# For HAProxy before 3.2, which has no `http-request pause`.
-LUA = """-- After a reload the affinity table reaches the new worker some milliseconds late: a request waits for it.
-core.register_action("wait_for_table", {"http-req"}, function() core.msleep(400) end)
+# At a reload HAProxy lets the old worker hand its tables over for five seconds (peers.c, PEER_RESYNC_TIMEOUT). A worker
+# that is replaced before it has them hands over nothing: the one before it does, up to two seconds later.
+LUA = """-- A request whose session the affinity table lacks waits for it: in the first ten seconds of a worker for
+-- five, since at a reload the table arrives late; later for 400 ms, since another edge may have just opened it.
+local patience = 5000
+core.register_task(function()
+  core.msleep(10000)
+  patience = 400
+end)
+core.register_action("wait_for_table", {"http-req"}, function(txn, table)
+  local session = txn:get_var("txn.sid")
+  for _ = 1, patience / 50 do
+    if txn.sc:in_table(session, table) == "1" then return end
+    core.msleep(50)
+  end
+end, 1)
 """
 
 
-def wait_for_table(names: Names, lua: bool) -> Directive:
-    """Return the rule that waits for the affinity table after a reload; `lua` before HAProxy 3.2."""
-    return Directive.of(
-        "affinity", f"http-request {'lua.wait_for_table' if lua else 'pause 400ms'} if {unknown_session(names)}"
-    )
+def wait_for_table(names: Names) -> Directive:
+    """Return the rule that waits for the affinity table to know the session of a request."""
+    return Directive.of("affinity", f"http-request lua.wait_for_table {names.table} if {unknown_session(names)}")
 
 
 def unknown_session(names: Names) -> str:

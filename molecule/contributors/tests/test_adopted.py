@@ -50,9 +50,6 @@ def test_a_contributor_changes_it_and_leaves(host, afterwards):
     assert result["action"] == "reload", result
     assert page(host, "/") == 'good morning, "intranet"'
     assert "lunch" not in host.file(FILE).content_string
-    # Written in our manner now, it is still what was adopted; but the data come here with sorted keys, and lines whose
-    # order is free follow the keys.
-    run(host, sections=data, **MASTER)
-    assert page(host, "/") == 'good morning, "intranet"'
+    # Written in our manner now, it is still what was adopted, also with the sorted keys that data have here.
     result = run(host, sections=data, **MASTER)
     assert result["changed"] is False, result

@@ -1,6 +1,7 @@
 """A configuration is made to serve, or nothing changes. The HAProxy here is a stand-in with a real socket."""
 
 import dataclasses
+import json
 import os
 import re
 import socket
@@ -78,6 +79,58 @@ def test_a_difference_is_a_reload_and_then_nothing(target, edge):
     ]
     assert read(target.good) == read(target.path)
     assert (apply.apply(TWO, target).action, edge.reloads) == ("unchanged", 1)
+
+
+WRITTEN = {
+    "global": {"maxconn": 100, "hard-stop-after": "1h"},
+    "frontend": {"web": {"mode": "http", "bind": "127.0.0.1:0", "timeout": {"client": "5s", "client-fin": "1s"}}},
+    "backend": {"api": {"mode": "http", "default-server": "check", "server": ["b 10.0.0.2:1", "a 10.0.0.1:1"]}},
+}
+SORTED = json.loads(json.dumps(WRITTEN, sort_keys=True))
+
+
+def test_data_whose_keys_were_sorted_are_no_change(target, edge, tmp_path):
+    def record(written):
+        return ((str(tmp_path / "fragments.d" / "edge.json"), json.dumps(written)),)
+
+    apply.apply(data.from_data(WRITTEN), target, records=record(WRITTEN))
+    text, reloads = read(target.path), edge.reloads
+    assert list(SORTED["frontend"]["web"]) != list(WRITTEN["frontend"]["web"])
+    outcome = apply.apply(in_sections_order(SORTED), target, records=record(SORTED))
+    assert (outcome.action, outcome.reasons, edge.reloads, read(target.path)) == ("unchanged", [], reloads, text)
+    # A server more needs no reload either.
+    api = {**SORTED["backend"]["api"], "server": [*SORTED["backend"]["api"]["server"], "c 10.0.0.3:1"]}
+    more = in_sections_order({**SORTED, "backend": {"api": api}})
+    assert apply.apply(more, target).action == "runtime"
+
+
+def in_sections_order(written):
+    return data.from_data([{kind: written[kind]} for kind in WRITTEN])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["default-server check", "server a 127.0.0.1:1"], ["server a 127.0.0.1:1", "default-server check"]),
+        (["acl a path /", "acl b path /b"], ["acl b path /b", "acl a path /"]),
+        (["option httplog", "log-format %ci"], ["log-format %ci", "option httplog"]),
+    ],
+)
+def test_an_order_that_matters_is_a_change(target, edge, before, after):
+    def configuration(lines):
+        return data.from_data([{"listen": {"web": ["mode http", "bind 127.0.0.1:0", *lines]}}])
+
+    apply.apply(configuration(before), target)
+    assert apply.apply(configuration(after), target).action == "reload"
+
+
+def test_a_worker_that_still_learns_is_not_replaced(target, edge):
+    """It would hand over nothing, and the sessions of its requests would be lost."""
+    edge.resyncs = ["0x10000004", "0x0", "0x1", "0x28300003"]
+    edge.asked.clear()
+    assert apply.apply(TWO, target).action == "reload"
+    before = edge.asked[: edge.asked.index("reload")]
+    assert sum(command.endswith("show peers") for command in before) == 4
 
 
 def test_a_file_that_was_written_but_never_loaded_is_loaded(target, edge):

@@ -42,16 +42,13 @@ def test_requests_for_unknown_hosts_are_turned_away_only_if_all_services_have_ho
     assert look_ups[-1].endswith(" if !{ var(txn.route) -m found }")
 
 
-@pytest.mark.parametrize(
-    ("version", "action", "script"), [((3, 2), "pause 400ms", False), ((3, 0), "lua.wait_for_table", True)]
-)
-def test_after_a_reload_a_session_waits_for_its_table(version, action, script):
-    sections = built(CHAT, version=version)
+def test_after_a_reload_a_session_waits_for_its_table():
+    sections, action = built(CHAT), "http-request lua.wait_for_table affinity/chat if"
     for transport in ("polling", "websocket"):
-        assert sum(line.startswith(f"http-request {action} if") for line in sections[f"backend chat_{transport}"]) == 1
+        assert sum(line.startswith(action) for line in sections[f"backend chat_{transport}"]) == 1
     # Whoever another route serves does not wait.
-    assert not any(action in line for line in sections["frontend https"])
-    assert ("lua-load-per-thread /etc/haproxy/edge.lua" in sections["global"]) is script
+    assert not any("wait_for_table" in line for line in sections["frontend https"])
+    assert "lua-load-per-thread /etc/haproxy/edge.lua" in sections["global"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +119,7 @@ def test_without_flash_sockets_nothing_is_there_for_them():
     assert [line for line in sections["frontend http"] if line.startswith("bind ")] == ["bind :80"]
     (tls,) = [line for line in sections["frontend https"] if line.startswith("bind ")]
     assert tls.startswith("bind :443 ssl ")
-    signs = ("843", "lua-load-per-thread", "lua.flash")
+    signs = ("843", "lua.flash")
     assert not any("flash" in header for header in sections)
     assert not [line for lines in sections.values() for line in lines for sign in signs if sign in line]
 
@@ -151,7 +148,7 @@ def test_the_edge_answers_for_the_policy_by_itself(version):
     configuration = frontends.service_sections(definition.read_services([FLASH], GROUPS), edge(version))
     script = dict(configuration.files)["/etc/haproxy/edge.lua"]
     assert 'to-ports="80,443"' in script
-    assert ("wait_for_table" in script) is (version < (3, 2))
+    assert "wait_for_table" in script
     assert "lua-load-per-thread /etc/haproxy/edge.lua" in built(FLASH, version=version)["global"]
 
 
@@ -161,7 +158,7 @@ def test_the_applications_policy_servers_answer_where_there_are_some():
     assert "server app2 10.0.0.2:10843" in sections["backend flash:policy"]
     assert "use_backend flash:policy if policy_request" in sections["frontend flash"]
     files = dict(frontends.service_sections(definition.read_services([described], GROUPS), edge()).files)
-    assert "/etc/haproxy/edge.lua" not in files
+    assert "flash_policy" not in files["/etc/haproxy/edge.lua"]
 
 
 def test_the_movies_tls_has_a_listener_of_its_own_and_only_where_it_is_asked_for():

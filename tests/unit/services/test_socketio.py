@@ -4,9 +4,12 @@ Tried with HAProxy 3.0.11: answers of Engine.IO 3 and 4, 0.9 and JSONP, and erro
 """
 
 import re
+import threading
+import time
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import socketio
+from live import LiveEdge, Node, every_version, free_port, get, wait_for
 
 NAMES = socketio.Names("chat", "/socket.io/", "edges/chat")
 
@@ -39,3 +42,34 @@ def test_an_answer_of_0_9_has_its_form(body, sid):
     form = re.search(r"\{ res\.body -m reg '([^']+)' \}", rule)[1]
     found = re.search(form, body)
     assert (found and found[2]) == sid
+
+
+@every_version
+def test_a_request_waits_for_the_table_of_a_young_worker(version, tmp_path):
+    """A large table takes a second to come from the worker before, on a busy machine more."""
+    nodes, port, edge = [Node("n1"), Node("n2")], free_port(), LiveEdge(version, tmp_path)
+    nodes[1].sessions.add("its-own")
+    names, answers = NAMES._replace(table="affinity/chat"), []
+    rules = [*socketio.find_session(names, "polling"), socketio.wait_for_table(names), socketio.follow_session(names)]
+    (tmp_path / "edge.lua").write_text(socketio.LUA)
+    (tmp_path / "haproxy.cfg").write_text(
+        f"global\n lua-load-per-thread {tmp_path}/edge.lua\n localpeer edge\n"
+        "defaults\n mode http\n timeout client 20s\n timeout connect 5s\n timeout server 20s\n"
+        f"peers affinity\n bind 127.0.0.1:{free_port()}\n server edge\n table chat type string len 64 size 1k\n"
+        f"frontend web\n bind 127.0.0.1:{port}\n default_backend chat\nbackend chat\n balance first\n"
+        + "".join(f" {rule.text}\n" for rule in rules)
+        + "".join(f" server {node.name} {node.address}\n" for node in nodes)
+    )
+    client = threading.Thread(target=lambda: answers.append(get(port, "/poll?sid=its-own")), daemon=True)
+    try:
+        edge.start()
+        client.start()
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() > began + 1.5)
+        edge.ask("set table affinity/chat key its-own data.server_id 2")
+        client.join(20)
+        assert answers == [(200, "n2")]
+    finally:
+        edge.stop()
+        for node in nodes:
+            node.close()
