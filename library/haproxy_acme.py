@@ -55,7 +55,7 @@ options:
     default: /run/haproxy/master.sock
 attributes:
   check_mode:
-    description: Tells what is due, and asks nobody.
+    description: Returns what is due, and does not ask the CA.
     support: full
   diff_mode:
     description: There is none.

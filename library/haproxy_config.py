@@ -129,7 +129,7 @@ options:
         them.
     type: bool
   tls:
-    description: What TLS the edge offers. What is not named here has its default.
+    description: TLS settings of the edge. Settings that are not named here have their defaults.
     type: dict
     suboptions:
       profile:
@@ -216,8 +216,8 @@ options:
             required: true
   limits:
     description:
-      - What one client address (of IPv6, a /64) may use, and what all may. Rates of an address are counted over
-        10 seconds. V(0) is no limit. What is not named here has its default.
+      - Limits of one client address (of IPv6, a /64) and of all clients. Rates of an address are counted over
+        10 seconds. V(0) is no limit. Limits that are not named here have their defaults.
       - Excess connections are refused; excess requests get 429 and C(Retry-After). See C(docs/hardening.md).
     type: dict
     suboptions:
@@ -353,7 +353,7 @@ options:
     default: false
   drain_time:
     description:
-      - Seconds that the sessions of a removed server have to end by themselves before they are shut down. By
+      - Seconds that the sessions of a removed server have to end on their own before they are shut down. By
         default they are never shut down, and a later run removes the drained server.
       - With it, a reload that would leave more old workers than allowed shuts down the sessions of the oldest
         one, spread over that time.
@@ -361,7 +361,7 @@ options:
   max_old_workers:
     description:
       - Maximum number of old workers, which serve the sockets they had before a reload. From four fifths of it
-        there is a warning. At the maximum a reload is refused, unless a drain time allows to end the oldest one.
+        there is a warning. At the maximum a reload is refused, unless a drain time allows it to end the oldest one.
     type: int
     default: 20
 attributes:

@@ -68,7 +68,7 @@ EXAMPLES = r"""
     mode: "0644"
   delegate_to: localhost
 
-- name: Explain a configuration of somebody else, on the host itself
+- name: Explain any configuration, on the host itself
   realtime.edge.haproxy_explain:
     path: /srv/other/haproxy.cfg
     dest: /srv/other/haproxy.html
@@ -89,7 +89,7 @@ lines:
   returned: success
   type: int
 goals:
-  description: The goals that can be highlighted; empty for a file of somebody else.
+  description: The goals that can be highlighted; empty for a file that the role did not write.
   returned: success
   type: list
   elements: str

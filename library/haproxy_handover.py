@@ -14,8 +14,8 @@ description:
   - One edge's part of a planned move. C(playbooks/leave.yml), C(return.yml) and C(reboot.yml) put the parts together.
   - On the new holder, packets that belong to no connection of its own are passed on to the edge that had the address.
     That one keeps the address on C(lo) and answers its clients directly. New connections are the new holder's.
-  - All that is changed is one table of nftables and an address on C(lo), kept by the unit C(haproxy-handover@). It
-    takes them back when nobody needs them any more, whatever has become of the playbook.
+  - It changes only one table of nftables and an address on C(lo). The unit C(haproxy-handover@) keeps them, and
+    removes them when they are no longer needed, also after a playbook that was interrupted.
 options:
   name:
     description: The name of the addresses that move together.

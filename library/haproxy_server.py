@@ -21,9 +21,9 @@ options:
     required: true
   state:
     description:
-      - V(drain) gives the server no new clients; sessions that it has go on. In the file that is C(weight 0).
-      - V(maint) gives it nothing, and its health is not checked. Polling sessions move to other servers, where nobody
-        knows them. In the file that is C(disabled).
+      - V(drain) gives the server no new clients; its sessions continue. In the file that is C(weight 0).
+      - V(maint) gives it no requests and no health checks. Polling sessions move to other servers, which do not
+        know them. In the file that is C(disabled).
       - V(ready) takes it back.
     type: str
     choices: [ready, drain, maint]
@@ -31,11 +31,11 @@ options:
   wait:
     description:
       - Seconds to wait, at most, until the server has no sessions left (V(drain), V(maint)) or its health checks pass
-        (V(ready)). What is left is in RV(sessions); it is no failure.
+        (V(ready)). RV(sessions) has what is left; it is no failure.
     type: int
     default: 0
   minimum:
-    description: How many other servers that answer each of its backends has to keep; with fewer, nothing is changed.
+    description: Number of other servers that each of its backends has to keep up; with fewer, nothing is changed.
     type: int
     default: 1
   path:
@@ -44,7 +44,7 @@ options:
     default: /etc/haproxy/haproxy.cfg
 attributes:
   check_mode:
-    description: Nothing is written, and nobody waited for.
+    description: Nothing is written, and the module does not wait.
     support: full
   diff_mode:
     description: Each section that differs, before and after, without secrets.

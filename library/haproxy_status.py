@@ -89,7 +89,7 @@ certificates:
 services:
   description:
     - Each service has C(name), C(known_sessions) (Socket.IO sessions in its affinity table, if it has one) and
-      C(backends). A backend that belongs to no service of ours is one by itself.
+      C(backends). A backend that belongs to no service of the role is a service of its own.
     - A backend has C(name), C(transport) (empty, or V(http), V(polling), V(websocket), V(flashsocket)), C(status),
       C(sessions) (live ones), C(old_sessions) (live ones on old workers), C(total) (since the last reload),
       C(queue) and C(servers).

@@ -12,8 +12,8 @@ version_added: 1.0.0
 author: realtime.edge contributors (@realtime-edge)
 description:
   - Tells which of the shared addresses this edge holds, since when, and which flows are handed over.
-  - With O(preflight) it first makes sure that the addresses can be shared - nobody else answers for them, and
-    keepalived is not configured by somebody else.
+  - With O(preflight) it first makes sure that the addresses can be shared - no other host answers for them, and
+    keepalived has no configuration but the role's.
 options:
   addresses:
     description: The shared addresses, as the role's C(keepalived_addresses).

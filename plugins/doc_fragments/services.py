@@ -94,9 +94,9 @@ options:
         default: none
       key:
         description:
-          - What of a request decides about its server, by consistent hashing, so that a room, a tenant or a shard has
-            its server. One of C(query), C(header), C(cookie) with a name, or C(segment) with the number of a segment
-            of the path as servers see it. A session of Socket.IO stays where it was opened.
+          - The part of a request that chooses its server, by consistent hashing, so that a room, a tenant or a shard
+            has its server. One of C(query), C(header), C(cookie) with a name, or C(segment) with the number of a
+            segment of the path as servers see it. A session of Socket.IO stays where it was opened.
         type: dict
         suboptions:
           query:
