@@ -116,7 +116,7 @@ from ..module_utils._haproxy.config import diff
 from ..module_utils._haproxy.config.model import ConfigurationError
 from ..module_utils._haproxy.config.syntax import parse
 from ..module_utils._haproxy.deploy import apply, disk, draining, marker, server_state
-from ..module_utils._haproxy.fragments import store
+from ..module_utils._haproxy.fragments.contribute import read_owners_target
 from ..module_utils._haproxy.runtime import cli, servers
 
 
@@ -124,8 +124,7 @@ def change(module: AnsibleModule) -> dict[str, Any]:
     """Put the server in its state; returns the result."""
     name, state, path = module.params["name"], module.params["state"], module.params["path"]
     with disk.exclusive_lock(path):
-        owner = next((part.settings for part in store.read_others(path, "") if part.name == store.OWNER), {})
-        target = disk.read_target({**store.SETTINGS, **owner}, path)
+        target = read_owners_target(path)
         present = draining.without_draining(parse(marker.without_marker(disk.read_text(path))))
         wanted = server_state.set_server_state(present, name, state)
         if state != "ready":

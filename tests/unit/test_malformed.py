@@ -20,7 +20,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.mode
 )
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import edge
-from ansible_collections.realtime.edge.plugins.modules import haproxy_config
+from ansible_collections.realtime.edge.plugins.modules import haproxy_config, haproxy_server
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -208,12 +208,12 @@ def place(tmp_path):
 CHECK = "ansible.module_utils._internal._json._profiles._string_encoding_check_enabled"
 
 
-def run(**arguments):
+def run(module=haproxy_config, **arguments):
     """Run the module: what it answers, and whether it failed."""
     said = io.StringIO()
     unchecked = mock.patch(CHECK, return_value=False)
     with patch_module_args(arguments), redirect_stdout(said), unchecked, pytest.raises(SystemExit) as ended:
-        haproxy_config.main()
+        module.main()
     answer = json.loads(said.getvalue())
     assert bool(ended.value.code) is bool(answer.get("failed"))
     assert "Traceback" not in said.getvalue()
@@ -308,13 +308,18 @@ HISTORY = {"services": [], "sections": {}, "groups": {}, "settings": {}}
         ("edge", {**HISTORY, "settings": {"binds": {"http": 5}}}, "settings.binds.http: a value of type list"),
         ("edge", {**HISTORY, "settings": {"binds": {"http": [5]}}}, "settings.binds.http[0]: a value of type str"),
         ("edge", {**HISTORY, "settings": {"group": 5}}, "settings.group: a value of type str"),
+        ("edge", {**HISTORY, "settings": {"master_socket": None}}, "settings.master_socket: a value is expected"),
+        ("edge", {**HISTORY, "settings": {"state_directory": []}}, "settings.state_directory: a value of type path"),
     ],
 )
-def test_a_fragment_of_another_version_is_told(place, name, content, said):
+@pytest.mark.parametrize("module", [haproxy_config, haproxy_server], ids=["haproxy_config", "haproxy_server"])
+def test_a_fragment_of_another_version_is_told(place, name, content, said, module):
     path = place / "fragments.d" / f"{name}.json"
     path.write_text(json.dumps(content))
     before = live(place)
-    answer = run(path=str(place / "haproxy.cfg"), fragment="blog" if name == "edge" else "edge", sections={})
+    fragment = "blog" if name == "edge" else "edge"
+    asked = {"name": "n1"} if module is haproxy_server else {"fragment": fragment, "sections": {}}
+    answer = run(module, path=str(place / "haproxy.cfg"), **asked)
     assert answer["msg"].startswith(f"{path} is ")
     assert said in answer["msg"]
     assert "othing has changed" in answer["msg"]

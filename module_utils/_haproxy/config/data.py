@@ -64,27 +64,29 @@ def arrange(section: Section) -> Section:
     Within a family nothing moves. A conditional block (`.if` to `.endif`) moves as a whole; if one mixes families or
     is incomplete, its position matters and nothing moves.
     """
-    if _RANKED.isdisjoint({line.keyword for line in section.directives}):
+    if _RANKED.isdisjoint({line.keyword for line in section.directives}) or not is_complete(section):
         return section
-    units: list[tuple[int, list[Directive]]] = []
-    block: list[Directive] = []
+    ranked: list[tuple[int, list[Directive]]] = []
+    for unit in split_units(section):
+        ranks = {_rank(line) for line in unit if line.keyword[0] != "."} or {0}
+        if len(ranks) > 1:
+            return section
+        ranked.append((ranks.pop(), unit))
+    ranked.sort(key=lambda unit: unit[0])
+    arranged = tuple(line for _rank, unit in ranked for line in unit)
+    return Section(section.kind, section.name, arranged, section.yaml_path)
+
+
+def split_units(section: Section) -> list[list[Directive]]:
+    """Return what moves as a whole: each line, and each conditional block (`.if` to `.endif`)."""
+    units: list[list[Directive]] = [[]]
     depth = 0
     for line in section.directives:
-        block.append(line)
+        units[-1].append(line)
         depth += {".if": 1, ".endif": -1}.get(line.keyword, 0)
-        if depth < 0:
-            return section
         if depth == 0:
-            ranks = {_rank(inner) for inner in block if inner.keyword[0] != "."} or {0}
-            if len(ranks) > 1:
-                return section
-            units.append((ranks.pop(), block))
-            block = []
-    if depth:
-        return section
-    units.sort(key=lambda unit: unit[0])
-    arranged = tuple(line for _rank, unit in units for line in unit)
-    return Section(section.kind, section.name, arranged, section.yaml_path)
+            units.append([])
+    return [unit for unit in units if unit]
 
 
 def is_complete(section: Section) -> bool:

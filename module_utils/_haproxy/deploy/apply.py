@@ -27,7 +27,7 @@ from .plan import Step, make_plan, shorten
 from .preflight import impossible_binds, impossible_connections, run_haproxy_check
 from .proxies import read_proxies
 from .takeover import Foreign, check_take_over, find_foreign
-from .worker import carry_out, dead_socket_reason, read_worker_state, read_workers
+from .worker import carry_out, dead_socket_reason, processes_of, read_worker_state, read_workers
 
 # The most seconds from the master's answer to a reload to the first answer of the new worker.
 _RELOAD_TIMEOUT = 30.0
@@ -299,13 +299,18 @@ def _run_preflight(change: _Change) -> list[str]:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):
         raise ConfigurationError(excess)
-    # An HAProxy of ours that has lost its sockets holds the addresses, too, until the restart that is allowed.
-    ours = change.running or (options.restart and change.replaced is None)
-    held = _parse_or_empty(change.before if ours else "")
-    ending = change.replaced.family if change.replaced else frozenset[int]()
-    if impossible := impossible_binds(change.wanted, held, ending):
+    held = _parse_or_empty(change.before if change.running else "")
+    if impossible := impossible_binds(change.wanted, held, _ending_processes(change)):
         raise ConfigurationError(impossible)
     return warnings
+
+
+def _ending_processes(change: _Change) -> frozenset[int]:
+    """Return the processes that the restart after this change ends: their ports become free."""
+    if change.replaced:
+        return change.replaced.family
+    # An HAProxy of ours that has lost its sockets cannot be told anything, and still listens.
+    return processes_of(change.target) if change.options.restart and not change.running else frozenset()
 
 
 def _is_installed(target: Target) -> bool:

@@ -26,6 +26,7 @@ from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
 from ..runtime.servers import Name
 from .disk import Target, explain_os_errors, read_text
+from .listeners import process_family
 from .plan import Observed, Step
 from .takeover import find_foreign, is_ours
 
@@ -80,6 +81,12 @@ def _find_unreachable(target: Target) -> int:
             return pid
         time.sleep(0.05)
     return 0
+
+
+def processes_of(target: Target) -> frozenset[int]:
+    """Return the processes of the HAProxy that was started for this file and socket: a restart ends them."""
+    pid = _find_process(target)
+    return frozenset(process_family(pid)) if pid else frozenset()
 
 
 def _find_process(target: Target) -> int:

@@ -111,6 +111,8 @@ _TYPES: dict[str, type[Any]] = {"list": list, "dict": dict, "bool": bool, "int":
 def check_settings(settings: dict[str, Any], file: str) -> None:
     """Raise `ConfigurationError` if the recorded settings of the edge are not those of this version."""
     problems = Problems()
+    for name in (name for name, value in settings.items() if value is None):
+        problems.add(f"settings.{name}", "a value is expected")
     _check_options(settings, OPTIONS, "settings", problems)
     if problems:
         raise ConfigurationError(

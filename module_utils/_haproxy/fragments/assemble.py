@@ -17,6 +17,7 @@ from ..services.base import (
     unknown_host_backend,
     validate_edge,
 )
+from ..services.client_address import take_address_rules
 from ..services.definition import Service
 from ..services.edge import Edge, stated_maxconn
 from .store import OWNER, Fragment
@@ -47,6 +48,8 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
         raise ConfigurationError(problems)
     definition.check_conflicts(served)
     validate_edge(edge)
+    native, rules = take_address_rules(native, _frontends(served))
+    edge = edge._replace(address_rules=rules)
     sections, routes = frontends.service_sections(served, edge), frontends.service_routes(served, edge)
     edge = edge._replace(maxconn=stated_maxconn(native), held=held_descriptors([sections, routes, *native]))
     base = merge(balance_settings(served), resolvers(served), flash_limit(served, edge))
@@ -56,3 +59,9 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
     if problems := find_shared_addresses(configuration):
         raise ConfigurationError(problems)
     return configuration
+
+
+def _frontends(services: list[Service]) -> frozenset[str]:
+    """Return the frontends that count the clients of these services."""
+    flash = any("flashsocket" in service.transports for service in services)
+    return frozenset(("http", "https", *(("flash",) if flash else ())) if services else ())

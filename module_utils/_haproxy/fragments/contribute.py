@@ -42,9 +42,7 @@ def contribute(path: str, part: Fragment, absent: bool, assemble: Assemble, opti
     with disk.exclusive_lock(path):
         if not options.check_mode:
             disk.sweep_leftovers(path, {**SETTINGS, **part.settings})
-        others = store.read_others(path, part.name)
-        for other in others:
-            check_settings(other.settings, store.fragment_path(path, other.name))
+        others = _read_checked(path, part.name)
         parts = store.in_order([*others, *([] if absent else [part])])
         names = [other.name for other in parts]
         record = (store.fragment_path(path, part.name), "" if absent else store.fragment_text(part))
@@ -59,3 +57,20 @@ def contribute(path: str, part: Fragment, absent: bool, assemble: Assemble, opti
         target = disk.read_target({**settings, "file_descriptors": descriptors}, path)
         outcome = apply.apply(assemble(parts, settings), target, options, (record,))
     return Contribution(names, outcome, outcome.reasons)
+
+
+def read_owners_target(path: str) -> disk.Target:
+    """Return the target that the owner of this edge has recorded, the default one without an owner.
+
+    The caller holds the lock. Raises `ConfigurationError` for a fragment that this version cannot read.
+    """
+    owner = next((part.settings for part in _read_checked(path, "") if part.name == OWNER), {})
+    return disk.read_target({**SETTINGS, **owner}, path)
+
+
+def _read_checked(path: str, name: str) -> list[Fragment]:
+    """Return all fragments but this one. Raises `ConfigurationError` for any that this version cannot read."""
+    others = store.read_others(path, name)
+    for other in others:
+        check_settings(other.settings, store.fragment_path(path, other.name))
+    return others

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .. import paths
@@ -14,6 +15,7 @@ from ..config.words import quote, split
 from ..errors import Problems
 from . import limits, request_filter
 from .acme import Client
+from .client_address import CONTENT, REQUEST, SESSION, AddressRules
 from .limits import Counters, Limits
 from .peers import Peers
 from .request_filter import TrustedProxies
@@ -49,7 +51,7 @@ class Edge(NamedTuple):
     how many file descriptors it may open. `metrics`: path of the script that reads from `master_socket`. `maxconn`:
     the process's limit of connections as a contributor sets it, 0 to derive it from the descriptors. `lists`: folder
     of the map of routes and of lists, which change without a reload. `held`: the descriptors of checks and listeners;
-    `threads`: of the process.
+    `threads`: of the process. `address_rules`: the contributors' own rules that set a client's address.
     """
 
     http: tuple[str, ...]
@@ -78,6 +80,7 @@ class Edge(NamedTuple):
     lists: str = paths.LISTS
     held: Held = Held()
     threads: int = 1
+    address_rules: AddressRules = MappingProxyType({})
 
     @property
     def routes(self) -> str:
@@ -154,7 +157,8 @@ def frontend_binds(edge: Edge, what: str, flash: bool) -> tuple[str, ...]:
 def request_counters(edge: Edge, flash: bool) -> Counters:
     """Return where the requests of a client are counted."""
     by_header = bool(edge.proxies.addresses) and edge.proxies.protocol == "x_forwarded_for"
-    return limits.BY_REQUEST if flash or by_header else limits.BY_CONNECTION
+    own = any(("https", family) in edge.address_rules for family in (CONTENT, REQUEST))
+    return limits.BY_REQUEST if flash or by_header or own else limits.BY_CONNECTION
 
 
 def exempt_lists(edge: Edge) -> tuple[str, ...]:
@@ -170,11 +174,11 @@ def list_files(edge: Edge) -> tuple[tuple[str, str], ...]:
     )
 
 
-def connection_rules(edge: Edge, counters: Counters) -> list[Line]:
+def connection_rules(edge: Edge, counters: Counters, frontend: str) -> list[Line]:
     """Return the rules of a frontend that accepts clients' connections."""
     trusted = bool(edge.proxies.addresses)
     by_protocol = trusted and edge.proxies.protocol == "proxy_protocol"
-    layer = "session" if by_protocol else "connection"
+    layer = "session" if by_protocol or (frontend, SESSION) in edge.address_rules else "connection"
     lists = (*exempt_lists(edge), *((edge.trusted_proxies,) if trusted and not by_protocol else ()))
     return request_filter.expect_proxy_protocol(edge.proxies, edge.trusted_proxies) + limits.connections(
         edge.limits, counters, layer, lists

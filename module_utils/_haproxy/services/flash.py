@@ -52,7 +52,7 @@ def _front_end_lines(edge: Edge, policy_servers: bool, legacy: bool) -> list[Lin
     lines = [
         *_TCP,
         ("logging", "option tcplog"),
-        *connection_rules(edge, BY_REQUEST),
+        *connection_rules(edge, BY_REQUEST, "flash"),
         *(("flashsocket", f"bind {address} name http") for address in edge.http),
         *(("flashsocket", f"bind {address} name https") for address in edge.https),
         *(("policy", f"bind {address} name policy") for address in edge.policy),

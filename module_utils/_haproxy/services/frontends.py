@@ -8,12 +8,15 @@ that each has its own stats and can have servers of its own; rules of one servic
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
 
 from ..config.model import Configuration, Directive, Line, Section
 from ..config.words import quote
 from ..errors import Problems
 from . import acme, limits, peers, request_filter, routing, socketio, telemetry, tls
 from .backends import service_backend, service_servers, transports_of
+from .client_address import CONNECTION, CONTENT, REQUEST, SESSION
 from .definition import Service
 from .edge import (
     ROLE,
@@ -72,7 +75,16 @@ def service_sections(services: list[Service], edge: Edge) -> Configuration:
         *(flash_sections(flash, edge) if flash else ()),
         *(backend for service in services for backend in _service_backends(service, counters, edge)),
     ]
+    sections = [_set_addresses_first(section, edge) for section in sections]
     return Configuration(tuple(sections), files=_files(services, scripts, edge))
+
+
+def _set_addresses_first(section: Section, edge: Edge) -> Section:
+    """Return the section with the contributors' rules that set the address of a connection before all others."""
+    if section.kind != "frontend":
+        return section
+    found = (edge.address_rules.get((section.name, family), ()) for family in (CONNECTION, SESSION, CONTENT))
+    return replace(section, directives=(*chain.from_iterable(found), *section.directives))
 
 
 def _validate_binds(edge: Edge) -> None:
@@ -179,7 +191,7 @@ def _http_frontend(edge: Edge, counters: Counters, flash: bool) -> Section:
         "http",
         [
             *(("redirect", f"bind {address}") for address in frontend_binds(edge, "http", flash)),
-            *(() if flash else connection_rules(edge, counters)),
+            *(() if flash else connection_rules(edge, counters, "http")),
             *request_filter.answer_challenges(edge.acme),
             ("redirect", "http-request deny deny_status 400 unless { req.hdr(host) -m found }"),
             ("redirect", f'http-request redirect code 301 location "https://%[hdr(host),host_only]{port}%[pathq]"'),
@@ -214,9 +226,10 @@ def _https_frontend(services: list[Service], edge: Edge, counters: Counters, fla
         value = f'http-after-response set-header Strict-Transport-Security "{edge.tls.hsts}"'
         lines.append(Directive.of("tls", value, "haproxy_tls.hsts"))
     if not flash:
-        lines += [Directive.of(*line, "haproxy_limits") for line in connection_rules(edge, counters)]
+        lines += [Directive.of(*line, "haproxy_limits") for line in connection_rules(edge, counters, "https")]
     restored = request_filter.restore_client_address(edge.proxies, edge.trusted_proxies)
     lines += [Directive.of(*line) for line in restored]
+    lines += edge.address_rules.get(("https", REQUEST), ())
     counted = limits.requests(edge.limits, counters, exempt_lists(edge))
     lines += [Directive.of(*line, "haproxy_limits") for line in counted]
     lines += [

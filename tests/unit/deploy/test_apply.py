@@ -1,5 +1,6 @@
 """A configuration is made to serve, or nothing changes. The HAProxy here is a stand-in with a real socket."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -409,6 +410,37 @@ def test_a_haproxy_that_has_lost_its_socket_is_told_and_not_taken_for_none(targe
         assert (outcome.action, len(outcome.reasons)) == ("start", 1)
         process.communicate(b"\n")
     assert apply.apply(ONE, target).action == "unchanged"
+
+
+LISTEN = """
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def process_that_listens(*arguments):
+    """A process with these arguments that listens at a port of 127.0.0.1: that port."""
+    command = [sys.executable, "-c", LISTEN, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield int(process.stdout.readline())
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_only_the_process_that_a_restart_ends_may_hold_a_port_of_ours(target, monkeypatch, foreign):
+    """The file before has the port either way."""
+    monkeypatch.setattr(worker, "_START", 0.0)
+    arguments = [] if foreign else ["-Ws", "-f", target.path, "-S", f"{target.master},mode,600"]
+    with process_that_listens(*arguments) as port:
+        with open(target.path, "w") as file:
+            file.write(f"frontend web\n    bind 127.0.0.1:{port}\n")
+        wanted = data.from_data({"frontend": {"web": {"bind": f"127.0.0.1:{port}", "maxconn": 5}}})
+        expected = pytest.raises(ConfigurationError, match=rf"already listens on port {port} .*python")
+        with expected if foreign else contextlib.nullcontext():
+            assert apply.apply(wanted, target, apply.ApplyOptions(restart=True)).action == "start"
 
 
 def test_more_connections_than_the_service_has_descriptors_for_are_refused_before_anything_is_written(target):

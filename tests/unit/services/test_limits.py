@@ -1,8 +1,12 @@
 """What clients may take and say, as HAProxy's rules."""
 
+import http.client
 import re
+import ssl
+import subprocess
 
 import pytest
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import syntax
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import (
@@ -13,12 +17,13 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services im
     tls,
 )
 from examples import CHAT, FLASH, GROUPS, edge
+from live import LiveEdge, Node, every_version, free_port
 
 STAFF = {**CHAT, "name": "staff", "hosts": ["staff.example.com"], "client_ca": "staff-ca", "socketio": False}
 
 
-def built(*described, **about):
-    fragment = store.Fragment(store.OWNER, list(described), {}, GROUPS)
+def built(*described, written=None, **about):
+    fragment = store.Fragment(store.OWNER, list(described), written or {}, GROUPS)
     configuration = assemble.assemble(edge()._replace(**about), [fragment])
     found = {section.header: [line.text for line in section.directives] for section in configuration.sections}
     return found, dict(configuration.files)
@@ -154,6 +159,80 @@ def test_proxies_that_speak_http():
         < lines.index(rules(lines, "del-header '^(x")[0])
     )
     assert rules(lines, "track-sc0")[0].endswith("if !{ src -f /etc/haproxy/trusted-proxies.list }")
+
+
+def test_limits_and_headers_go_by_the_address_that_a_rule_of_the_user_sets():
+    own = ["set-var(txn.hop) req.hdr(cf-connecting-ip)", "set-src var(txn.hop) if { src 192.0.2.0/24 }"]
+    written = {"frontend": {"https": {"http-request": [*own, "deny if { path /private }"]}}}
+    sections, _files = built(CHAT, written=written)
+    lines = sections["frontend https"]
+    words = ["set-var(txn.hop)", "set-src", "track-sc1", "del-header", "X-Forwarded-For %[src]", "/private"]
+    places = [lines.index(*rules(lines, word)) for word in words]
+    assert places == sorted(places)
+    assert rules(sections["backend chat_polling"], "sc_gpc_rate(1,1)")
+    # Without services there is nothing that counts, and the rules stay where they are.
+    assert [line for line in built(written=written)[0]["frontend https"] if "http-request" in line] == [
+        f"http-request {line}" for line in written["frontend"]["https"]["http-request"]
+    ]
+
+
+@pytest.mark.parametrize("layer", ["connection", "session"])
+@pytest.mark.parametrize(("described", "frontend"), [(CHAT, "http"), (CHAT, "https"), (FLASH, "flash")])
+def test_connections_are_counted_by_the_address_that_a_rule_of_the_user_sets(described, frontend, layer):
+    written = {"frontend": {frontend: {"tcp-request": f"{layer} set-src str(192.0.2.1) if {{ dst_port 4431 }}"}}}
+    lines = built(described, written=written)[0][f"frontend {frontend}"]
+    counted = rules(lines, "table_conn_rate") + rules(lines, "track-sc0")
+    assert all(line.startswith(f"tcp-request {layer} ") for line in counted)
+    (own,) = rules(lines, "set-src")
+    assert lines.index(own) < lines.index(counted[0])
+
+
+@every_version
+def test_a_client_is_limited_by_the_address_that_a_rule_of_the_user_sets(version, tmp_path):
+    port, node, live = free_port(), Node("n1"), LiveEdge(version, tmp_path)
+    certificates = tmp_path / "certificates"
+    certificates.mkdir()
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x -keyout - -out -"
+    made = subprocess.run(make.split(), check=True, capture_output=True)
+    (certificates / "x.pem").write_bytes(made.stdout)
+    settings = edge(tuple(map(int, version.split(".")[:2])))._replace(
+        http=(f"127.0.0.1:{free_port()}",),
+        https=(f"127.0.0.1:{port}",),
+        stats_bind="",
+        descriptors=2000,
+        certificates=str(certificates),
+        runtime_socket=str(tmp_path / "admin.sock"),
+        lists=str(tmp_path),
+        tls=tls.Settings(tickets=False),
+        limits=limits.Limits(request_rate=3),
+    )
+    service = {"name": "x", "servers": [node.address], "socketio": False, "health": False}
+    written = {"frontend": {"https": {"http-request": "set-src req.hdr(cf-connecting-ip)"}}}
+    configuration = assemble.assemble(settings, [store.Fragment(store.OWNER, [service], written, {})])
+    for path, content in (*configuration.files, (live.target.path, syntax.render(configuration))):
+        with open(path, "w") as file:
+            file.write(content)
+
+    def get(client):
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())
+        connection.request("GET", "/", headers={"CF-Connecting-IP": client})
+        return connection.getresponse().status
+
+    try:
+        live.start()
+        assert [get("192.0.2.1") for _ in range(4)] == [200, 200, 200, 429]
+        assert get("192.0.2.2") == 200
+    finally:
+        live.stop()
+        node.close()
+
+
+def test_a_conditional_block_with_a_rule_that_sets_an_address_stays_whole():
+    block = [".if version_atleast(2.6)", "http-request set-src req.hdr(x-as)", ".endif", "http-request set-nice 1"]
+    lines = built(CHAT, written={"frontend": {"https": block}})[0]["frontend https"]
+    start = lines.index(block[0])
+    assert lines[start : start + 3] == block[:3]
+    assert start < lines.index(*rules(lines, "track-sc1")) < lines.index(block[3])
 
 
 def test_a_proxy_is_an_address():
