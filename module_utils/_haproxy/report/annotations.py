@@ -87,13 +87,14 @@ GOALS: dict[str, tuple[str, str]] = {
     ),
     "characters": (
         "Forbidden characters",
-        "HTTP forbids control characters in a header, and blanks or a fragment in a URL. HAProxy accepts some of them, "
-        "depending on its version; a node may end the header or the path at such a character.",
+        "HTTP forbids control characters, blanks and a fragment in a URL. HAProxy accepts some of them, depending on "
+        "its version; a node may end the path at such a character.",
     ),
-    "hosts": (
-        "One plain host",
-        "A request names one host, and at most one origin. HTTP/2 lets others through, and applications could read one "
-        "that differs from the one that the rules here have looked at.",
+    "headers": (
+        "Forbidden headers",
+        "A request names one plain host, and at most one origin: applications could read another one than the rules "
+        "here. `Connection` names no header of the edge, which a node would then remove. No header has control "
+        "characters, at which a node may end it.",
     ),
     "paths": (
         "Plain paths",
@@ -169,11 +170,11 @@ NOTES: dict[str, str] = {
     ),
     "log-format": (
         "HAProxy's default format plus the TLS version and the first characters of the session id, and without the "
-        "query, which holds the whole id."
+        "query, which holds the whole id. Of a path of Socket.IO 0.9, which ends with the id, the beginning is logged."
     ),
     "http-request set-var(txn.route)": "The longest entry of the map that host and path begin with names the service.",
     "use_backend %[var(txn.route),field(1,:)]_websocket": "Only services whose route has this transport.",
-    "http-request set-var(txn.path)": "Socket.IO 0.9 has the session id in its path: only the beginning is logged.",
+    "http-request set-var(txn.odd)": "One look at all headers: only what it finds is looked at in detail.",
     "http-request track-sc2": "Counts requests of sessions that the affinity table does not have.",
     "lua-load": "Adds metrics that HAProxy lacks: old workers, certificates, affinity misses.",
     "stick match": "The table names the server, so that one table serves all transports.",

@@ -115,13 +115,12 @@ def _session_rules(service: Service, transport: str, counters: Counters, edge: E
     """Return the rules of a backend of Socket.IO: find the session, limit new ones, follow it to its node."""
     names = socketio_names(service)
     rules = [*socketio.find_session(names, transport)]
-    rules += limits.sessions(edge.limits, counters, socketio.opens_session())
+    rules += limits.sessions(edge.limits, counters, socketio.HANDSHAKE)
     if service.affinity == "session":
-        unknown = socketio.unknown_session(names)
-        rules.append(socketio.wait_for_table(names))
-        rules.append(telemetry.count_miss(edge.peers.name, service.name, unknown))
+        rules += socketio.wait_for_table(names)
+        rules.append(telemetry.count_miss(edge.peers.name, service.name, socketio.unknown_session(names)))
         if transport == "polling":
-            rules += [socketio.mark_handshake(), *socketio.learn_session(names)]
+            rules += socketio.learn_session(names)
         rules.append(socketio.follow_session(names))
     return [Directive(rule.keyword, rule.arguments, rule.purpose, service.yaml_path) for rule in rules]
 

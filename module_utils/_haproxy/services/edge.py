@@ -154,11 +154,16 @@ def frontend_binds(edge: Edge, what: str, flash: bool) -> tuple[str, ...]:
     return (f"{internal_bind(edge, what)} mode 600 accept-proxy",) if flash else addresses
 
 
+def address_by_request(edge: Edge) -> bool:
+    """Return whether the address of a client may differ from request to request of one connection."""
+    return request_filter.comes_by_header(edge.proxies) or any(
+        ("https", family) in edge.address_rules for family in (CONTENT, REQUEST)
+    )
+
+
 def request_counters(edge: Edge, flash: bool) -> Counters:
     """Return where the requests of a client are counted."""
-    by_header = bool(edge.proxies.addresses) and edge.proxies.protocol == "x_forwarded_for"
-    own = any(("https", family) in edge.address_rules for family in (CONTENT, REQUEST))
-    return limits.BY_REQUEST if flash or by_header or own else limits.BY_CONNECTION
+    return limits.BY_REQUEST if flash or address_by_request(edge) else limits.BY_CONNECTION
 
 
 def exempt_lists(edge: Edge) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from .definition import Service
 from .edge import (
     ROLE,
     Edge,
+    address_by_request,
     bind_port,
     check_bind_address,
     connection_rules,
@@ -34,7 +35,6 @@ from .flash import flash_sections
 from .limits import Counters
 from .peers import SECTION
 from .socketio import LUA, SESSION_ID_LENGTH
-from .telemetry import PATH
 
 
 def service_routes(services: list[Service], edge: Edge) -> Configuration:
@@ -221,12 +221,14 @@ def _https_frontend(services: list[Service], edge: Edge, counters: Counters, fla
         # Clients that connect by TCP learn the port of HTTP/3 and keep it for a day.
         offer = f'h3=\\":{bind_port(edge.quic[0])}\\"; ma=86400'
         lines.append(Directive.of("http/3", f'http-after-response set-header Alt-Svc "{offer}"', "haproxy_binds.quic"))
-    lines.append(Directive.of("logging", PATH))
     if edge.tls.hsts:
         value = f'http-after-response set-header Strict-Transport-Security "{edge.tls.hsts}"'
         lines.append(Directive.of("tls", value, "haproxy_tls.hsts"))
     if not flash:
         lines += [Directive.of(*line, "haproxy_limits") for line in connection_rules(edge, counters, "https")]
+    by_connection = not address_by_request(edge)
+    if by_connection:
+        lines.append(Directive.of(*request_filter.remember_address()))
     restored = request_filter.restore_client_address(edge.proxies, edge.trusted_proxies)
     lines += [Directive.of(*line) for line in restored]
     lines += edge.address_rules.get(("https", REQUEST), ())
@@ -234,6 +236,10 @@ def _https_frontend(services: list[Service], edge: Edge, counters: Counters, fla
     lines += [Directive.of(*line, "haproxy_limits") for line in counted]
     lines += [
         Directive.of(*line)
-        for line in (*request_filter.reject_ambiguous_urls(), *request_filter.strip_forwarded_headers())
+        for line in (
+            *request_filter.reject_odd_headers(),
+            *request_filter.reject_ambiguous_urls(edge.version, bool(edge.quic)),
+            *request_filter.strip_forwarded_headers(by_connection),
+        )
     ]
     return Section("frontend", "https", tuple(lines), "haproxy_services")

@@ -31,7 +31,7 @@ _FORWARDED_HEADERS = (
 _MOST_PROXIES = 5
 
 # `chat.example.com:443`, `[2001:db8::1]:443` (RFC 3986, 3.2.2), or nothing.
-_HOST = r"^([a-z0-9._-]*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
+_HOST = r"([a-z0-9._-]*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 
 # Spellings that could bypass rules on paths: dot segments, letters, digits, dots and hyphens as %XX (no client encodes
 # those, RFC 3986 6.2.2.2), backslashes, and control characters.
@@ -46,6 +46,20 @@ _AMBIGUOUS_PATH = (
 # headers holds the CR and LF that end each.
 _IN_HEADERS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _IN_URL = r"[\x00-\x20\x7f\x23]"
+
+# From this version on HAProxy refuses such a URL itself, over HTTP/1.1 and HTTP/2.
+_STRICT_URL_SINCE = (3, 0)
+
+# Headers that none may have: a host that is no plain one, a second origin, a character from above, and a `Connection`
+# that names headers of the edge, as a node would remove them (RFC 9110, 7.6.1). Of several Host headers HAProxy keeps
+# one, or refuses the request where they differ. A header begins behind an LF or at the beginning.
+_FORBIDDEN_HEADERS = (
+    rf"(?<![^\n])(host: (?!{_HOST}\r)|origin:[^\x00]*\norigin:|connection:([^\n]*[ \t,])?({_FORWARDED_HEADERS}))"
+    rf"|{_IN_HEADERS}"
+)
+# `Proxy`: CGI programs take it for their own proxy (CVE-2016-5385).
+_REMOVED_HEADERS = rf"(?<![^\n])({_FORWARDED_HEADERS}|proxy:)"
+_ODD = "{ var(txn.odd) -m bool }"
 
 
 class TrustedProxies(NamedTuple):
@@ -69,12 +83,22 @@ def expect_proxy_protocol(proxies: TrustedProxies, path: str) -> list[Line]:
     return [("forwarding", f"tcp-request connection expect-proxy layer4 if {{ src -f {quote(path)} }}")]
 
 
+def comes_by_header(proxies: TrustedProxies) -> bool:
+    """Return whether trusted proxies report the client of each request."""
+    return bool(proxies.addresses) and proxies.protocol == "x_forwarded_for"
+
+
+def remember_address() -> Line:
+    """Return the rule that writes the client's address down once for all requests of its connection."""
+    return "forwarding", "tcp-request session set-var(sess.address) src,lower"
+
+
 def restore_client_address(proxies: TrustedProxies, path: str) -> list[Line]:
     """Return the first rules for requests: the client is the last address in the header that is no trusted proxy's.
 
     Each rule goes one proxy back; the next sees the address that it has set.
     """
-    if not proxies.addresses or proxies.protocol != "x_forwarded_for":
+    if not comes_by_header(proxies):
         return []
     trusted = f"{{ src -f {quote(path)} }}"
     hops = [f"req.hdr_ip(x-forwarded-for,-{hop})" for hop in range(1, _MOST_PROXIES + 1)]
@@ -97,14 +121,15 @@ def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[
     return [("acme", f"http-request return status 200 content-type text/plain {answer} if {{ path_reg {path} }}")]
 
 
-def strip_forwarded_headers() -> list[Line]:
-    """Return rules that remove the client's forwarded headers and set them to known values."""
-    # `Proxy`: CGI programs take it for their own proxy (CVE-2016-5385). Few requests have any of these: one look at all
-    # names is cheaper than a search for each. What is removed then needs no replacing, only adding.
-    found = f"{{ req.hdr_names -m reg '(^|,)({_FORWARDED_HEADERS}|proxy(,|$))' }}"
+def strip_forwarded_headers(by_connection: bool) -> list[Line]:
+    """Return rules that remove the client's forwarded headers and set them to known values.
+
+    `by_connection`: its address is that of `remember_address`.
+    """
+    # What is removed needs no replacing, only adding.
     lines = [
-        f"http-request del-header '^({_FORWARDED_HEADERS}|proxy$)' -m reg if {found}",
-        "http-request add-header X-Forwarded-For %[src]",
+        f"http-request del-header '^({_FORWARDED_HEADERS}|proxy$)' -m reg if {_ODD}",
+        f"http-request add-header X-Forwarded-For %[{'var(sess.address)' if by_connection else 'src'}]",
         "http-request add-header X-Forwarded-Proto https",
         "http-request add-header X-Forwarded-Host %[req.hdr(host)]",
         "http-request add-header X-Forwarded-Port %[dst_port]",
@@ -112,21 +137,29 @@ def strip_forwarded_headers() -> list[Line]:
     return [("forwarding", line) for line in lines]
 
 
-def reject_ambiguous_urls() -> list[Line]:
+def reject_odd_headers() -> list[Line]:
+    """Return rules that refuse requests with headers that none may have.
+
+    Few requests have any that is to be refused or removed: one look at all headers finds those to look at again.
+    """
+    answer = 'deny deny_status 400 content-type text/plain string "This request has a header that none may have."'
+    return [
+        (
+            "headers",
+            "http-request set-var(txn.odd) bool(true) if "
+            f"{{ req.hdrs -m reg -i '{_FORBIDDEN_HEADERS}|{_REMOVED_HEADERS}' }}",
+        ),
+        ("headers", f"http-request {answer} if {_ODD} {{ req.hdrs -m reg -i '{_FORBIDDEN_HEADERS}' }}"),
+    ]
+
+
+def reject_ambiguous_urls(version: tuple[int, ...], quic: bool) -> list[Line]:
     """Return rules that refuse requests with invalid characters or a path that is not in its plain form."""
     answer = "http-request deny deny_status 400 content-type text/plain string"
-    characters = f"{{ req.hdrs -m reg '{_IN_HEADERS}' }} || {{ url -m reg '{_IN_URL}' }}"
+    characters = f"{answer} \"This URL has a character that none may have.\" if {{ url -m reg '{_IN_URL}' }}"
     patterns = " ".join(f"'{pattern}'" for pattern in _AMBIGUOUS_PATH)
-    hosts = (
-        "{ req.hdr_cnt(host) gt 1 } || { req.fhdr_cnt(origin) gt 1 } || "
-        f"{{ req.fhdr(host) -m found }} !{{ req.fhdr(host) -m reg -i '{_HOST}' }}"
-    )
-    # A node would remove the headers that `Connection` names, also those that the edge sets (RFC 9110, 7.6.1).
-    named = f"{{ req.hdr(connection) -m reg -i '^({_FORWARDED_HEADERS})' }}"
     return [
-        ("hosts", f'{answer} "This request has no single plain host or origin." if {hosts}'),
-        ("forwarding", f'{answer} "Connection names a header of the edge." if {named}'),
-        ("characters", f'{answer} "This request has a character that none may have." if {characters}'),
+        *([("characters", characters)] if quic or version < _STRICT_URL_SINCE else ()),
         ("paths", f'{answer} "This path is not in its plain form." if {{ path -m reg -i {patterns} }}'),
     ]
 

@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Route requests: one look-up of host and path in a map finds the service, however many there are.
 
-An entry of the map is a host and a path, both whole: `chat.example.com/socket.io/`. The longest entry that a request
-begins with is its route (`map_beg`, configuration manual 7.3), which HAProxy finds in a tree. The value is the service,
-a colon, and the transports that have a backend of their own there. A change of the map needs no reload.
+An entry of the map is a host and a path, both whole: `chat.example.com/socket.io/`, or `/socket.io/` for every host.
+The longest entry that a request begins with is its route (`map_beg`, configuration manual 7.3), which HAProxy finds in
+a tree. The value is the service, and, each behind a colon, the transports that have a backend of their own there
+(`chat:polling:websocket`). A change of the map needs no reload.
 """
 
 from __future__ import annotations
@@ -14,10 +15,7 @@ from ..config.model import Directive
 from ..config.words import quote
 from . import request_filter
 from .definition import Service
-from .socketio import VERSION_0_9
-
-# Stands for every host in an entry of the map; no Host header may contain it.
-EVERY_HOST = "*"
+from .socketio import IN_SESSION, VERSION_0_9
 
 # HAProxy reads 64 words of a line.
 _WORDS_A_LINE = 40
@@ -25,8 +23,9 @@ _WORDS_A_LINE = 40
 _SERVICE = "%[var(txn.route),field(1,:)]"
 _UNKNOWN = "!{ var(txn.route) -m found }"
 
-SOCKETS = "{ var(txn.route) -m found } !{ var(txn.route) -m end : }"
-"""The condition for a request in the path of a service's Socket.IO."""
+# No name has a colon.
+SOCKETS = "{ var(txn.route) -m sub : }"
+"""The condition for a request where transports have backends of their own."""
 
 
 def routes_map(services: list[Service]) -> str:
@@ -36,7 +35,7 @@ def routes_map(services: list[Service]) -> str:
 
 def _entries(service: Service) -> Iterator[tuple[str, str]]:
     """Yield the entries of a service: host and path, and where requests go."""
-    for host in service.hosts or (EVERY_HOST,):
+    for host in service.hosts or ("",):
         name = host.lower()
         yield f"{name}{service.path}", _value(service, *(("websocket",) if service.websocket else ()))
         if service.transports:
@@ -44,8 +43,7 @@ def _entries(service: Service) -> Iterator[tuple[str, str]]:
 
 
 def _value(service: Service, *transports: str) -> str:
-    """Return the value of an entry; no service's name has a colon."""
-    return f"{service.name}:{','.join(transports)}"
+    return ":".join((service.name, *transports))
 
 
 def find_route(services: list[Service], path: str) -> list[Directive]:
@@ -54,12 +52,17 @@ def find_route(services: list[Service], path: str) -> list[Directive]:
     A host's own entries come before those of wildcards, the longest wildcard first, and before those of every host.
     """
     look_up = f"map_beg({quote(path)})"
+    if not any(service.hosts for service in services):
+        only = f"http-request set-var(txn.route) path,concat(/),{look_up}"
+        return [Directive.of("routing", only, "haproxy_services")]
     host = "req.hdr(host),host_only,lower"
     rest = "concat(,txn.url_path,/)"
     lines = [
         # A host with a slash or a star, which would read as part of an entry, was refused before (request_filter).
-        "http-request set-var(txn.url_path) path",
-        f"http-request set-var(txn.route) {host},{rest},{look_up}",
+        # Most clients send a host in small letters and without a port: host and path as they are, in one step.
+        f"http-request set-var(txn.route) base,concat(/),{look_up}",
+        f"http-request set-var(txn.url_path) path if {_UNKNOWN}",
+        f"http-request set-var(txn.route) {host},{rest},{look_up} if {_UNKNOWN}",
     ]
     depths = {name.count(".") for service in services for name in service.hosts if name.startswith("*.")}
     for depth in sorted(depths, reverse=True):
@@ -71,7 +74,7 @@ def find_route(services: list[Service], path: str) -> list[Directive]:
             f"if {_UNKNOWN} {{ var(txn.domain) -m found }}",
         ]
     if not all(service.hosts for service in services):
-        lines.append(f"http-request set-var(txn.route) str({EVERY_HOST}),{rest},{look_up} if {_UNKNOWN}")
+        lines.append(f"http-request set-var(txn.route) path,concat(/),{look_up} if {_UNKNOWN}")
     return [Directive.of("routing", line, "haproxy_services") for line in lines]
 
 
@@ -98,29 +101,23 @@ def choose_backend(services: list[Service]) -> list[Directive]:
     """Return the rules that send a request to the backend of its service and transport."""
 
     def has(transport: str) -> str:
-        return f"{{ var(txn.route),field(2,:) -m sub {transport} }}"
+        return f"{{ var(txn.route) -m sub :{transport} }}"
 
-    polling = has("polling")
     conditions = {
         "flashsocket": f"{has('flashsocket')} {{ path_sub /1/flashsocket/ }}",
-        "websocket": f"{has('websocket')} {{ req.hdr(upgrade) -i websocket }}",
+        "websocket": f"{{ req.hdr(upgrade) -i websocket }} {has('websocket')}",
         # Without a transport no node opens a session; 0.9 has it in the path.
-        "polling": " or ".join(
-            f"{polling} {{ {sign} }}"
-            for sign in (
-                "urlp(transport) -m found",
-                "urlp(EIO) -m found",
-                "urlp(sid) -m found",
-                f"path_reg {VERSION_0_9}",
-            )
-        ),
+        "polling": f"{has('polling')} {{ {IN_SESSION} }} or {has('polling')} {{ path_reg {VERSION_0_9} }}",
     }
     used = {transport for service in services for transport in service.socket_transports}
-    lines = [
+    # Ordinary requests first, as they are looked at for nothing else.
+    lines = [("routing", "use_backend %[var(txn.route)]_http if { var(txn.route) -m reg ^[^:]+$ }")]
+    lines += [
         (transport, f"use_backend {_SERVICE}_{transport} if {condition}")
         for transport, condition in conditions.items()
         if transport in used
     ]
     # Also in a path of Socket.IO: the client's script is neither a handshake nor part of a session.
-    lines.append(("routing", f"use_backend {_SERVICE}_http if {{ var(txn.route) -m found }}"))
+    if used:
+        lines.append(("routing", f"use_backend {_SERVICE}_http if {SOCKETS}"))
     return [Directive.of(*line, "haproxy_services") for line in lines]

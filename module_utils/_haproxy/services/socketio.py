@@ -22,6 +22,9 @@ TRANSPORTS = ("flashsocket", "websocket", "polling")
 # How a client is kept on the node that holds its session.
 AFFINITIES = ("session", "cookie", "source", "none")
 
+# `wait_for_table` marks it.
+_UNKNOWN = "{ var(txn.unknown) -m bool }"
+
 # A browser asks (CORS) before a handshake of another site; the node answers without a session.
 _NO_PREFLIGHT = "!{ method OPTIONS }"
 
@@ -40,8 +43,11 @@ POLICY_REQUEST = b"<policy-file-request/>\0"
 # `&sid=`, no name has encoded letters, and a request of Socket.IO 0.9 names neither transport nor id in its query: a
 # later node would take it for a handshake, whatever its path says.
 _SESSION_IN_QUERY = "query -m reg (^|&)sid=[^&]"
-_DISGUISED_NAME = "query -m reg -i (^|&)[^=&]*%(4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])"
-_OTHER_PROTOCOL = "query -m reg (^|&)(transport|sid)="
+_DISGUISED_NAME = "[?](.*&)?[^=&]*%(4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])"
+IN_SESSION = "query -m reg (^|&)(transport|EIO|sid)="
+"""The condition for a query that opens a session of Engine.IO or is part of one, as Node reads it."""
+
+_OTHER_PROTOCOL = "^[^?]*/1(/?|/[a-z-]+/[^?]+)[?](.*&)?(transport|sid)="
 
 
 class Names(NamedTuple):
@@ -57,33 +63,23 @@ VERSION_0_9 = r"/1(/?|/[a-z-]+/.+)$"
 
 
 def reject_disguised_sessions(sockets: str) -> list[Directive]:
-    """Return frontend rules that refuse what a node may take for a handshake and the edge for something else.
+    """Return the frontend rule that refuses what a node may take for a handshake and the edge for something else.
 
     `sockets` is the condition for requests in the path of a service's Socket.IO.
     """
-    lines = [
-        f"http-request deny deny_status 400 if {sockets} {{ {_DISGUISED_NAME} }}",
-        f"http-request deny deny_status 400 if {sockets} {{ path_reg {VERSION_0_9} }} {{ {_OTHER_PROTOCOL} }}",
-    ]
-    return [Directive.of("limits", line, "haproxy_services") for line in lines]
+    disguised = f"{{ pathq -m reg -i '{_DISGUISED_NAME}' '{_OTHER_PROTOCOL}' }}"
+    return [Directive.of("limits", f"http-request deny deny_status 400 if {sockets} {disguised}", "haproxy_services")]
 
 
 def find_session(names: Names, transport: str) -> list[Directive]:
-    """Return backend rules that find the session id of a request; a handshake has none."""
+    """Return backend rules that find the session id of a request; one without it is marked as a handshake."""
     pattern = re.escape(names.path.rstrip("/"))
     version_09 = f"http-request set-var(txn.sid) {_id_in_path(names)} if {{ path_reg ^{pattern}/1/[a-z-]+/. }}"
     in_query = f"http-request set-var(txn.sid) urlp(sid) if {{ {_SESSION_IN_QUERY} }}"
     lines = [version_09] if transport == "flashsocket" else [in_query, version_09]
+    # All without a session's id count: a node may open one for a request that does not look like a handshake.
+    lines.append(f"http-request set-var(txn.handshake) bool(true) if !{{ var(txn.sid) -m found }} {_NO_PREFLIGHT}")
     return [Directive.of("affinity", line) for line in lines]
-
-
-def mark_handshake() -> Directive:
-    """Return the rule of the backend for polling that marks the requests whose answer has the session id."""
-    return Directive.of(
-        "affinity",
-        "http-request set-var(txn.handshake) bool(true) if "
-        f"!{{ var(txn.sid) -m found }} !{{ req.hdr(upgrade) -m found }} {_NO_PREFLIGHT}",
-    )
 
 
 def flashsocket_condition(names: Names) -> str:
@@ -115,27 +111,31 @@ end, 1)
 """
 
 
-def wait_for_table(names: Names) -> Directive:
-    """Return the rule that waits for the affinity table to know the session of a request."""
-    return Directive.of("affinity", f"http-request lua.wait_for_table {names.table} if {unknown_session(names)}")
+HANDSHAKE = "{ var(txn.handshake) -m bool }"
+"""The condition for a request to a backend of Socket.IO that may open a session (`find_session`)."""
+
+
+def wait_for_table(names: Names) -> list[Directive]:
+    """Return the rules that wait for the affinity table to know the session of a request."""
+    lines = [
+        f"http-request set-var(txn.unknown) bool(true) if {{ var(txn.sid) -m found }} {_not_in(names.table)}",
+        f"http-request lua.wait_for_table {names.table} if {_UNKNOWN}",
+    ]
+    return [Directive.of("affinity", line) for line in lines]
 
 
 def unknown_session(names: Names) -> str:
-    """Return the condition, without `if`, for a request whose session the affinity table does not have."""
-    return f"{{ var(txn.sid) -m found }} !{{ var(txn.sid),in_table({names.table}) }}"
+    """Return the condition for a request whose session the affinity table does not have, also after a wait."""
+    return f"{_UNKNOWN} {_not_in(names.table)}"
 
 
-def opens_session() -> str:
-    """Return the condition, without `if`, for a request to a backend of Socket.IO that may open a session.
-
-    All without a session's id count: a node may open one for a request that does not look like a handshake.
-    """
-    return f"!{{ var(txn.sid) -m found }} {_NO_PREFLIGHT}"
+def _not_in(table: str) -> str:
+    return f"!{{ var(txn.sid),in_table({table}) }}"
 
 
 def follow_session(names: Names) -> Directive:
     """Return the backend line that sends a request with a session id to the node that opened the session."""
-    return Directive.of("affinity", f"stick match var(txn.sid) table {names.table} if {{ var(txn.sid) -m found }}")
+    return Directive.of("affinity", f"stick match var(txn.sid) table {names.table}")
 
 
 def follow_flash_session(names: Names) -> list[Directive]:
@@ -167,16 +167,19 @@ def learn_session(names: Names) -> list[Directive]:
     `io.j[0]("ID:...` for JSONP). Browsers with Socket.IO 1 get binary framing: a zero byte, the digits of the
     length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three.
     """
-    handshake = "{ var(txn.handshake) -m bool }"
     engine = r"""res.body,bytes(3),'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
     version_09 = rf"""res.body,'regsub("{_VERSION_09}.*$","\2")' """.strip()
-    sid = "{ res.body,bytes(3) -m sub sid }"
     form = f"{{ res.body -m reg '{_VERSION_09}' }}"
-    # Thanks to the first condition, no other answer waits for its body.
-    arrived = f"if {handshake} {{ status 200 }} {{ res.body,bytes(3) -m sub : }}"
+    # Thanks to these conditions, no other answer waits for its body.
+    opened = f"{HANDSHAKE} {{ status 200 }}"
     return [
         Directive.of("affinity", "tcp-response inspect-delay 2s"),
-        Directive.of("affinity", f"tcp-response content set-var(txn.sid) {engine} {arrived} {sid}"),
-        Directive.of("affinity", f"tcp-response content set-var(txn.sid) {version_09} {arrived} !{sid} {form}"),
-        Directive.of("affinity", f"stick store-response var(txn.sid) table {names.table} if {handshake}"),
+        Directive.of(
+            "affinity", f"tcp-response content set-var(txn.sid) {engine} if {opened} {{ res.body,bytes(3) -m sub sid }}"
+        ),
+        Directive.of(
+            "affinity",
+            f"tcp-response content set-var(txn.sid) {version_09} if !{{ var(txn.sid) -m found }} {opened} {form}",
+        ),
+        Directive.of("affinity", f"stick store-response var(txn.sid) table {names.table} if {HANDSHAKE}"),
     ]

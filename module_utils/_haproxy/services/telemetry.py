@@ -14,14 +14,13 @@ from .peers import SECTION
 # HAProxy's own HTTP format (manual, 8.2.3) with the TLS version and the beginning of the session id; backend and server
 # are transport and node. The query is left out: it contains the whole id, which is enough to take over the session.
 _LINE = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq"
-LOG = f'log-format "{_LINE} %sslv %[var(txn.sid),bytes(0,8)] %HM %{{+Q,+E}}[var(txn.path)] %HV"'
+# The path is taken and shortened when the line is written: in Socket.IO 0.9 it contains the session id, too.
+_PATH = r'capture.req.uri,field(1,?),regsub("(/1/[a-z]+(socket|-polling|file)/.{8}).*","\1")'
+LOG = f"log-format '{_LINE} %sslv %[var(txn.sid),bytes(0,8)] %HM %{{+Q,+E}}[{_PATH}] %HV'"
 LOG_PLAIN = f'log-format "{_LINE} - - %HM %{{+Q,+E}}HPO %HV"'
 
 # For connections that end before a request, such as those whose TLS handshake failed (manual, 8.2.5).
 LOG_ERRORS = 'error-log-format "%ci:%cp [%tr] %ft - %sslv %{+Q}[fc_err_str] %{+Q}[ssl_fc_err_str]"'
-
-# The logged path: in Socket.IO 0.9 it contains the session id, which is shortened.
-PATH = r"""http-request set-var(txn.path) path,'regsub("(/1/[a-z]+(socket|-polling|file)/.{8}).*","\1")'"""
 
 # The tables of sessions that were not found, by service; no service's name has a colon.
 MISSES = ":misses"

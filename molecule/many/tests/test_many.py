@@ -27,9 +27,9 @@ def test_each_request_is_served_by_its_own_service(edge, number):
     assert changed == {f"s{number}_http": 1, f"s{number}_polling": 1}
 
 
-@pytest.mark.parametrize("host", [f"s{COUNT}.test", "s0.test.evil.test", "xs0.test", "test", "*"])
-def test_a_host_that_nobody_has_is_told_so(edge, host):
-    assert status(edge, host) in (400, 421)
+@pytest.mark.parametrize("name", [f"s{COUNT}.test", "s0.test.evil.test", "xs0.test", "test", "*"])
+def test_a_host_that_nobody_has_is_told_so(edge, name):
+    assert status(edge, name) in (400, 421)
 
 
 def test_the_frontend_has_as_few_rules_as_with_one_service(edge):

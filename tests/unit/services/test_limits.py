@@ -277,12 +277,20 @@ def test_what_honest_clients_send_is_not():
     assert not PATTERNS["url"].search("/socket.io/?EIO=4&t=%20%00&q='\"<>[]{}|\\^`~é")
 
 
-def test_both_are_asked_before_anything_is_passed_on():
-    (line,) = rules(built(CHAT)[0]["frontend https"], "a character that none may have")
-    assert (
-        f"if {{ req.hdrs -m reg '{request_filter._IN_HEADERS}' }} || {{ url -m reg '{request_filter._IN_URL}' }}"
-        in line
-    )
+def test_the_address_is_written_once_a_connection_unless_requests_have_their_own():
+    by_header = request_filter.TrustedProxies(("10.0.0.1",), "x_forwarded_for")
+    for settings, sample in (({}, "var(sess.address)"), ({"proxies": by_header}, "src")):
+        lines = built(CHAT, **settings)[0]["frontend https"]
+        assert f"http-request add-header X-Forwarded-For %[{sample}]" in lines
+        remembered = "tcp-request session set-var(sess.address) src,lower" in lines
+        assert remembered is (sample != "src")
+
+
+def test_headers_are_looked_at_before_anything_is_removed_or_routed():
+    lines = built(CHAT)[0]["frontend https"]
+    wanted = ["set-var(txn.odd)", "a header that none may have", "del-header", "add-header", "set-var(txn.route)"]
+    found = [lines.index(rules(lines, text)[0]) for text in wanted]
+    assert found == sorted(found)
 
 
 # --- Origins, hosts, client certificates
@@ -316,7 +324,7 @@ def test_clients_are_asked_for_certificates_by_host():
     (bind,) = rules(sections["frontend https"], "bind ")
     assert bind.startswith("bind :443 ssl crt-list /etc/haproxy/certificates.list crt /etc/haproxy/certificates ")
     # What a connection of another service brings is refused.
-    assert "acl services:client_ca var(txn.route) -m str staff:" in sections["frontend https"]
+    assert "acl services:client_ca var(txn.route) -m str staff" in sections["frontend https"]
     assert rules(sections["frontend https"], "if services:client_ca !{ ssl_c_used }")
 
 
@@ -353,11 +361,13 @@ def test_all_without_a_session_counts_as_a_new_one():
     for transport in ("polling", "websocket"):
         lines = sections[f"backend chat_{transport}"]
         (count,) = rules(lines, "sc-inc-gpc(1")
-        assert count.endswith("if !{ var(txn.sid) -m found } !{ method OPTIONS }")
+        assert count.endswith("if { var(txn.handshake) -m bool }")
+        mark = "http-request set-var(txn.handshake) bool(true) if !{ var(txn.sid) -m found } !{ method OPTIONS }"
+        assert lines.index(mark) < lines.index(count)
         assert "http-request set-var(txn.sid) urlp(sid) if { query -m reg (^|&)sid=[^&] }" in lines
     # What a node may read as another request than HAProxy does is refused before it is counted.
     https = sections["frontend https"]
-    assert len(rules(https, "deny_status 400 if { var(txn.route) -m found } !{ var(txn.route) -m end : }")) == 2
+    assert len(rules(https, "deny_status 400 if { var(txn.route) -m sub : } { pathq -m reg")) == 1
 
 
 def test_who_breaks_http2_again_and_again_is_closed_where_the_version_counts():

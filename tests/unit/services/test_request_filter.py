@@ -8,8 +8,15 @@ import re
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import request_filter
 
-REMOVED = re.search(r"del-header '(\S+)' -m reg", request_filter.strip_forwarded_headers()[0][1])[1]
-RULES = dict(request_filter.reject_ambiguous_urls())
+REMOVED = re.search(r"del-header '(\S+)' -m reg", request_filter.strip_forwarded_headers(True)[0][1])[1]
+FOUND, FORBIDDEN = (
+    re.search(r"req.hdrs -m reg -i '([^']+)'", text)[1] for _purpose, text in request_filter.reject_odd_headers()
+)
+
+
+def looks_at(pattern, *headers):
+    """Whether the pattern finds something in these headers, as HAProxy writes them (`req.hdrs`)."""
+    return bool(re.search(pattern, "".join(f"{header}\r\n" for header in headers) + "\r\n", re.IGNORECASE))
 
 
 @pytest.mark.parametrize(
@@ -20,8 +27,12 @@ RULES = dict(request_filter.reject_ambiguous_urls())
 )
 def test_what_names_a_client_is_removed(name):
     assert re.search(REMOVED, name)
+    assert looks_at(FOUND, "host: a", f"{name}: 1")
+    assert looks_at(FOUND, f"{name}: 1", "host: a")
     # A node would remove a header of the edge that `Connection` names.
-    assert re.search(re.search(r"connection\) -m reg -i '(\S+)'", RULES["forwarding"])[1], name)
+    for value in (name, f"close, {name}", f"close,{name}", f"close,\t{name.title()}"):
+        assert looks_at(FORBIDDEN, "host: a", f"connection: {value}")
+        assert looks_at(FOUND, "host: a", f"connection: {value}")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +40,7 @@ def test_what_names_a_client_is_removed(name):
 )
 def test_other_headers_stay(name):
     assert not re.search(REMOVED, name)
+    assert not looks_at(FOUND, "host: a", f"{name}: x-forwarded-for", "connection: keep-alive, upgrade")
 
 
 @pytest.mark.parametrize(
@@ -48,12 +60,27 @@ def test_other_headers_stay(name):
     ],
 )
 def test_a_host_is_plain(host, plain):
-    pattern = re.search(r"fhdr\(host\) -m reg -i '(\S+)'", RULES["hosts"])[1]
-    assert bool(re.search(pattern, host)) is plain
+    for pattern in (FOUND, FORBIDDEN):
+        assert looks_at(pattern, f"host: {host}", "accept: */*") is not plain
+        assert looks_at(pattern, "accept: */*", f"host: {host}") is not plain
 
 
 def test_one_origin_is_the_most():
-    assert "{ req.fhdr_cnt(origin) gt 1 }" in RULES["hosts"]
+    for pattern in (FOUND, FORBIDDEN):
+        assert not looks_at(pattern, "host: a", "origin: https://a", "accept: */*")
+        assert looks_at(pattern, "origin: https://a", "host: a", "origin: https://a")
+
+
+@pytest.mark.parametrize("number", [*range(32), 127])
+def test_no_header_has_control_characters_but_tabs(number):
+    for pattern in (FOUND, FORBIDDEN):
+        assert looks_at(pattern, "host: a", f"x: a{chr(number)}b") is (number not in (9, 10, 13))
+
+
+def test_urls_are_looked_at_where_haproxy_lets_too_much_through():
+    for version, quic, looked_at in (((2, 6), False, True), ((3, 0), False, False), ((3, 0), True, True)):
+        purposes = [purpose for purpose, _text in request_filter.reject_ambiguous_urls(version, quic)]
+        assert purposes == (["characters", "paths"] if looked_at else ["paths"])
 
 
 def test_the_client_is_the_last_address_that_is_not_trusted():

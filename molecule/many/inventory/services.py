@@ -1,0 +1,18 @@
+#!/usr/bin/env python3
+"""Print the services of the edge for Ansible: a thousand, all on the same two nodes."""
+
+import json
+
+COUNT = 1000
+
+services = [
+    {
+        "name": f"s{number}",
+        "hosts": [f"s{number}.test"],
+        "certificate": "s0",
+        "origins": [f"https://s{number}.test", f"https://*.apps{number}.test"],
+        "servers": {"group": "chat_nodes", "port": 3000},
+    }
+    for number in range(COUNT)
+]
+print(json.dumps({"edges": {"vars": {"haproxy_services": services}}, "_meta": {"hostvars": {}}}))
