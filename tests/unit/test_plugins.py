@@ -3,15 +3,17 @@
 from types import SimpleNamespace
 
 import pytest
-from ansible.errors import AnsibleError, AnsibleFileNotFound
+from ansible.errors import AnsibleError, AnsibleFileNotFound, AnsibleFilterError
 from ansible_collections.realtime.edge.plugins.action import (
     haproxy_build,
     haproxy_certificate,
     haproxy_compare,
     haproxy_config,
 )
-from ansible_collections.realtime.edge.plugins.filter import acme_missing
+from ansible_collections.realtime.edge.plugins.filter import acme_missing, adopted
 from ansible_collections.realtime.edge.plugins.filter.acme_orders import FilterModule
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data, to_data
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import parse, render
 from ansible_collections.realtime.edge.plugins.plugin_utils import preflight
 from ansible_collections.realtime.edge.plugins.plugin_utils.inventory import add_groups
 from ansible_collections.realtime.edge.plugins.plugin_utils.pem_files import PemFiles
@@ -336,3 +338,60 @@ def test_a_build_that_never_ends_is_given_up(build):
     result, shown = build(Job(["Compile HAProxy 3.2.26"] * 1000, {}))
     assert result == {"failed": True, "msg": "The build did not end within 2 hours"}
     assert shown[-1] == "builder: Compile HAProxy 3.2.26, for 119:20 min"
+
+
+OF_DEBIAN = """\
+global
+\tlog /dev/log\tlocal0
+\tchroot /var/lib/haproxy
+\tstats socket /run/haproxy/admin.sock mode 660 level admin
+\tstats timeout 30s
+\tuser haproxy
+\tgroup haproxy
+\tdaemon
+\tca-base /etc/ssl/certs
+
+defaults
+\tmode http
+\ttimeout client 50000
+
+userlist staff
+\tuser admin password $5$salt$hash
+"""
+
+
+def adopt(text):
+    """The text of a configuration as the role gets it after an adoption."""
+    return render(from_data(adopted.adopted(to_data(parse(text)))))
+
+
+def test_an_adopted_configuration_has_what_the_unit_of_the_role_needs_and_nothing_that_ends_it():
+    header, *lines = adopt(OF_DEBIAN).partition("\n\n")[0].splitlines()
+    assert header == "global"
+    assert sorted(line.strip() for line in lines) == [
+        "ca-base /etc/ssl/certs",
+        "log /dev/log local0",
+        "mworker-max-reloads 1000",
+        "stats socket /run/haproxy/admin.sock mode 660 level admin expose-fd listeners",
+        "stats timeout 30s",
+    ]
+
+
+def test_an_adopted_configuration_keeps_its_other_sections():
+    assert adopt(OF_DEBIAN).partition("\ndefaults")[2] == render(parse(OF_DEBIAN)).partition("\ndefaults")[2]
+
+
+def test_what_others_connect_to_and_a_limit_of_reloads_stay():
+    text = adopt("global\n    mworker-max-reloads 50\n    stats socket ipv4@127.0.0.1:9999 level operator\n")
+    assert "mworker-max-reloads 50\n" in text
+    assert "1000" not in text
+    assert "stats socket ipv4@127.0.0.1:9999 level operator" in text
+
+
+def test_a_configuration_without_a_global_gets_one():
+    assert adopt("frontend web\n    bind :80\n").startswith("global\n    ")
+
+
+def test_what_is_no_configuration_is_said():
+    with pytest.raises(AnsibleFilterError, match="adopted"):
+        adopted.adopted("chat")
