@@ -19,8 +19,8 @@ short_description: A configuration from elsewhere, for the service that the role
 version_added: 1.0.0
 author: realtime.edge contributors (@realtime-edge)
 description:
-  - Takes a configuration that M(realtime.edge.haproxy_config) has gathered or parsed, and returns it for the unit of the
-    role, which starts HAProxy without root.
+  - Takes a configuration that M(realtime.edge.haproxy_config) has gathered or parsed, and returns it for the unit of
+    the role, which starts HAProxy without root.
   - Removes from C(global) the lines C(chroot), C(user), C(group), C(uid), C(gid), C(daemon), C(pidfile), C(nbproc),
     C(master-worker) and C(stats socket) with a path.
   - Adds the socket that the role uses, and C(mworker-max-reloads), so that reloads end no sockets.
