@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+_REPORTED = 50
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -37,7 +39,7 @@ class ConfigurationError(EdgeError):
 
 
 class Problems:
-    """Collect the problems of one input, so that all are reported at once."""
+    """Collect the problems of one input, so that they are reported at once."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -56,6 +58,10 @@ class Problems:
         self.texts.extend(texts)
 
     def raise_if_any(self, error: type[EdgeError] = ConfigurationError) -> None:
-        """Raise `error` with all problems, if there are any."""
+        """Raise `error` with the problems, if there are any: the first, and how many more there are.
+
+        More say mostly the same, as with a typo in a template that made thousands of services.
+        """
         if self.texts:
-            raise error(self.texts)
+            more = len(self.texts) - _REPORTED
+            raise error([*self.texts[:_REPORTED], *([f"... and {more:,} more problems"] if more > 0 else ())])

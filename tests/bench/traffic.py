@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import os
+import random
 import re
 import resource
 import socket
@@ -28,11 +30,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MACHINE = "bench-traffic"
-ROUNDS = 30
-REQUESTS = 400
-CONNECTIONS = 40
-SERVICES = (1, 10, 100, 1_000, 2_000, 10_000)
-PORTS = {"bare": 14430, "generated": 14440, "peers": 14405, "node": 14431, "echo": 14432}
+ROUNDS = 40
+REQUESTS = 250
+CONNECTIONS = 25
+SERVICES = (1, 10, 100, 1_000, 2_000)
+PORTS = {"bare": 14430, "generated": 14440, "one": 14450, "peers": 14405, "node": 14431, "echo": 14432}
 HOST = "host{}.example.com"
 
 # The first value comes when the client is connected, the second is the number of requests when all are answered.
@@ -119,8 +121,10 @@ def binary() -> str:
     return str(next(Path("/opt/haproxy").glob("*/sbin/haproxy")))
 
 
-def generated(folder: Path, count: int) -> str:
+def generated(shared: Path, count: int, port: int = PORTS["generated"]) -> str:
     """What the collection writes for so many services; writes its files."""
+    folder = shared / str(port)
+    folder.mkdir(exist_ok=True)
     sys.path.insert(0, "/root/rooms")
     from _haproxy.config.syntax import render
     from _haproxy.fragments import assemble, store
@@ -128,18 +132,18 @@ def generated(folder: Path, count: int) -> str:
     from _haproxy.services.limits import Limits
 
     edge = Edge(
-        http=(f"127.0.0.1:{PORTS['generated'] + 5}",),
-        https=(f"127.0.0.1:{PORTS['generated']}",),
+        http=(f"127.0.0.1:{port + 5}",),
+        https=(f"127.0.0.1:{port}",),
         quic=(),
         policy=(),
         stats_bind="",
-        certificates=f"{folder}/certificates",
+        certificates=f"{shared}/certificates",
         lua=f"{folder}/edge.lua",
         runtime_socket=f"{folder}/admin.sock",
         version=(3, 0),
         descriptors=20_000,
         lists=str(folder),
-        ticket_keys=f"{folder}/tickets.keys",
+        ticket_keys=f"{shared}/tickets.keys",
         # Limits are looked at and never reached.
         limits=Limits(connection_rate=10**9, request_rate=10**9, session_rate=10**9),
     )
@@ -331,6 +335,15 @@ def cost(pid: int, load: Load) -> float:
     return used
 
 
+def turns(edges: dict[str, tuple[int, Callable[[], Load]]]) -> list[dict[str, float]]:
+    """The cost of a request to each edge, a process and its load, in turns, each time in another order."""
+    measured = []
+    for _ in range(ROUNDS):
+        order = random.sample(list(edges), len(edges))
+        measured.append({name: cost(edges[name][0], edges[name][1]()) for name in order})
+    return measured
+
+
 def prices(folder: Path) -> list[str]:
     """The first table: each kind of traffic, generated beside bare."""
     texts = {"bare": BARE.format(folder=folder, **PORTS), "generated": generated(folder, 1)}
@@ -338,24 +351,23 @@ def prices(folder: Path) -> list[str]:
     with contextlib.ExitStack() as stack:
         pids = {name: stack.enter_context(running(text, folder, PORTS[name])) for name, text in texts.items()}
         for kind, load in KINDS.items():
-            turns = [
-                {name: cost(pid, load(PORTS[name], HOST.format(0))) for name, pid in pids.items()}
-                for _ in range(ROUNDS)
-            ]
-            bare, ours = (statistics.median(turn[name] for turn in turns) for name in texts)
-            ratio = statistics.median(turn["bare"] / turn["generated"] for turn in turns)
+            measured = turns(
+                {name: (pid, functools.partial(load, PORTS[name], HOST.format(0))) for name, pid in pids.items()}
+            )
+            bare, ours = (statistics.median(turn[name] for turn in measured) for name in texts)
+            ratio = statistics.median(turn["bare"] / turn["generated"] for turn in measured)
             lines.append(f"| {kind} | {bare:.1f} µs | {ours:.1f} µs | {ratio:.2f} |")
     return lines
 
 
 def growth(folder: Path) -> list[str]:
-    """The second table: a request against the number of services."""
+    """The second table: a request against the number of services, beside an edge with one."""
     lines = [
-        "| services | first | last | host of none | `haproxy -c`, CPU | memory |",
+        "| services | first | last | a host of none | `haproxy -c`, CPU | memory |",
         "|---|---|---|---|---|---|",
     ]
-    port = PORTS["generated"]
-    base = 0.0
+    port, beside = PORTS["generated"], PORTS["one"]
+    nobody = functools.partial(pages, host="none.example.com", expected=b" 421 ")
     for count in SERVICES:
         text = generated(folder, count)
         (folder / "check.cfg").write_text(text)
@@ -363,20 +375,22 @@ def growth(folder: Path) -> list[str]:
         subprocess.run([binary(), "-c", "-f", folder / "check.cfg"], check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         checked = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        loads = [
-            lambda: pages(port, HOST.format(0)),
-            lambda count=count: pages(port, HOST.format(count - 1)),
-            lambda: pages(port, "none.example.com", b" 421 "),
-        ]
-        with running(text, folder, port) as pid:
-            turns = [[cost(pid, load()) for load in loads] for _ in range(ROUNDS)]
+        with running(text, folder, port) as pid, running(generated(folder, 1, beside), folder, beside) as other:
+            measured = turns(
+                {
+                    "first": (pid, functools.partial(pages, port, HOST.format(0))),
+                    "last": (pid, functools.partial(pages, port, HOST.format(count - 1))),
+                    "none": (pid, functools.partial(nobody, port)),
+                    "one": (other, functools.partial(pages, beside, HOST.format(0))),
+                    "none of one": (other, functools.partial(nobody, beside)),
+                }
+            )
             memory = int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) // 1024
-        first, last, none = (statistics.median(column) for column in zip(*turns))
-        base = base or first
-        lines.append(
-            f"| {count:,} | {first:.1f} µs ({first / base:.2f}) | {last:.1f} µs ({last / base:.2f}) | {none:.1f} µs "
-            f"| {checked:.2f} s | {memory} MB |"
-        )
+        cells = []
+        for name, reference in (("first", "one"), ("last", "one"), ("none", "none of one")):
+            ratio = statistics.median(turn[name] / turn[reference] for turn in measured)
+            cells.append(f"{statistics.median(turn[name] for turn in measured):.1f} µs ({ratio:.2f})")
+        lines.append(f"| {count:,} | {' | '.join(cells)} | {checked:.2f} s | {memory} MB |")
     return lines
 
 

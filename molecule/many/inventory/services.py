@@ -11,7 +11,8 @@ services = [
         "hosts": [f"s{number}.test"],
         "certificate": "s0",
         "origins": [f"https://s{number}.test", f"https://*.apps{number}.test"],
-        "servers": {"group": "chat_nodes", "port": 3000},
+        # Each of the two nodes is checked 3,000 times.
+        "servers": {"group": "chat_nodes", "port": 3000, "inter": "60s"},
     }
     for number in range(COUNT)
 ]

@@ -302,3 +302,22 @@ def test_a_key_with_nothing_behind_it_means_its_default():
         == definition.read_services([silent], {})
         == definition.read_services([said], {})
     )
+
+
+def test_one_typo_in_ten_thousand_services_is_one_sentence_with_its_place():
+    described = [
+        {**CHAT, "name": f"s{number}", "hosts": [f"h{number}.example.com"], "socketio": False}
+        for number in range(10_000)
+    ]
+    described[7123]["orgins"] = ["https://a.example.com"]
+    with pytest.raises(ConfigurationError) as caught:
+        definition.read_services(described, GROUPS)
+    (problem,) = caught.value.problems
+    assert problem.startswith("haproxy_services[7123].orgins: a service has no such setting; did you mean 'origins'")
+    # The same typo in a template that made them all: the first places, and how many more.
+    wrong = [{**service, "orgins": []} for service in described]
+    with pytest.raises(ConfigurationError) as caught:
+        definition.read_services(wrong, GROUPS)
+    assert caught.value.problems[0].startswith("haproxy_services[0].orgins: ")
+    assert caught.value.problems[-1] == "... and 9,950 more problems"
+    assert len(str(caught.value)) < 20_000
