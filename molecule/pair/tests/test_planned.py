@@ -8,10 +8,9 @@ import signal
 import subprocess
 
 import pytest
+from conftest import HOME, OTHER
 
 testinfra_hosts = ["ansible://pair-edge12"]
-
-HOME, OTHER = "pair-edge12", "pair-edge13"
 
 
 def test_every_address_is_at_home_and_nowhere_else(pair, home):
@@ -34,7 +33,7 @@ def test_leave_and_return_lose_nobody(pair, home, crowd, playbook, record, away)
     assert pair.holders("web") == [OTHER]
     assert pair.holders("second") == [OTHER]
     here.unhurt()
-    record("leave", here, here.ask(), watched.stop())
+    record("leave", here, away=watched.stop(), requests=here.requests())
     # Who comes now comes to the new holder, and the old one answers for those that it had.
     there = crowd()
     seen = {name: pair.info(name)["addresses"]["web"] for name in pair.names}
@@ -53,7 +52,7 @@ def test_leave_and_return_lose_nobody(pair, home, crowd, playbook, record, away)
     assert pair.at_home()
     here.unhurt()
     there.unhurt()
-    record("return", there, there.ask(), watched.stop())
+    record("return", there, away=watched.stop(), requests=there.requests())
 
 
 def test_without_the_second_chance_all_are_lost(pair, home, crowd, record, wait_until):
@@ -61,14 +60,14 @@ def test_without_the_second_chance_all_are_lost(pair, home, crowd, record, wait_
     here = crowd()
     kept = {kind: count for kind, (_, count) in here.held.items() if kind != "polling"}
     try:
-        pair.hosts[HOME].check_output("echo 1 >/run/realtime-edge/leave-web")
+        pair.let(HOME, "web", False)
         wait_until("the other edge has it", lambda: pair.holders("web") == [OTHER])
-        failed = here.ask(1)
+        here.ask(1)
         # A poll that is not held at that moment is a connection of its own.
         wait_until("all have noticed", lambda: all(here.lost()[kind] >= count for kind, count in kept.items()), 90)
-        record("a move by keepalived alone", here, failed)
+        record("a move by keepalived alone", here)
     finally:
-        pair.hosts[HOME].check_output("echo 0 >/run/realtime-edge/leave-web")
+        pair.let(HOME, "web", True)
 
 
 def stopped_at(pair, condition, wait_until, **variables):
@@ -134,7 +133,7 @@ def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playb
         assert host.check_output("stat --format=%Y /proc/1") != boot[name]
     wait_until("all are back", lambda: here.held["WebSocket, IPv4"][0].ping()["answered"] == 40, 60)
     assert here.held["polling"][0].ping()["answered"] == 20
-    record("rolling reboot, what is left after 2 s ended over 4 s", here, {})
+    record("rolling reboot, what is left after 2 s ended over 4 s", here)
 
 
 def test_addresses_of_others_are_told_before_anything_changes(pair, play):
