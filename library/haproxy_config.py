@@ -264,7 +264,9 @@ options:
         type: int
         default: 10000
       shared:
-        description: Whether the rates of an address count over all edges in O(peers).
+        description:
+          - Whether the rates of an address count over all edges that are peers. Its concurrent connections are each
+            edge's own.
         type: bool
         default: false
       exempt:

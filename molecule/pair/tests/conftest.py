@@ -257,13 +257,23 @@ class Resumable:
 
 
 @pytest.fixture
-def record():
-    """Keep what an action has cost, for the table in docs/pair.md (make pair)."""
+def keep():
+    """Keep what an action has cost, for the tables in docs/pair.md (make pair)."""
 
-    def keep(action, crowd, **more):
+    def write(action, **found):
         table = json.loads(TABLE.read_text()) if TABLE.exists() else {}
-        clients = sum(count for _, count in crowd.held.values())
-        table[action] = {"clients": clients, "lost": sum(crowd.lost().values()), **more}
+        table[action] = found
         TABLE.write_text(json.dumps(table, indent=1))
 
-    return keep
+    return write
+
+
+@pytest.fixture
+def record(keep):
+    """Keep what an action has cost a crowd."""
+
+    def count(action, crowd, **more):
+        clients = sum(count for _, count in crowd.held.values())
+        keep(action, clients=clients, lost=sum(crowd.lost().values()), **more)
+
+    return count

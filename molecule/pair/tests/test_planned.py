@@ -116,6 +116,32 @@ def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, ho
     assert pair.traces(HOME) == []
 
 
+def test_an_address_that_two_edges_hold_does_not_move(pair, home, play):
+    for address in pair.shared["web"]["addresses"]:
+        pair.hosts[OTHER].check_output("ip address add %s dev eth0", address)
+    try:
+        done = play({"leave_edge": HOME}, playbook="leave")
+        assert done.returncode != 0
+        assert f"web is held by {HOME} and {OTHER} at once" in done.stdout
+        assert pair.traces(HOME) == []
+        assert HOME in pair.holders("web")
+    finally:
+        for address in pair.shared["web"]["addresses"]:
+            pair.hosts[OTHER].check_output("ip address del %s dev eth0", address)
+
+
+def test_a_host_without_nftables_is_told(pair, home, play):
+    pair.hosts[OTHER].check_output("mv /usr/sbin/nft /usr/sbin/nft.away")
+    try:
+        done = play({"leave_edge": HOME}, playbook="leave")
+        assert done.returncode != 0
+        assert "nftables is missing" in done.stdout
+        assert pair.at_home()
+        assert pair.traces(HOME) == []
+    finally:
+        pair.hosts[OTHER].check_output("mv /usr/sbin/nft.away /usr/sbin/nft")
+
+
 @pytest.mark.parametrize("name", ["", "pair-edge99"])
 def test_an_edge_that_is_none_is_told(home, play, name):
     done = play({"leave_edge": name}, playbook="leave")
@@ -139,7 +165,7 @@ def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playb
 def test_addresses_of_others_are_told_before_anything_changes(pair, play):
     before = {name: host.check_output("sha1sum /etc/keepalived/keepalived.conf") for name, host in pair.hosts.items()}
     taken = {**pair.shared["second"], "addresses": ["10.213.40.21/24"]}
-    done = play({"keepalived_addresses": [pair.shared["web"], taken]})
+    done = play({"keepalived_addresses": [pair.shared["web"], taken]}, "--tags", "keepalived")
     assert done.returncode != 0
     assert "10.213.40.21 is in use" in done.stdout
     assert "answers for it, which is none of the edges" in done.stdout
@@ -153,7 +179,7 @@ def test_a_keepalived_of_somebody_else_is_told(pair, home, play):
     path = "/etc/keepalived/keepalived.conf"
     host.check_output("mv %s /root/ours && echo '# mine' >%s", path, path)
     try:
-        done = play({})
+        done = play({}, "--tags", "keepalived")
         assert done.returncode != 0
         assert "somebody else has configured keepalived on this host" in done.stdout
         assert host.file(path).content_string == "# mine\n"
