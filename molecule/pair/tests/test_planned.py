@@ -185,3 +185,13 @@ def test_a_keepalived_of_somebody_else_is_told(pair, home, play):
         assert host.file(path).content_string == "# mine\n"
     finally:
         host.check_output("mv /root/ours %s", path)
+
+
+def test_status_and_the_explained_page_name_the_addresses(pair, home, play, tmp_path):
+    done = play({}, playbook="status")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"web: 10\.213\.40\.100, fd40:213::100; held here; since \d{4}", done.stdout)
+    assert play({"explain_folder": str(tmp_path)}, playbook="explain").returncode == 0
+    assert (
+        f"{HOME}, which shares 10.213.40.100, fd40:213::100, 10.213.40.101" in (tmp_path / f"{HOME}.html").read_text()
+    )
