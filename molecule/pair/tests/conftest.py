@@ -17,6 +17,12 @@ from resources.edge import PROJECT, Held, wait_until
 
 TABLE = PROJECT / ".cache/pair/moves.json"
 HOME, OTHER = "pair-edge12", "pair-edge13"
+PATIENT = ["--timeout", "60"]  # clients on a machine that does other things too
+
+
+def pytest_configure(config):
+    """Know the mark of what `make pair` does beyond `make test` (molecule.yml)."""
+    config.addinivalue_line("markers", "thorough: takes minutes, or a machine that does nothing else")
 
 
 class Pair:
@@ -132,15 +138,15 @@ class Crowd:
         self.held = {}
         for address in pair.addresses(name):
             at, family = pair.at(address), "IPv6" if ":" in address else "IPv4"
-            self.held[f"WebSocket, {family}"] = (at.hold(40, "websocket"), 40)
+            self.held[f"WebSocket, {family}"] = (at.hold(40, "websocket", *PATIENT), 40)
             if family == "IPv4":
-                self.held["polling"] = (at.hold(20, "polling"), 20)
+                self.held["polling"] = (at.hold(20, "polling", *PATIENT), 20)
             self.held[f"HTTP/2, {family}"] = (self._http2(at, 10), 10)
 
     @staticmethod
     def _http2(at, count):
         """The same as `Edge.hold` for HTTP/2."""
-        command = at.command("http2.js", "--clients", str(count))
+        command = at.command("http2.js", "--clients", str(count), *PATIENT)
         held = Held(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         wait_until(f"{count} connections are open", lambda: len(held.of("connect")) == count, 120)
         return held

@@ -45,7 +45,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["a worker that hangs", pytest.param("HAProxy stops", marks=pytest.mark.thorough)])
 def test_an_edge_that_does_not_serve_announces_nothing(pair, router, announced, fault, wait_until):
     break_, mend = (command.format(worker=pair.edge.worker()) for command in FAULTS[fault])
     pair.hosts[HOME].check_output(break_)
@@ -57,6 +57,7 @@ def test_an_edge_that_does_not_serve_announces_nothing(pair, router, announced, 
         pair.hosts[HOME].check_output(mend)
 
 
+@pytest.mark.thorough
 def test_a_bird_that_begins_anew_announces_nothing_where_haproxy_does_not_serve(pair, announced, wait_until):
     host = pair.hosts[HOME]
     worker = pair.edge.worker()
@@ -72,6 +73,7 @@ def test_a_bird_that_begins_anew_announces_nothing_where_haproxy_does_not_serve(
         host.check_output("kill -CONT %s", worker)
 
 
+@pytest.mark.thorough
 def test_the_password_is_shown_nowhere(pair, play):
     host = pair.hosts[HOME]
     host.check_output("echo '# changed' >>/etc/bird/bird.conf")
@@ -81,6 +83,7 @@ def test_the_password_is_shown_nowhere(pair, play):
     assert host.file("/etc/bird/bird.conf").mode == 0o640
 
 
+@pytest.mark.thorough
 def test_a_bird_of_somebody_else_is_told(pair, play):
     host, path = pair.hosts[HOME], "/etc/bird/bird.conf"
     host.check_output("cp -p %s /root/ours && echo '# mine' >%s", path, path)

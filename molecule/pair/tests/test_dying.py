@@ -42,7 +42,12 @@ DEATHS = {
 }
 
 
-@pytest.mark.parametrize("death", DEATHS)
+OFTEN = ["kill -9 of HAProxy", "a worker that hangs"]
+
+
+@pytest.mark.parametrize(
+    "death", [pytest.param(death, marks=() if death in OFTEN else pytest.mark.thorough) for death in DEATHS]
+)
 def test_its_address_is_elsewhere_and_its_clients_come_back(pair, home, crowd, record, away, death, wait_until):
     address = pair.addresses("web")[0]
     here, resumable, watched = crowd(), Resumable(pair, address), away(address)

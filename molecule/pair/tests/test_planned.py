@@ -86,6 +86,7 @@ def stopped_at(pair, condition, wait_until, **variables):
         process.wait()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("moment", ["before the address moves", "after it"])
 def test_a_playbook_that_is_killed_leaves_nothing_behind(pair, home, crowd, moment, wait_until):
     here = crowd()
@@ -103,6 +104,7 @@ def test_a_playbook_that_is_killed_leaves_nothing_behind(pair, home, crowd, mome
         wait_until(f"{name} is as it was", lambda name=name: pair.traces(name) == [], 120)
 
 
+@pytest.mark.thorough
 def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, home, play, wait_until):
     other = pair.hosts[OTHER]
     other.check_output("systemctl stop keepalived")
@@ -116,6 +118,7 @@ def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, ho
     assert pair.traces(HOME) == []
 
 
+@pytest.mark.thorough
 def test_an_address_that_two_edges_hold_does_not_move(pair, home, play):
     for address in pair.shared["web"]["addresses"]:
         pair.hosts[OTHER].check_output("ip address add %s dev eth0", address)
@@ -130,6 +133,7 @@ def test_an_address_that_two_edges_hold_does_not_move(pair, home, play):
             pair.hosts[OTHER].check_output("ip address del %s dev eth0", address)
 
 
+@pytest.mark.thorough
 def test_a_host_without_nftables_is_told(pair, home, play):
     pair.hosts[OTHER].check_output("mv /usr/sbin/nft /usr/sbin/nft.away")
     try:
@@ -142,6 +146,7 @@ def test_a_host_without_nftables_is_told(pair, home, play):
         pair.hosts[OTHER].check_output("mv /usr/sbin/nft.away /usr/sbin/nft")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["", "pair-edge99"])
 def test_an_edge_that_is_none_is_told(home, play, name):
     done = play({"leave_edge": name}, playbook="leave")
@@ -149,6 +154,7 @@ def test_an_edge_that_is_none_is_told(home, play, name):
     assert f"The edge that is to leave is one of {HOME}, {OTHER}; '{name}' is not" in done.stdout
 
 
+@pytest.mark.thorough
 def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playbook, record, wait_until):
     here = crowd()
     tasks = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/files/restart.yml"
@@ -162,6 +168,7 @@ def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playb
     record("rolling reboot, what is left after 2 s ended over 4 s", here)
 
 
+@pytest.mark.thorough
 def test_addresses_of_others_are_told_before_anything_changes(pair, play):
     before = {name: host.check_output("sha1sum /etc/keepalived/keepalived.conf") for name, host in pair.hosts.items()}
     taken = {**pair.shared["second"], "addresses": ["10.213.40.21/24"]}
@@ -174,6 +181,7 @@ def test_addresses_of_others_are_told_before_anything_changes(pair, play):
     }
 
 
+@pytest.mark.thorough
 def test_a_keepalived_of_somebody_else_is_told(pair, home, play):
     host = pair.hosts[OTHER]
     path = "/etc/keepalived/keepalived.conf"
@@ -187,6 +195,7 @@ def test_a_keepalived_of_somebody_else_is_told(pair, home, play):
         host.check_output("mv /root/ours %s", path)
 
 
+@pytest.mark.thorough
 def test_status_and_the_explained_page_name_the_addresses(pair, home, play, tmp_path):
     done = play({}, playbook="status")
     assert done.returncode == 0, done.stdout

@@ -29,6 +29,7 @@ def info(pair, edge):
     return dict(line.split(": ", 1) for line in pair.tell(edge, "show info").splitlines() if ": " in line)
 
 
+@pytest.mark.thorough
 def test_all_are_back(pair, home, many, keep, wait_until):
     pair.tell(OTHER, "clear counters all")
     pair.hosts[HOME].check_output("systemctl kill --signal=KILL haproxy")

@@ -46,6 +46,7 @@ def test_sessions_resume_at_the_other_edge(pair, shared, version):
         assert clients.resumed(own_address(pair, other)) >= 0.9 * clients.count
 
 
+@pytest.mark.thorough
 def test_with_keys_of_its_own_an_edge_resumes_no_session_of_the_other(pair, shared, play):
     """What edges without common keys do; the next run gives them common keys again."""
     own = [base64.b64encode(secrets.token_bytes(80)).decode() for _ in range(3)]
@@ -63,6 +64,7 @@ def test_with_keys_of_its_own_an_edge_resumes_no_session_of_the_other(pair, shar
     assert clients.resumed(own_address(pair, OTHER)) >= 0.9 * clients.count
 
 
+@pytest.mark.thorough
 def test_the_edges_rotate_their_keys_together(pair, shared, play):
     before = keys(pair)[HOME]
     pair.hosts[HOME].check_output("touch --date='2 days ago' %s", KEYS)
