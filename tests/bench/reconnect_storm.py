@@ -80,7 +80,9 @@ def compare() -> None:
     print("| | sockets cut | handshakes in the busiest second | half back | all back |")
     print("|---|---|---|---|---|")
     print(f"| measured | {storm['sockets']:,} | {storm['handshakes']:,} | {storm['half']} s | {storm['all']} s |")
-    print(f"| simulated | {storm['sockets']:,} | {found.peak():,} | {found.after(0.5):.1f} s | {found.after(1):.1f} s |")
+    print(
+        f"| simulated | {storm['sockets']:,} | {found.peak():,} | {found.after(0.5):.1f} s | {found.after(1):.1f} s |"
+    )
 
 
 def main(arguments: list[str]) -> None:
