@@ -33,7 +33,8 @@ audit: tools ## TLS scans and attacks against an edge, on three ages of HAProxy,
 
 pair: tools ## What moves and deaths of a shared address cost, as a table in docs/pair.md
 	@rm -f .cache/pair/moves.json
-	@tools/scenarios pair
+	@PAIR_TESTS="thorough or not thorough" PAIR_TIMEOUT=0.8 PAIR_ADVERT_INTERVAL=0.3 PAIR_SOCKETS=$${PAIR_SOCKETS:-9000} \
+		tools/scenarios pair
 	@tools/pair
 
 bench: tools ## Measure, as ratios of one run; some of it: make bench BENCH="NAME ..."

@@ -107,6 +107,13 @@ options:
     description: Seconds after which a new ticket key is put in use, in the file and in the running process.
     type: int
     default: 86400
+  shared_ticket_keys:
+    description:
+      - Keys that all edges of a service get in the same run, each 80 random bytes in base64. They follow those in
+        O(ticket_keys), of which the last three stay.
+      - Where it is given, also without a key, O(ticket_rotation) does not count here.
+    type: list
+    elements: str
   master_socket:
     description: The master CLI of the HAProxy that serves.
     type: path

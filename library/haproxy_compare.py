@@ -67,6 +67,13 @@ configuration:
     - The result of M(realtime.edge.haproxy_config), null where it has something to do. In check mode it says what.
   returned: success
   type: dict
+ticket_keys:
+  description: >-
+    C(names) of the keys of session tickets, by which nobody can guess them, and the C(age) of the newest in seconds.
+    Edges that share keys have the same names.
+  returned: success
+  type: dict
+  sample: {names: [8b1f3a0c5d2e4f67], age: 3600}
 problems:
   description: What has to be mended first, each with its place in the YAML.
   returned: failure
@@ -78,6 +85,7 @@ host:
   type: dict
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -85,6 +93,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._haproxy.build.recipe import BuildError
 from ..module_utils._haproxy.certificates import manage as certificates
+from ..module_utils._haproxy.certificates import tickets
 from ..module_utils._haproxy.fragments import arguments
 from ..module_utils._haproxy.report.compare import Wanted, compare
 from ..module_utils._haproxy.report.host import BUILD_OPTIONS, gather_host
@@ -146,7 +155,8 @@ def main() -> None:
     told = (warning for part in filter(None, results.values()) for warning in part.pop("warnings", ()))
     for warning in [*found.hints, *told]:
         module.warn(warning)
-    module.exit_json(changed=False, **host, **results, invocation={})
+    keys = tickets.describe_keys(Path((wanted.certificate or {}).get("ticket_keys") or "/nonexistent"))
+    module.exit_json(changed=False, **host, **results, ticket_keys=keys, invocation={})
 
 
 if __name__ == "__main__":

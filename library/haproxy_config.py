@@ -263,6 +263,12 @@ options:
         description: Concurrent sockets and polls of a server, for each transport.
         type: int
         default: 10000
+      shared:
+        description:
+          - Whether the rates of an address count over all edges that are peers. Its concurrent connections are each
+            edge's own.
+        type: bool
+        default: false
       exempt:
         description: Addresses and networks that the limits of an address do not apply to.
         type: list

@@ -72,6 +72,11 @@ addresses:
   returned: success
   type: dict
   sample: {web: {addresses: [203.0.113.10], held: true, state: MASTER, since: "", left: false, handover: {}}}
+ticket_keys:
+  description: Names of the keys of this edge's TLS session tickets. Edges that share keys have the same.
+  returned: success
+  type: list
+  elements: str
 table:
   description: The same in words, a line for each name.
   returned: success
@@ -84,10 +89,14 @@ problems:
   elements: str
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._haproxy.certificates import tickets
 from ..module_utils._haproxy.errors import EdgeError
 from ..module_utils._haproxy.pair import addresses
+from ..module_utils._haproxy.paths import TICKET_KEYS
 
 
 def main() -> None:
@@ -109,7 +118,8 @@ def main() -> None:
         if given["preflight"]:
             addresses.preflight(shared, given["edges"], interface, given["probe"])
         reported = addresses.report(shared, interface)
-        module.exit_json(**reported, table=addresses.format_table(reported))
+        keys = tickets.describe_keys(Path(TICKET_KEYS))["names"]
+        module.exit_json(**reported, ticket_keys=keys, table=addresses.format_table(reported))
     except EdgeError as error:
         module.fail_json(msg=str(error), problems=error.problems)
 

@@ -2,6 +2,7 @@
 
     python tests/bench/reconnect_storm.py                      the table of docs/scale.md
     python tests/bench/reconnect_storm.py 200 2 1.0 killed     sockets, edges, seconds until the address is elsewhere
+    python tests/bench/reconnect_storm.py measured             the pair that `make pair` has measured, beside it
 
 Clients are Socket.IO's (reconnectionDelay 1 s, doubled up to 5 s, each time more or less by a half). Where HAProxy was
 `killed`, its kernel tells them at once. Where the machine is `silent`, a client of Engine.IO 4 waits for the ping that does
@@ -12,9 +13,13 @@ in which they came; one that is not answered in 20 s is given up and tried again
 from __future__ import annotations
 
 import heapq
+import json
 import random
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
+
+MEASURED = Path(__file__).resolve().parents[2] / ".cache/pair/moves.json"
 
 DELAY, DELAY_MOST, RANDOM, PATIENCE = 1.0, 5.0, 0.5, 20.0
 PING_INTERVAL, PING_TIMEOUT = 25.0, 20.0
@@ -67,8 +72,24 @@ def simulate(sockets: int, edges: int, away: float, rate: float, death: str, see
     return outcome
 
 
+def compare() -> None:
+    """Print what the pair has done, where one edge had all sockets, and what the simulation of it says."""
+    table = json.loads(MEASURED.read_text(encoding="utf-8"))
+    storm, away = table["storm"], table["kill -9 of HAProxy"]["away"]
+    found = simulate(2 * storm["sockets"], 2, away, storm["handshakes"], "killed")
+    print("| | sockets cut | handshakes in the busiest second | half back | all back |")
+    print("|---|---|---|---|---|")
+    print(f"| measured | {storm['sockets']:,} | {storm['handshakes']:,} | {storm['half']} s | {storm['all']} s |")
+    print(
+        f"| simulated | {storm['sockets']:,} | {found.peak():,} | {found.after(0.5):.1f} s | {found.after(1):.1f} s |"
+    )
+
+
 def main(arguments: list[str]) -> None:
-    """Print one line, or the table."""
+    """Print one line, or a table."""
+    if arguments == ["measured"]:
+        compare()
+        return
     if arguments:
         cases = [(int(arguments[0]), int(arguments[1]), float(arguments[2]), 500.0)]
         deaths = arguments[3:] or ["killed"]

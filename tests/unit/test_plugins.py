@@ -1,9 +1,13 @@
 """What the controller adds to a module: groups of the inventory, PEM files, and that no module starts without need."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError, AnsibleFileNotFound, AnsibleFilterError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible_collections.realtime.edge.plugins.action import (
     haproxy_build,
     haproxy_certificate,
@@ -18,6 +22,7 @@ from ansible_collections.realtime.edge.plugins.plugin_utils import preflight
 from ansible_collections.realtime.edge.plugins.plugin_utils.inventory import add_groups
 from ansible_collections.realtime.edge.plugins.plugin_utils.pem_files import PemFiles
 
+VARS = yaml.safe_load((Path(__file__).resolve().parents[2] / "roles/haproxy/vars/main.yml").read_text(encoding="utf-8"))
 INVENTORY = {
     "groups": {"chat_nodes": ["n1", "n2", "n3"], "edges": ["e1"], "others": ["o1"]},
     "hostvars": {
@@ -395,3 +400,40 @@ def test_a_configuration_without_a_global_gets_one():
 def test_what_is_no_configuration_is_said():
     with pytest.raises(AnsibleFilterError, match="adopted"):
         adopted.adopted("chat")
+
+
+def due(seen, batch=("one", "two"), **tls):
+    """How many new ticket keys two edges need, by what haproxy_compare has seen of each: names of keys, and an age."""
+    hostvars = {
+        edge: {"haproxy_state": {"ticket_keys": {"names": names, "age": age}}} for edge, (names, age) in seen.items()
+    }
+    variables = {
+        **{name: trust_as_template(value) for name, value in VARS.items() if "ticket" in name},
+        "groups": {"edges": ["one", "two"]},
+        "haproxy_peers": {"group": "edges"},
+        "haproxy_tls": tls,
+        "hostvars": hostvars,
+        "ansible_play_batch": list(batch),
+    }
+    template = trust_as_template("{{ haproxy_ticket_keys_due }}")
+    return int(Templar(loader=DataLoader(), variables=variables).template(template))
+
+
+KEYS, OTHERS = ["a", "b", "c"], ["b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "seen", "more"),
+    [
+        (0, {"one": (KEYS, 100), "two": (KEYS, 90)}, {}),
+        (1, {"one": (KEYS, 100), "two": (KEYS, 90000)}, {}),
+        (1, {"one": (KEYS, 100), "two": (KEYS, 90)}, {"ticket_rotation": 95}),
+        (3, {"one": (KEYS, 100), "two": (OTHERS, 100)}, {}),
+        (3, {"one": (KEYS, 100), "two": ([], 0)}, {}),
+        (3, {"one": ([], 0), "two": ([], 0)}, {}),
+        (0, {"one": (KEYS, 90000), "two": (KEYS, 90000)}, {"batch": ["one"]}),
+        (0, {"one": (KEYS, 100), "two": (OTHERS, 90000)}, {"tickets": False}),
+    ],
+)
+def test_edges_get_common_ticket_keys_where_theirs_differ_or_are_old(keys, seen, more):
+    assert due(seen, **more) == keys

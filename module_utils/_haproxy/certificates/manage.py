@@ -46,6 +46,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "acme_account_key": {"type": "str", "no_log": True},
     "ticket_keys": {"type": "path", "no_log": False},
     "ticket_rotation": {"type": "int", "default": 86400},
+    "shared_ticket_keys": {"type": "list", "elements": "str", "no_log": True},
     "master_socket": {"type": "path", "default": "/run/haproxy/master.sock"},
 }
 """The options of the module."""
@@ -151,9 +152,12 @@ def _provide_ticket_keys(parameters: Parameters, check_mode: bool, result: dict[
     if not (place := parameters["ticket_keys"]):
         return ""
     group = group_id(parameters["group"], check_mode)
-    rotation, master = parameters["ticket_rotation"], parameters["master_socket"]
+    rotation, master, shared = (parameters[name] for name in ("ticket_rotation", "master_socket", "shared_ticket_keys"))
+    if not all(map(tickets.is_key, shared or ())):
+        raise CertificateError("shared_ticket_keys: each is 80 random bytes, in base64")
+    gid = -1 if group is None else group
     try:
-        outcome = tickets.provide_keys(Path(place), -1 if group is None else group, rotation, master, check_mode)
+        outcome = tickets.provide_keys(Path(place), gid, rotation, master, check_mode, shared)
     except OSError as error:
         raise CertificateError(f"{error.filename2 or error.filename or place}: {error.strerror}") from error
     result["warnings"] += outcome.warnings

@@ -4,16 +4,21 @@
 HAProxy's file (`tls-ticket-keys`) has three keys, oldest first. The second encrypts, all three decrypt; the last one
 is distributed before it is used. Without a file each worker makes its own keys, and no client can resume after a
 reload.
+
+Edges of one service share their keys, so that clients resume at any of them. Each gets the same new keys from the
+controller, which decides by the names of the keys (`describe_keys`): no key is ever read from an edge.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import atomic_file
 from ..runtime import cli
@@ -33,22 +38,39 @@ class TicketOutcome(NamedTuple):
     warnings: list[str]
 
 
-def provide_keys(path: Path, group: int, rotation: int, master: str, check_mode: bool = False) -> TicketOutcome:
+def provide_keys(
+    path: Path, group: int, rotation: int, master: str, check_mode: bool = False, shared: Sequence[str] | None = None
+) -> TicketOutcome:
     """Make the keys if there are none, and add a new one if the newest is `rotation` seconds old.
 
-    The owner and `group` can read the file. The worker that serves behind `master` gets the new key at once, without a
+    Where edges share them, `shared` are the keys to add, however old the others are: none, one, or all three.
+    The owner and `group` can read the file. The worker that serves behind `master` gets the new keys at once, without a
     reload. Raises OSError if the file cannot be written.
     """
     keys, age = _read_keys(path)
-    if keys and age < rotation and path.stat().st_gid == group:
+    due = age >= rotation if shared is None else bool(shared)
+    if keys and not due and path.stat().st_gid == group:
         return TicketOutcome("", [])
     action = "rotated" if keys else "made"
     if check_mode:
         return TicketOutcome(action, [])
-    fresh = _make_key()
-    _write_keys(path, [*keys[1:], fresh] if keys else [*make_keys()[1:], fresh], group)
-    warning = _send_key(master, path, fresh) if keys else ""
-    return TicketOutcome(action, [warning] if warning else [])
+    added = [_make_key()] if shared is None else shared
+    _write_keys(path, [*(keys or make_keys()), *added][-KEYS:], group)
+    warnings = [_send_key(master, path, key) for key in added] if keys else []
+    return TicketOutcome(action, list(dict.fromkeys(filter(None, warnings))))
+
+
+def describe_keys(path: Path) -> dict[str, Any]:
+    """Return the `names` of the keys, by which nobody can guess them, and the `age` of the newest in seconds."""
+    keys, age = _read_keys(path)
+    return {"names": [hashlib.sha256(key.encode()).hexdigest()[:16] for key in keys], "age": int(age)}
+
+
+def is_key(text: str) -> bool:
+    """Return whether this is a key as the file has it."""
+    with contextlib.suppress(ValueError):
+        return len(base64.b64decode(text, validate=True)) == _BYTES
+    return False
 
 
 def renew_keys(path: Path, master: str) -> None:
@@ -80,10 +102,7 @@ def _read_keys(path: Path) -> tuple[list[str], float]:
         age = time.time() - path.stat().st_mtime
     except (FileNotFoundError, UnicodeDecodeError):
         return [], 0
-    with contextlib.suppress(ValueError):
-        if len(keys) == KEYS and all(len(base64.b64decode(key, validate=True)) == _BYTES for key in keys):
-            return keys, age
-    return [], 0
+    return (keys, age) if len(keys) == KEYS and all(map(is_key, keys)) else ([], 0)
 
 
 def _write_keys(path: Path, keys: list[str], group: int) -> None:

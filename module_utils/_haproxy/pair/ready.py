@@ -1,8 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Tell keepalived whether HAProxy's worker is ready: a program that the role installs, and that runs all the time.
+"""Tell keepalived and BIRD whether HAProxy's worker is ready: a program that the role installs, and that always runs.
 
 It asks the worker over its own socket: a worker that is killed, hangs or drains is not ready, whatever the process list
-says. keepalived watches the file that this writes (`0` ready, `1` not); its own scripts run once a second at most.
+says. keepalived watches the file that this writes (`0` ready, `1` not); its own scripts run once a second at most. BIRD
+is told over its control socket, again and again, as it may have begun anew.
 
 Beside that file it writes metrics, of keepalived's states and of handovers, which HAProxy adds to those of the edge.
 """
@@ -43,6 +44,24 @@ def write(path: str, ready: bool) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
     with os.fdopen(descriptor, "w") as file:
         file.write("0\n" if ready else "1\n")
+
+
+PROTOCOLS = "realtime_edge_*"
+"""BIRD's protocols with the addresses that this edge announces."""
+
+
+def tell_bird(path: str, ready: bool) -> None:
+    """Have BIRD announce the addresses, or not, where it runs. An answer ends with a line `0000 `."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as bird:
+        bird.settimeout(1)
+        bird.connect(path)
+        bird.sendall(f'{"enable" if ready else "disable"} "{PROTOCOLS}"\n'.encode())
+        answer = b""
+        while not re.search(rb"^(0000|[89]\d{3}) ", answer, re.MULTILINE):
+            more = bird.recv(4096)
+            if not more:
+                break
+            answer += more
 
 
 _STATES = (
@@ -95,7 +114,7 @@ def publish(path: str, text: str) -> None:
     os.replace(f"{path}.new", path)
 
 
-def watch(worker: str, path: str, interval: float, timeout: float, rise: int) -> None:
+def watch(worker: str, path: str, bird: str, interval: float, timeout: float, rise: int) -> None:
     """Ask for ever. One failure is enough to be not ready; `rise` answers in a row are needed to be ready again."""
     answers, told, published = rise, None, ""
     folder = os.path.dirname(path)
@@ -107,6 +126,7 @@ def watch(worker: str, path: str, interval: float, timeout: float, rise: int) ->
             sys.stdout.write(f"HAProxy's worker is {'ready' if ready else 'not ready'}\n")
             sys.stdout.flush()
             told = ready
+        tell_bird(bird, bool(told))
         text = describe(folder)
         if text != published:
             publish(os.path.join(folder, "metrics"), text)
@@ -116,14 +136,15 @@ def watch(worker: str, path: str, interval: float, timeout: float, rise: int) ->
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Tell keepalived whether HAProxy's worker is ready")
+    parser = argparse.ArgumentParser(description="Tell keepalived and BIRD whether HAProxy's worker is ready")
     parser.add_argument("--socket", default="/run/haproxy/admin.sock")
     parser.add_argument("--file", default="/run/realtime-edge/not-ready")
+    parser.add_argument("--bird", default="/run/bird/bird.ctl")
     parser.add_argument("--interval", type=float, default=0.2, help="seconds between two questions")
-    parser.add_argument("--timeout", type=float, default=1.0, help="seconds for an answer")
+    parser.add_argument("--timeout", type=float, default=0.8, help="seconds for an answer")
     parser.add_argument("--rise", type=int, default=5, help="answers in a row after a failure")
     given = parser.parse_args()
-    watch(given.socket, given.file, given.interval, given.timeout, given.rise)
+    watch(given.socket, given.file, given.bird, given.interval, given.timeout, given.rise)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,9 @@ def validate_edge(edge: Edge) -> None:
         check_bind_address(edge.stats_bind, "haproxy_stats_bind", problems)
     problems.raise_if_any()
     limits.validate(edge.limits)
+    if edge.limits.shared and not edge.peers.members:
+        problems.add("haproxy_limits.shared", "edges that count together are those of haproxy_peers, which has none")
+        problems.raise_if_any()
     request_filter.validate(edge.proxies)
 
 

@@ -17,7 +17,7 @@ from . import limits, request_filter
 from .acme import Client
 from .client_address import CONTENT, REQUEST, SESSION, AddressRules
 from .limits import Counters, Limits
-from .peers import Peers
+from .peers import SECTION, Peers
 from .request_filter import TrustedProxies
 from .tls import Settings
 
@@ -163,7 +163,11 @@ def address_by_request(edge: Edge) -> bool:
 
 def request_counters(edge: Edge, flash: bool) -> Counters:
     """Return where the requests of a client are counted."""
-    return limits.BY_REQUEST if flash or address_by_request(edge) else limits.BY_CONNECTION
+    counters = limits.BY_REQUEST if flash or address_by_request(edge) else limits.BY_CONNECTION
+    if not edge.limits.shared:
+        return counters
+    others = (name for name, _endpoint in edge.peers.members if name != edge.peers.name)
+    return limits.over_edges(counters, (edge.peers.name, *others), SECTION)
 
 
 def exempt_lists(edge: Edge) -> tuple[str, ...]:

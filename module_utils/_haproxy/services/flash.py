@@ -8,8 +8,7 @@ from ..config.words import quote
 from . import socketio
 from .backends import HEALTH_CHECK, balance_rules, default_balance, server_line
 from .definition import Service, socketio_names
-from .edge import ROLE, Edge, connection_rules, internal_bind
-from .limits import BY_REQUEST
+from .edge import ROLE, Edge, connection_rules, internal_bind, request_counters
 from .socketio import POLICY_REQUEST
 from .tls import LEGACY
 
@@ -52,7 +51,7 @@ def _front_end_lines(edge: Edge, policy_servers: bool, legacy: bool) -> list[Lin
     lines = [
         *_TCP,
         ("logging", "option tcplog"),
-        *connection_rules(edge, BY_REQUEST, "flash"),
+        *connection_rules(edge, request_counters(edge, flash=True), "flash"),
         *(("flashsocket", f"bind {address} name http") for address in edge.http),
         *(("flashsocket", f"bind {address} name https") for address in edge.https),
         *(("policy", f"bind {address} name policy") for address in edge.policy),

@@ -66,12 +66,12 @@ def service_sections(services: list[Service], edge: Edge) -> Configuration:
     scripts = _lua_scripts(flash, bool(sticky), edge)
     counters = request_counters(edge, bool(flash))
     sections = [
-        *_global_section(bool(sticky), scripts, edge),
+        *_global_section(bool(sticky) or edge.limits.shared, scripts, edge),
         *_acme_sections(edge),
         _http_frontend(edge, counters, bool(flash)),
         _https_frontend(services, edge, counters, bool(flash)),
-        *(Section.of("backend", name, lines, "haproxy_limits") for name, lines in limits.tables(edge.limits, counters)),
-        *_affinity_section(sticky, edge),
+        *(() if edge.limits.shared else _limit_tables(edge, counters)),
+        *_peers_section(sticky, edge, counters),
         *(flash_sections(flash, edge) if flash else ()),
         *(backend for service in services for backend in _service_backends(service, counters, edge)),
     ]
@@ -130,9 +130,15 @@ def _global_section(sticky: bool, scripts: list[Line], edge: Edge) -> list[Secti
     return [Section.of("global", "", lines, ROLE)] if lines else []
 
 
-def _affinity_section(sticky: list[Service], edge: Edge) -> list[Section]:
-    """Return the section `peers` with the affinity tables, none without services that need one."""
-    if not sticky:
+def _limit_tables(edge: Edge, counters: Counters) -> Iterator[Section]:
+    """Yield a backend for each table of clients that is this edge's alone."""
+    for name, properties in limits.tables(edge.limits, counters):
+        yield Section.of("backend", name, [("limits", f"stick-table {properties}")], "haproxy_limits")
+
+
+def _peers_section(sticky: list[Service], edge: Edge, counters: Counters) -> list[Section]:
+    """Return the section `peers` with the tables that edges share, none where they share none."""
+    if not sticky and not edge.limits.shared:
         return []
     tables = [
         (
@@ -145,6 +151,9 @@ def _affinity_section(sticky: list[Service], edge: Edge) -> list[Section]:
     ]
     socket = f"{internal_bind(edge, 'peers')} mode 600" if edge.version >= peers.SOCKET_SINCE else ""
     lines = [*peers.section(edge.peers, socket), *tables, *telemetry.miss_tables(service.name for service in sticky)]
+    if edge.limits.shared:
+        counted = limits.tables(edge.limits, counters)
+        lines += [("limits", f"table {name.partition('/')[2]} {properties}") for name, properties in counted]
     return [Section.of("peers", SECTION, lines, "haproxy_peers")]
 
 

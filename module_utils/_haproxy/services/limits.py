@@ -8,11 +8,15 @@ cost a TLS handshake. Both are counted: `haproxy_frontend_denied_connections_tot
 Rates count only accepted requests, so the rules that refuse stand before those that count: clients that retry while
 they are refused, as Socket.IO's do after an outage, would otherwise keep their address above its limit for ever.
 Threads that check at the same moment may each accept one more.
+
+Rates can count over all edges: each edge counts in a table of its own, which its peers have too, and adds up the rates
+in the tables of all. A table that several edges count in would have the numbers of the last one that told them.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..config.model import Directive, Line
@@ -51,6 +55,7 @@ class Limits(NamedTuple):
     url_length: int = 8192
     server_requests: int = 1000
     server_sockets: int = 10000
+    shared: bool = False
     exempt: tuple[str, ...] = ()
 
 
@@ -106,44 +111,56 @@ def timeouts(limits: Limits, version: tuple[int, ...]) -> list[Line]:
 
 
 class Counters(NamedTuple):
-    """Where the requests of a client are counted: a table and the stick counter that tracks its entry.
+    """Where a client's connections and requests are counted: tables, and the stick counter that tracks its requests.
 
+    The first of the tables is this edge's own, the others are those of edges that count together with it.
     Stick counter 0 is the connection's, so that a request costs no look-up. Where the connection is another's (behind a
-    proxy that reports the client by a header, or the TCP front end for Flash), requests have a table of their own.
+    proxy that reports the client by a header, or the TCP front end for Flash), requests have tables of their own.
     """
 
-    table: str
+    connections: tuple[str, ...]
+    requests: tuple[str, ...]
     number: int
 
 
-BY_CONNECTION = Counters(CONNECTIONS, 0)
-BY_REQUEST = Counters(REQUESTS, 1)
+BY_CONNECTION = Counters((CONNECTIONS,), (CONNECTIONS,), 0)
+BY_REQUEST = Counters((CONNECTIONS,), (REQUESTS,), 1)
 
 
-def tables(limits: Limits, counters: Counters) -> list[tuple[str, list[Line]]]:
-    """Return name and lines of each backend with a table. Tables are bounded: the oldest entries make room."""
+def over_edges(counters: Counters, edges: tuple[str, ...], section: str) -> Counters:
+    """Return where edges that count together do so: tables of this section of peers, one for each edge, ours first."""
+    connections, requests = (
+        tuple(f"{section}/{tables[0]}.{edge}" for edge in edges) for tables in (counters.connections, counters.requests)
+    )
+    return Counters(connections, requests, counters.number)
+
+
+def tables(limits: Limits, counters: Counters) -> list[tuple[str, str]]:
+    """Return name and properties of each table. Tables are bounded: the oldest entries make room."""
     stored: dict[str, list[str]] = {}
     if limits.connections or limits.connection_rate:
-        stored[CONNECTIONS] = ["conn_cur", f"conn_rate({WINDOW}s)"]
+        stored.update((table, ["conn_cur", f"conn_rate({WINDOW}s)"]) for table in counters.connections)
     if limits.request_rate or limits.session_rate:
-        stored.setdefault(counters.table, []).extend(("gpc(2)", f"gpc_rate(2,{WINDOW}s)"))
-    common = "stick-table type ipv6 size 100k expire 1m store"
-    return [(name, [("limits", f"{common} {','.join(what)}")]) for name, what in stored.items()]
+        for table in counters.requests:
+            stored.setdefault(table, []).extend(("gpc(2)", f"gpc_rate(2,{WINDOW}s)"))
+    return [(name, f"type ipv6 size 100k expire 1m store {','.join(what)}") for name, what in stored.items()]
 
 
 def connections(limits: Limits, counters: Counters, layer: str, lists: tuple[str, ...]) -> list[Line]:
     """Return frontend rules for connections; clients in the files `lists` are not limited here.
 
     On `layer` "connection" a refusal is cheapest. On "session" TLS and the PROXY protocol are done, so that the
-    client's address is known even behind another proxy.
+    client's address is known even behind another proxy. HAProxy keeps to itself how many connections there are now.
     """
     lines = []
+    own, *others = counters.connections
     if limits.connections:
-        lines.append(f"reject if {{ {_CLIENT},table_conn_cur({CONNECTIONS}) ge {limits.connections} }}")
+        lines.append(f"reject if {{ {_CLIENT},table_conn_cur({own}) ge {limits.connections} }}")
     if limits.connection_rate:
-        lines.append(f"reject if {{ {_CLIENT},table_conn_rate({CONNECTIONS}) ge {limits.connection_rate} }}")
-    if lines or (counters is BY_CONNECTION and (limits.request_rate or limits.session_rate)):
-        lines.append(f"track-sc0 {_CLIENT} table {CONNECTIONS}{_unless_in(lists)}")
+        sum_up, rate = _sum_up("sess.rate", f"{_CLIENT},table_conn_rate({own})", "table_conn_rate(", others)
+        lines += [*sum_up, f"reject if {{ {rate} ge {limits.connection_rate} }}"]
+    if lines or (counters.connections == counters.requests and (limits.request_rate or limits.session_rate)):
+        lines.append(f"track-sc0 {_CLIENT} table {own}{_unless_in(lists)}")
     return [("limits", f"tcp-request {layer} {line}") for line in lines]
 
 
@@ -153,8 +170,8 @@ def requests(limits: Limits, counters: Counters, lists: tuple[str, ...]) -> list
     if limits.url_length:
         answer = 'deny deny_status 414 content-type text/plain string "This URL is too long."'
         lines.append(f"http-request {answer} if {{ url,length gt {limits.url_length} }}")
-    if counters is BY_REQUEST and (limits.request_rate or limits.session_rate):
-        lines.append(f"http-request track-sc1 {_CLIENT} table {REQUESTS}{_unless_in(lists)}")
+    if counters.connections != counters.requests and (limits.request_rate or limits.session_rate):
+        lines.append(f"http-request track-sc1 {_CLIENT} table {counters.requests[0]}{_unless_in(lists)}")
     if limits.request_rate:
         lines += _count(0, "requests", limits.request_rate, counters, "")
     if limits.request_timeout:
@@ -178,16 +195,26 @@ def _unless_in(lists: tuple[str, ...]) -> str:
     return f" if !{{ src {files} }}" if files else ""
 
 
+def _sum_up(variable: str, own: str, look_up: str, others: Sequence[str]) -> tuple[list[str], str]:
+    """Return the actions that add what a converter finds in the tables of other edges to `own`, and the sum."""
+    if not others:
+        return [], own
+    actions = [f"set-var({variable}) {_CLIENT},{look_up}{table}),add({variable})" for table in others]
+    return [f"set-var({variable}) {own}", *actions], f"var({variable}) -m int"
+
+
 def _count(place: int, what: str, most: int, counters: Counters, condition: str) -> list[str]:
     """Return the rules that refuse what exceeds a rate, and count the rest in this place of the client's counters.
 
     A client that is not tracked, as it is exempt, has no rate.
     """
-    picked = f"{condition} " if condition else ""
+    own, only = f"sc_gpc_rate({place},{counters.number})", f" if {condition}" if condition else ""
+    sum_up, rate = _sum_up("txn.rate", own, f"table_gpc_rate({place},", counters.requests[1:])
     return [
+        *(f"http-request {action}{only}" for action in sum_up),
         f'http-request deny deny_status 429 content-type text/plain string "Too many {what} from this address." '
-        f"hdr Retry-After {WINDOW} if {picked}{{ sc_gpc_rate({place},{counters.number}) ge {most} }}",
-        f"http-request sc-inc-gpc({place},{counters.number})" + (f" if {condition}" if condition else ""),
+        f"hdr Retry-After {WINDOW} if {f'{condition} ' if condition else ''}{{ {rate} ge {most} }}",
+        f"http-request sc-inc-gpc({place},{counters.number}){only}",
     ]
 
 

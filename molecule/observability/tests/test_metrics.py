@@ -23,6 +23,17 @@ QUERIES = [
     for target in panel.get("targets", ())
 ]
 SOCKETS = 5
+# As haproxy-ready writes it (module_utils/_haproxy/pair/ready.py) on an edge with a shared address: here is none.
+SHARED_ADDRESS = """\
+# TYPE realtime_edge_address_held gauge
+realtime_edge_address_held{address="web"} 1
+# TYPE realtime_edge_address_since_seconds gauge
+realtime_edge_address_since_seconds{address="web"} 1700000000
+# TYPE realtime_edge_handover_flows gauge
+realtime_edge_handover_flows{address="web"} 7
+# TYPE realtime_edge_handover_packets_total counter
+realtime_edge_handover_packets_total{address="web"} 70
+"""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +76,7 @@ def watched(edge, ask, wait_until):
     wait_until("Prometheus has seen the edge", lambda: (ask("query", query="sum(up)") or {"result": []})["result"])
     sockets = edge.hold(SOCKETS, "websocket")
     polls = edge.hold(SOCKETS, "polling")
+    edge.host.check_output("mkdir -p /run/realtime-edge && printf %%s %s >/run/realtime-edge/metrics", SHARED_ADDRESS)
     serving = edge.worker()
     edge.ask("reload", "master")
     wait_until("another worker serves", lambda: edge.worker() != serving)
@@ -88,6 +100,7 @@ def watched(edge, ask, wait_until):
 
     wait_until("the traffic is in the metrics", seen, 90)
     yield
+    edge.host.check_output("rm /run/realtime-edge/metrics")
     sockets.stop()
     polls.stop()
 

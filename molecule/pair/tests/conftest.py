@@ -16,6 +16,13 @@ import testinfra
 from resources.edge import PROJECT, Held, wait_until
 
 TABLE = PROJECT / ".cache/pair/moves.json"
+HOME, OTHER = "pair-edge12", "pair-edge13"
+PATIENT = ["--timeout", "60"]  # clients on a machine that does other things too
+
+
+def pytest_configure(config):
+    """Know the mark of what `make pair` does beyond `make test` (molecule.yml)."""
+    config.addinivalue_line("markers", "thorough: takes minutes, or a machine that does nothing else")
 
 
 class Pair:
@@ -62,6 +69,28 @@ class Pair:
         seen.address = f"[{address}]" if ":" in address else address
         return seen
 
+    def tell(self, edge, command):
+        """The answer of an edge's Runtime API."""
+        there = copy.copy(self.edge)
+        there.host = self.hosts[edge]
+        return there.ask(command)
+
+    def let(self, edge, name, take):
+        """Let an edge take the addresses of this name or not, by keepalived alone: no connection is kept."""
+        self.hosts[edge].check_output("echo %s >/run/realtime-edge/leave-%s", "0" if take else "1", name)
+
+    def bring_home(self):
+        """Have every address at home, and nothing left of moves. Connections are cut."""
+        for edge, host in self.hosts.items():
+            host.check_output("systemctl stop 'haproxy-handover@*'")
+            for name, item in self.shared.items():
+                self.let(edge, name, item["prefer"] == edge)
+        wait_until("every address is at home", self.at_home)
+        for edge in self.names:
+            for name in self.shared:
+                self.let(edge, name, True)
+            assert self.traces(edge) == []
+
     def traces(self, edge):
         """What a move has left on an edge."""
         host = self.hosts[edge]
@@ -90,17 +119,12 @@ def playbook(play):
 
 
 @pytest.fixture
-def home(pair, playbook):
+def home(pair):
     """Every address is at home, before and after, and nothing is left of moves."""
 
     def bring():
         if not pair.at_home() or any(pair.traces(name) for name in pair.names):
-            for name in pair.names:
-                playbook("return", return_edge=name)
-            for name, host in pair.hosts.items():
-                host.check_output("systemctl stop 'haproxy-handover@*'")
-                assert pair.traces(name) == []
-        assert pair.at_home()
+            pair.bring_home()
 
     bring()
     yield
@@ -114,15 +138,15 @@ class Crowd:
         self.held = {}
         for address in pair.addresses(name):
             at, family = pair.at(address), "IPv6" if ":" in address else "IPv4"
-            self.held[f"WebSocket, {family}"] = (at.hold(40, "websocket"), 40)
+            self.held[f"WebSocket, {family}"] = (at.hold(40, "websocket", *PATIENT), 40)
             if family == "IPv4":
-                self.held["polling"] = (at.hold(20, "polling"), 20)
+                self.held["polling"] = (at.hold(20, "polling", *PATIENT), 20)
             self.held[f"HTTP/2, {family}"] = (self._http2(at, 10), 10)
 
     @staticmethod
     def _http2(at, count):
         """The same as `Edge.hold` for HTTP/2."""
-        command = at.command("http2.js", "--clients", str(count))
+        command = at.command("http2.js", "--clients", str(count), *PATIENT)
         held = Held(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         wait_until(f"{count} connections are open", lambda: len(held.of("connect")) == count, 120)
         return held
@@ -133,6 +157,10 @@ class Crowd:
             kind: len({event["id"] for event in held.of("disconnect", "failed")})
             for kind, (held, _) in self.held.items()
         }
+
+    def requests(self):
+        """Every client asks three times: how many of these requests were not answered, in words."""
+        return f"{sum(self.ask().values())} of {3 * sum(count for _, count in self.held.values())}"
 
     def ask(self, times=3):
         """Every client asks: how many requests were not answered, by kind."""
@@ -209,19 +237,49 @@ def away():
         one.stop()
 
 
-@pytest.fixture
-def record():
-    """Keep what an action has cost, for the table in docs/pair.md (make pair)."""
+class Resumable:
+    """Clients that have been at an address, and may resume their TLS sessions at another edge."""
 
-    def keep(action, crowd, failed, away=None):
+    def __init__(self, pair, address, version=ssl.TLSVersion.TLSv1_3, count=50):
+        self.name, self.count = pair.edge.name, count
+        self.context = ssl.create_default_context(cafile=str(pair.edge.ca))
+        self.context.minimum_version = self.context.maximum_version = version
+        self.sessions = [self._connect(address)[0] for _ in range(count)]
+
+    def _connect(self, address, session=None):
+        with (
+            socket.create_connection((address, 443), 10) as plain,
+            self.context.wrap_socket(plain, server_hostname=self.name, session=session) as client,
+        ):
+            # In TLS 1.3 tickets come after the handshake, before the answer.
+            client.sendall(f"GET / HTTP/1.1\r\nHost: {self.name}\r\nConnection: close\r\n\r\n".encode())
+            while client.recv(65536):
+                pass
+            return client.session, client.session_reused
+
+    def resumed(self, address):
+        """How many of them resume at this address."""
+        return sum(self._connect(address, session)[1] for session in self.sessions)
+
+
+@pytest.fixture
+def keep():
+    """Keep what an action has cost, for the tables in docs/pair.md (make pair)."""
+
+    def write(action, **found):
         table = json.loads(TABLE.read_text()) if TABLE.exists() else {}
-        clients = sum(count for _, count in crowd.held.values())
-        table[action] = {
-            "clients": clients,
-            "lost": sum(crowd.lost().values()),
-            "failed": sum(failed.values()),
-            "away": away,
-        }
+        table[action] = found
         TABLE.write_text(json.dumps(table, indent=1))
 
-    return keep
+    return write
+
+
+@pytest.fixture
+def record(keep):
+    """Keep what an action has cost a crowd."""
+
+    def count(action, crowd, **more):
+        clients = sum(count for _, count in crowd.held.values())
+        keep(action, clients=clients, lost=sum(crowd.lost().values()), **more)
+
+    return count

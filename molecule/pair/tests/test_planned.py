@@ -8,10 +8,9 @@ import signal
 import subprocess
 
 import pytest
+from conftest import HOME, OTHER
 
 testinfra_hosts = ["ansible://pair-edge12"]
-
-HOME, OTHER = "pair-edge12", "pair-edge13"
 
 
 def test_every_address_is_at_home_and_nowhere_else(pair, home):
@@ -34,7 +33,7 @@ def test_leave_and_return_lose_nobody(pair, home, crowd, playbook, record, away)
     assert pair.holders("web") == [OTHER]
     assert pair.holders("second") == [OTHER]
     here.unhurt()
-    record("leave", here, here.ask(), watched.stop())
+    record("leave", here, away=watched.stop(), requests=here.requests())
     # Who comes now comes to the new holder, and the old one answers for those that it had.
     there = crowd()
     seen = {name: pair.info(name)["addresses"]["web"] for name in pair.names}
@@ -53,7 +52,7 @@ def test_leave_and_return_lose_nobody(pair, home, crowd, playbook, record, away)
     assert pair.at_home()
     here.unhurt()
     there.unhurt()
-    record("return", there, there.ask(), watched.stop())
+    record("return", there, away=watched.stop(), requests=there.requests())
 
 
 def test_without_the_second_chance_all_are_lost(pair, home, crowd, record, wait_until):
@@ -61,14 +60,14 @@ def test_without_the_second_chance_all_are_lost(pair, home, crowd, record, wait_
     here = crowd()
     kept = {kind: count for kind, (_, count) in here.held.items() if kind != "polling"}
     try:
-        pair.hosts[HOME].check_output("echo 1 >/run/realtime-edge/leave-web")
+        pair.let(HOME, "web", False)
         wait_until("the other edge has it", lambda: pair.holders("web") == [OTHER])
-        failed = here.ask(1)
+        here.ask(1)
         # A poll that is not held at that moment is a connection of its own.
         wait_until("all have noticed", lambda: all(here.lost()[kind] >= count for kind, count in kept.items()), 90)
-        record("a move by keepalived alone", here, failed)
+        record("a move by keepalived alone", here)
     finally:
-        pair.hosts[HOME].check_output("echo 0 >/run/realtime-edge/leave-web")
+        pair.let(HOME, "web", True)
 
 
 def stopped_at(pair, condition, wait_until, **variables):
@@ -87,6 +86,7 @@ def stopped_at(pair, condition, wait_until, **variables):
         process.wait()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("moment", ["before the address moves", "after it"])
 def test_a_playbook_that_is_killed_leaves_nothing_behind(pair, home, crowd, moment, wait_until):
     here = crowd()
@@ -104,6 +104,7 @@ def test_a_playbook_that_is_killed_leaves_nothing_behind(pair, home, crowd, mome
         wait_until(f"{name} is as it was", lambda name=name: pair.traces(name) == [], 120)
 
 
+@pytest.mark.thorough
 def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, home, play, wait_until):
     other = pair.hosts[OTHER]
     other.check_output("systemctl stop keepalived")
@@ -117,6 +118,35 @@ def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, ho
     assert pair.traces(HOME) == []
 
 
+@pytest.mark.thorough
+def test_an_address_that_two_edges_hold_does_not_move(pair, home, play):
+    for address in pair.shared["web"]["addresses"]:
+        pair.hosts[OTHER].check_output("ip address add %s dev eth0", address)
+    try:
+        done = play({"leave_edge": HOME}, playbook="leave")
+        assert done.returncode != 0
+        assert f"web is held by {HOME} and {OTHER} at once" in done.stdout
+        assert pair.traces(HOME) == []
+        assert HOME in pair.holders("web")
+    finally:
+        for address in pair.shared["web"]["addresses"]:
+            pair.hosts[OTHER].check_output("ip address del %s dev eth0", address)
+
+
+@pytest.mark.thorough
+def test_a_host_without_nftables_is_told(pair, home, play):
+    pair.hosts[OTHER].check_output("mv /usr/sbin/nft /usr/sbin/nft.away")
+    try:
+        done = play({"leave_edge": HOME}, playbook="leave")
+        assert done.returncode != 0
+        assert "nftables is missing" in done.stdout
+        assert pair.at_home()
+        assert pair.traces(HOME) == []
+    finally:
+        pair.hosts[OTHER].check_output("mv /usr/sbin/nft.away /usr/sbin/nft")
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["", "pair-edge99"])
 def test_an_edge_that_is_none_is_told(home, play, name):
     done = play({"leave_edge": name}, playbook="leave")
@@ -124,6 +154,7 @@ def test_an_edge_that_is_none_is_told(home, play, name):
     assert f"The edge that is to leave is one of {HOME}, {OTHER}; '{name}' is not" in done.stdout
 
 
+@pytest.mark.thorough
 def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playbook, record, wait_until):
     here = crowd()
     tasks = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/files/restart.yml"
@@ -134,13 +165,14 @@ def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playb
         assert host.check_output("stat --format=%Y /proc/1") != boot[name]
     wait_until("all are back", lambda: here.held["WebSocket, IPv4"][0].ping()["answered"] == 40, 60)
     assert here.held["polling"][0].ping()["answered"] == 20
-    record("rolling reboot, what is left after 2 s ended over 4 s", here, {})
+    record("rolling reboot, what is left after 2 s ended over 4 s", here)
 
 
+@pytest.mark.thorough
 def test_addresses_of_others_are_told_before_anything_changes(pair, play):
     before = {name: host.check_output("sha1sum /etc/keepalived/keepalived.conf") for name, host in pair.hosts.items()}
     taken = {**pair.shared["second"], "addresses": ["10.213.40.21/24"]}
-    done = play({"keepalived_addresses": [pair.shared["web"], taken]})
+    done = play({"keepalived_addresses": [pair.shared["web"], taken]}, "--tags", "keepalived")
     assert done.returncode != 0
     assert "10.213.40.21 is in use" in done.stdout
     assert "answers for it, which is none of the edges" in done.stdout
@@ -149,14 +181,26 @@ def test_addresses_of_others_are_told_before_anything_changes(pair, play):
     }
 
 
+@pytest.mark.thorough
 def test_a_keepalived_of_somebody_else_is_told(pair, home, play):
     host = pair.hosts[OTHER]
     path = "/etc/keepalived/keepalived.conf"
     host.check_output("mv %s /root/ours && echo '# mine' >%s", path, path)
     try:
-        done = play({})
+        done = play({}, "--tags", "keepalived")
         assert done.returncode != 0
         assert "somebody else has configured keepalived on this host" in done.stdout
         assert host.file(path).content_string == "# mine\n"
     finally:
         host.check_output("mv /root/ours %s", path)
+
+
+@pytest.mark.thorough
+def test_status_and_the_explained_page_name_the_addresses(pair, home, play, tmp_path):
+    done = play({}, playbook="status")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"web: 10\.213\.40\.100, fd40:213::100; held here; since \d{4}", done.stdout)
+    assert play({"explain_folder": str(tmp_path)}, playbook="explain").returncode == 0
+    assert (
+        f"{HOME}, which shares 10.213.40.100, fd40:213::100, 10.213.40.101" in (tmp_path / f"{HOME}.html").read_text()
+    )

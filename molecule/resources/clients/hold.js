@@ -15,10 +15,12 @@ const values = options('hold.js', `
   --clients N                   how many (1)
   --transport NAME              websocket (the default) or polling; polling,websocket for one after the other
   --keep-alive                  the requests of a client share its connections, as in a browser
-  --retry SECONDS               longest wait before a client tries to come back (1)`, {
+  --delay SECONDS               wait before a client first tries to come back (0.2)
+  --retry SECONDS               longest wait between two tries (1)`, {
   clients: { type: 'string', default: '1' },
   transport: { type: 'string', default: 'websocket' },
   'keep-alive': { type: 'boolean', default: false },
+  delay: { type: 'string', default: '0.2' },
   retry: { type: 'string', default: '1' },
 });
 
@@ -30,7 +32,7 @@ function hold(id) {
   const client = edge.client({
     transports: values.transport.split(','),
     reconnection: true,
-    reconnectionDelay: 200,
+    reconnectionDelay: Number(values.delay) * 1000,
     reconnectionDelayMax: Number(values.retry) * 1000,
   });
   let before = false;

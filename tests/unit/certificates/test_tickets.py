@@ -92,3 +92,54 @@ def test_a_damaged_file_is_made_anew(tmp_path, damage):
     path.write_text(damage)
     assert tickets.provide_keys(path, os.getgid(), 100, "/nonexistent").action == "made"
     assert len(keys(path)) == 3
+
+
+def a_key(letter):
+    return base64.b64encode(letter * 80).decode()
+
+
+def test_edges_that_get_the_same_keys_have_the_same_names(tmp_path, worker):
+    edges = [tmp_path / "one", tmp_path / "two"]
+    for path in edges:
+        tickets.provide_keys(path, os.getgid(), 100, "master")
+    before = [tickets.describe_keys(path)["names"] for path in edges]
+    assert not {*before[0]} & {*before[1]}
+    given = [a_key(letter) for letter in (b"a", b"b", b"c")]
+    for path in edges:
+        assert tickets.provide_keys(path, os.getgid(), 100, "master", shared=given).action == "rotated"
+    assert keys(edges[0]) == keys(edges[1]) == given
+    for path in edges:
+        assert tickets.provide_keys(path, os.getgid(), 100, "master", shared=[a_key(b"d")]).action == "rotated"
+        assert keys(path) == [*given[1:], a_key(b"d")]
+    names = [tickets.describe_keys(path)["names"] for path in edges]
+    assert names[0] == names[1]
+    assert not any(name in "".join(keys(edges[0])) for name in names[0])
+
+
+def test_an_edge_that_shares_keys_rotates_none_of_its_own(tmp_path, worker):
+    path = tmp_path / "keys"
+    assert tickets.provide_keys(path, os.getgid(), 100, "master", shared=[]).action == "made"
+    os.utime(path, (0, 0))
+    assert tickets.provide_keys(path, os.getgid(), 100, "master", shared=[]).action == ""
+    assert tickets.describe_keys(path)["age"] > 100
+
+
+def test_a_missing_file_has_no_names(tmp_path):
+    assert tickets.describe_keys(tmp_path / "keys") == {"names": [], "age": 0}
+
+
+def test_the_worker_gets_all_keys_that_are_new(tmp_path, worker, monkeypatch):
+    path = tmp_path / "keys"
+    tickets.provide_keys(path, os.getgid(), 100, "master")
+    told = []
+
+    def tell(_master, _pid, command, *_more):
+        told.append(command)
+        return f"# 0 ({path})" if command == "show tls-keys" else "TLS ticket key updated!"
+
+    monkeypatch.setattr(cli, "tell", tell)
+    given = [a_key(letter) for letter in (b"a", b"b", b"c")]
+    tickets.provide_keys(path, os.getgid(), 100, "master", shared=given)
+    assert [command for command in told if command.startswith("set")] == [
+        f"set ssl tls-key {path} {key}" for key in given
+    ]

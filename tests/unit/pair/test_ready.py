@@ -55,7 +55,7 @@ def test_one_failure_is_enough_and_several_answers_are_needed(tmp_path, monkeypa
 
     monkeypatch.setattr(ready, "is_ready", ask)
     with pytest.raises(StopIteration):
-        ready.watch("socket", "file", 1, 1, 3)
+        ready.watch("socket", "file", str(tmp_path / "no bird"), 1, 1, 3)
     assert told == [(1, True), (3, False), (10, True)]
 
 
@@ -82,3 +82,31 @@ def test_metrics_are_what_states_and_handovers_say(tmp_path):
         'realtime_edge_address_since_seconds{address="web"} 1795805868',
         'realtime_edge_handover_packets_total{address="web"} 911',
     ]
+
+
+def test_bird_announces_the_addresses_as_long_as_the_worker_is_ready(tmp_path):
+    path, said = tmp_path / "bird.ctl", []
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen()
+
+    def serve():
+        for _ in range(2):
+            connection, _address = server.accept()
+            connection.sendall(b"0001 BIRD 2.0.12 ready.\n")
+            said.append(connection.recv(100))
+            # In two parts: the answer is read to its end, or BIRD would write to nobody.
+            connection.sendall(b"0011-realtime_edge_ipv4: enabled\n")
+            connection.sendall(b"0000 \n")
+            connection.close()
+
+    bird = threading.Thread(target=serve)
+    bird.start()
+    ready.tell_bird(str(path), True)
+    ready.tell_bird(str(path), False)
+    bird.join(10)
+    assert said == [b'enable "realtime_edge_*"\n', b'disable "realtime_edge_*"\n']
+
+
+def test_no_bird_is_no_problem(tmp_path):
+    ready.tell_bird(str(tmp_path / "bird.ctl"), True)

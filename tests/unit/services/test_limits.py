@@ -13,6 +13,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services im
     base,
     definition,
     limits,
+    peers,
     request_filter,
     tls,
 )
@@ -58,6 +59,44 @@ def test_where_the_connection_is_not_the_clients_its_requests_have_a_table_of_th
     words = ["track-sc1", "deny", "sc-inc-gpc(0,1)"]
     assert [next((word for word in words if word in line), line) for line in lines] == words
     assert rules(sections["backend chat_polling"], "sc-inc-gpc(1,1)")
+
+
+SHARED = {
+    "limits": limits.Limits(connection_rate=50, request_rate=70, session_rate=90, shared=True),
+    "peers": peers.Peers("two", (("one", "10.0.0.1:8406"), ("two", "10.0.0.2:8406")), 8406, "/edges.pem"),
+}
+
+
+def test_rates_count_over_all_edges_each_in_a_table_of_its_own():
+    sections, _files = built(CHAT, **SHARED)
+    tables = {line.split()[1] for line in rules(sections["peers affinity"], "table limits:")}
+    assert tables == {"limits:connections.two", "limits:connections.one"}
+    assert not [header for header in sections if header.startswith("backend limits:")]
+    own, other = "affinity/limits:connections.two", "affinity/limits:connections.one"
+    assert rules(sections["frontend https"], "sess.rate") == [
+        f"tcp-request connection set-var(sess.rate) src,ipmask(32,64),table_conn_rate({own})",
+        f"tcp-request connection set-var(sess.rate) src,ipmask(32,64),table_conn_rate({other}),add(sess.rate)",
+        "tcp-request connection reject if { var(sess.rate) -m int ge 50 }",
+    ]
+    # An edge adds to its own table only, and to none what it refuses.
+    assert all(f"table {own}" in line for line in rules(sections["frontend https"], "track-sc"))
+    summed, added, denied, counted = rules(sections["frontend https"], "txn.rate") + rules(
+        sections["frontend https"], "sc-inc-gpc(0,0)"
+    )
+    assert "sc_gpc_rate(0,0)" in summed
+    assert f"table_gpc_rate(0,{other}),add(txn.rate)" in added
+    assert "{ var(txn.rate) -m int ge 70 }" in denied
+    assert counted == "http-request sc-inc-gpc(0,0)"
+    # An edge that counts with others keeps its concurrent connections to itself.
+    assert (
+        f"tcp-request connection reject if {{ src,ipmask(32,64),table_conn_cur({own}) ge 4000 }}"
+        in (sections["frontend https"])
+    )
+
+
+def test_an_edge_without_others_cannot_count_with_them():
+    with pytest.raises(ConfigurationError, match=r"haproxy_limits\.shared: edges that count together are those of"):
+        built(CHAT, limits=limits.Limits(shared=True))
 
 
 def test_who_is_refused_is_not_counted():
