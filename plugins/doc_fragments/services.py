@@ -52,7 +52,8 @@ options:
         type: str
       origins:
         description:
-          - Origins of the pages that may open sockets, such as V(https://chat.example.com). Without any, all may.
+          - Origins of the pages that may open sockets, such as V(https://chat.example.com), V(https://*.example.com),
+            V(capacitor://localhost), V(file://) or V(null). Without any, all may.
         type: list
         elements: str
       servers:
@@ -70,14 +71,27 @@ options:
         type: raw
         required: true
       health:
-        description: Path of the health check, or V(false) to check the connection only.
+        description:
+          - Path of the health check, or V(false) to check the connection only. By default the path of Socket.IO, which
+            answers without opening a session, or V(/) where there is none.
         type: raw
-        default: /
       websocket:
         description:
           - Whether the service has WebSockets outside Socket.IO, such as those of ws, graphql-ws, Phoenix or MQTT. They
             get a backend of their own and count as sockets, not as requests.
         type: bool
+        default: false
+      plain_http:
+        description:
+          - Whether port 80 serves the service, too, instead of redirecting to HTTPS, for devices that cannot do TLS.
+            Or a list of paths below the service's C(path), such as V([/device/]), that port 80 serves.
+        type: raw
+        default: false
+      streamed_uploads:
+        description:
+          - Whether the body of a request may take longer than C(haproxy_limits.request_timeout), as that of a stream
+            does. Or a list of paths below the service's C(path), such as V([/upload/]).
+        type: raw
         default: false
       balance:
         description:
@@ -120,6 +134,12 @@ options:
             description: Path of Socket.IO below the service's C(path). It begins and ends with a slash.
             type: str
             default: /socket.io/
+          eio:
+            description:
+              - Revision of Engine.IO whose requests the service takes, V(3) for Socket.IO 1 and 2 or V(4) for 3 and
+                4. All others are for the service without C(eio) that has the same hosts and the same path of Socket.IO.
+            type: int
+            choices: [3, 4]
           transports:
             description: Transports that clients may use. V(flashsocket) needs V(polling).
             type: list

@@ -334,7 +334,12 @@ def _predict_outcome(change: _Change, warnings: list[str]) -> Outcome:
     if change.action != "runtime":
         return outcome
     only_file = ["only the file differs: in comments, or in values that the worker has already"]
-    reasons = shorten(map(str, change.new_steps)) or only_file
+    lists = [
+        f"{path} was changed by hand; it is written again as HAProxy has it"
+        for path, content in change.wanted.files
+        if read_text(path) != content
+    ]
+    reasons = shorten(map(str, change.new_steps)) or lists or only_file
     return outcome._replace(steps=change.new_steps, reasons=reasons)
 
 

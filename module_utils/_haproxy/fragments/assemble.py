@@ -12,8 +12,9 @@ from ..services.base import (
     balance_settings,
     base_settings,
     flash_limit,
-    log_formats,
+    request_settings,
     resolvers,
+    tcp_settings,
     unknown_host_backend,
     validate_edge,
 )
@@ -54,7 +55,9 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
     edge = edge._replace(maxconn=stated_maxconn(native), held=held_descriptors([sections, routes, *native]))
     base = merge(balance_settings(served), resolvers(served), flash_limit(served, edge))
     if with_base_settings:
-        base = merge(unknown_host_backend(served), log_formats(served), base, base_settings(edge))
+        base = merge(
+            unknown_host_backend(served), request_settings(served), base, tcp_settings(native), base_settings(edge)
+        )
     configuration = merge(base, sections, *native, routes)
     if problems := find_shared_addresses(configuration):
         raise ConfigurationError(problems)

@@ -23,6 +23,9 @@ from .annotations import TRANSPORTS, service_of
 # `show stat` of these kinds: backends and servers (management guide, 9.3 "show stat").
 _BACKENDS, _SERVERS = "1", "2"
 
+# The connection was made, and no answer came in time (management guide, 9.1, `check_status`).
+_NO_ANSWER = "L7TOUT"
+
 Rows = list[dict[str, str]]
 
 
@@ -198,6 +201,9 @@ def find_outages(services: list[dict[str, Any]]) -> Iterator[str]:
             down = [server for server in servers if server["status"].startswith("DOWN")]
             if down and all(server["status"].startswith(("DOWN", "MAINT", "DRAIN")) for server in servers):
                 reasons = [f"{one['name']} ({one['address']}): {one['check_reason'] or 'no reason'}" for one in down]
+                if any(one["check_reason"].startswith(_NO_ANSWER) for one in down):
+                    # Such as Node's `http.createServer()` without a handler, which answers no page.
+                    reasons.append("it never answers the check; name a path that it answers (health)")
                 yield f"{backend['name']}: no server is up: {'; '.join(reasons)}"
 
 

@@ -86,7 +86,7 @@ def service_backend(service: Service, transport: str, counters: Counters, edge: 
     """Return the backend of a service for one transport, or for ordinary requests (`http`), without its servers."""
     sticky = transport != "http"
     lines = balance_rules(service, transport)
-    lines += [*_health_checks(service), HEALTH_CHECK, *limits.servers(edge.limits, sticky)]
+    lines += [*_health_checks(service, transport), HEALTH_CHECK, *limits.servers(edge.limits, sticky)]
     if service.origins:
         picked = "" if sticky else "{ req.hdr(upgrade) -m found } "
         lines += request_filter.reject_foreign_origins(service.name, service.origins, edge.origins, picked)
@@ -125,14 +125,27 @@ def _session_rules(service: Service, transport: str, counters: Counters, edge: E
     return [Directive(rule.keyword, rule.arguments, rule.purpose, service.yaml_path) for rule in rules]
 
 
-def _health_checks(service: Service) -> list[Line]:
-    """Return the lines of the HTTP check; none if only the connection is checked."""
+def _health_checks(service: Service, transport: str) -> list[Line]:
+    """Return the lines of the HTTP check; none if only the connection is checked.
+
+    A path that is not stated is that of Socket.IO, which answers without opening a session: a server without pages, as
+    Node's `http.createServer()` without a handler, never answers any other request.
+    """
     if service.health is None:
         return []
     host = service.hosts[0].replace("*", "edge") if service.hosts else "edge"
-    alive = "200-399" if service.health != "/" else "200-499"
+    path, alive = service.health, "200-399"
+    if path in ("", "/"):
+        alive = "200-499"
+    if not path:
+        sockets = service.transports and (transport != "http" or service.servers == service.socket_servers)
+        path = _path_at_node(service, service.socketio_path) if sockets else "/"
     return [
         ("health", "option httpchk"),
-        ("health", f"http-check send meth GET uri {quote(service.health)} ver HTTP/1.1 hdr Host {host}"),
+        ("health", f"http-check send meth GET uri {quote(path)} ver HTTP/1.1 hdr Host {host}"),
         ("health", f"http-check expect status {alive}"),
     ]
+
+
+def _path_at_node(service: Service, path: str) -> str:
+    return "/" + path[len(service.path) :] if service.strip_path else path

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..config.model import Configuration, Line, Section
 from ..config.words import one_line, quote
 from ..errors import Problems
-from . import acme, limits, request_filter, telemetry, tls
+from . import acme, answers, limits, request_filter, telemetry, tls
 from .backends import default_balance, transports_of
 from .definition import Service
 from .edge import ROLE, Edge, allowed_connections, check_bind_address
@@ -38,6 +38,10 @@ _DEFAULT_TIMEOUTS: tuple[Line, ...] = (
     ("websocket", "timeout client-fin 10s"),
     ("websocket", "timeout server-fin 10s"),
 )
+
+
+_TCP_LOG: list[Line] = [("logging", "option tcplog")]
+_TCP: list[Line] = [("protocol", "no option http-no-delay")]
 
 
 def base_settings(edge: Edge) -> Configuration:
@@ -127,15 +131,33 @@ def resolvers(services: list[Service]) -> Configuration:
     return Configuration((Section.of("resolvers", RESOLVERS, lines, own[0].yaml_path),))
 
 
-def log_formats(services: list[Service]) -> Configuration:
-    """Return the log formats of the services' frontends, which a contributor may override."""
+def request_settings(services: list[Service]) -> Configuration:
+    """Return log formats and ids of requests in the services' frontends, which a contributor may override."""
     if not services:
         return Configuration()
-    requests = [("logging", LOG), ("logging", LOG_ERRORS)]
+    requests = [("logging", LOG), *answers.identify_requests()]
+    plain = requests if any(service.plain_http for service in services) else [("logging", LOG_PLAIN)]
     return Configuration(
         (
-            Section.of("frontend", "http", [("logging", LOG_PLAIN)], ROLE),
-            Section.of("frontend", "https", requests, ROLE),
+            Section.of("frontend", "http", plain, ROLE),
+            Section.of("frontend", "https", [*requests, ("logging", LOG_ERRORS)], ROLE),
+        )
+    )
+
+
+def tcp_settings(contributions: list[Configuration]) -> Configuration:
+    """Return what contributors' sections in TCP mode need besides the base settings, which are for HTTP.
+
+    HAProxy would warn of `option httplog` and `option http-no-delay` there. One with its own `defaults` is left alone.
+    """
+    return Configuration(
+        tuple(
+            Section.of(section.kind, section.name, _TCP_LOG * (section.kind != "backend") + _TCP, ROLE)
+            for contribution in contributions
+            for section in contribution.sections
+            if section.kind in ("frontend", "backend", "listen")
+            and " from " not in section.name
+            and any(line.text == "mode tcp" for line in section.directives)
         )
     )
 
@@ -147,7 +169,7 @@ def unknown_host_backend(services: list[Service]) -> Configuration:
     """
     if not services or not all(service.hosts for service in services):
         return Configuration()
-    answer = 'content-type text/plain string "No service of this edge has this name."'
+    answer = f'content-type text/plain string "No service of this edge has this name." {answers.HEADERS}'
     return Configuration(
         (
             Section.of("frontend", "https", [("routing", "default_backend https:unknown")], ROLE),

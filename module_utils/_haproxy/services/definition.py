@@ -24,6 +24,9 @@ CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._*@+-]{0,199}\Z")
 BALANCE = ("roundrobin", "leastconn", "random", "first", "static-rr")
 """The algorithms that a service can have; those that hash what a request has are its `key`."""
 
+EIO = (3, 4)
+"""Revisions of the Engine.IO protocol, as a request names them: that of Socket.IO 1 and 2, that of 3 and 4."""
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "required": True},
     "hosts": {"type": "list", "elements": "str", "default": []},
@@ -33,8 +36,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "client_ca": {"type": "str"},
     "origins": {"type": "list", "elements": "str"},
     "servers": {"type": "raw", "required": True},
-    "health": {"type": "raw", "default": "/"},
+    "health": {"type": "raw"},
     "websocket": {"type": "bool", "default": False},
+    "plain_http": {"type": "raw", "default": False},
+    "streamed_uploads": {"type": "raw", "default": False},
     "balance": {"type": "str", "choices": list(BALANCE)},
     "affinity": {"type": "str", "choices": ["none", "cookie", "source"], "default": "none"},
     "key": {
@@ -52,6 +57,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": {},
         "options": {
             "path": {"type": "str", "default": PATH},
+            "eio": {"type": "int", "choices": list(EIO)},
             "transports": {
                 "type": "list",
                 "elements": "str",
@@ -82,9 +88,12 @@ class Service(NamedTuple):
     """A service whose definition is sound; `transports` is empty where it has no Socket.IO.
 
     `path` is where it is below its hosts, `socketio_path` that of its Socket.IO, whole; with `strip_path` nodes do not
-    see `path`. With `websocket` it has sockets outside Socket.IO, too. `balance` is the algorithm that chooses a node,
-    empty for that of each transport. `key` is what of a request decides about its node, in HAProxy's words, empty for
-    nothing. `affinity` keeps clients of Socket.IO on their node, `own_affinity` all others.
+    see `path`. Requests in `plain_http` are not redirected on port 80, in `streamed_uploads` a body may take any time;
+    both are paths, whole. `health` is the path of the check, None for one of the connection, empty where it is not
+    stated. With `websocket` it has sockets outside Socket.IO, too. With `eio` the service takes only requests of this
+    revision of Engine.IO, and leaves all others to the service that has the same path. `balance` is the algorithm that
+    chooses a node, empty for that of each transport. `key` is what of a request decides about its node, in HAProxy's
+    words, empty for nothing. `affinity` keeps clients of Socket.IO on their node, `own_affinity` all others.
     `certificates` are names of entries of `haproxy_certificates`, such as an ECDSA and an RSA one; `client_ca` is that
     of the CA whose certificates clients must have, `origins` the pages that may open sockets: empty for all.
     `policy_servers` answer the Flash player's request for a policy, without them the edge does; `legacy_tls` is the
@@ -102,10 +111,13 @@ class Service(NamedTuple):
     socket_servers: tuple[Server, ...]
     health: str | None
     websocket: bool
+    plain_http: tuple[str, ...]
+    streamed_uploads: tuple[str, ...]
     balance: str
     own_affinity: str
     key: str
     socketio_path: str
+    eio: int
     transports: tuple[str, ...]
     affinity: str
     policy_servers: tuple[Server, ...]
@@ -190,8 +202,33 @@ def _check_names_and_hosts(services: list[Service], problems: Problems) -> None:
         names.setdefault(service.name, service.yaml_path)
         for host in service.hosts or ("",):
             others = owners.setdefault(host.lower(), [])
-            _check_host(service, host, others, problems)
-            others.append(service)
+            if not service.eio:
+                _check_host(service, host, others, problems)
+                others.append(service)
+    _check_revisions(services, owners, problems)
+
+
+def _check_revisions(services: list[Service], owners: dict[str, list[Service]], problems: Problems) -> None:
+    """Report services of one revision of Engine.IO that no other service leaves its requests to, or two of them do."""
+    taken: dict[tuple[str, str, int], str] = {}
+    for service in (service for service in services if service.eio):
+        for host in service.hosts or ("",):
+            place = f"{service.yaml_path}.socketio.eio"
+            first = taken.setdefault((host.lower(), service.socketio_path, service.eio), service.yaml_path)
+            rest = [
+                other
+                for other in owners.get(host.lower(), ())
+                if other.transports and other.socketio_path == service.socketio_path
+            ]
+            if first != service.yaml_path:
+                problems.add(place, f"{first} takes these requests already")
+            elif not rest:
+                where = f"'{host}'" if host else "every host"
+                text = f"no service without `eio` has {service.socketio_path} of {where}, for all other requests"
+                problems.add(place, text)
+            elif rest[0].client_ca != service.client_ca:
+                text = f"{rest[0].yaml_path} has the same host: TLS asks by host, so both services ask clients or none"
+                problems.add(f"{service.yaml_path}.client_ca", text)
 
 
 def _check_host(service: Service, host: str, others: list[Service], problems: Problems) -> None:
@@ -262,6 +299,8 @@ def _read_service(item: Any, at: At) -> Service | None:
     read = _read_keys(item, OPTIONS, _SERVICE_READERS, at)
     if read["client_ca"] and not read["hosts"]:
         at.key("client_ca").problem("name the hosts of the service too: TLS asks clients by host")
+    if read["client_ca"] and read["plain_http"]:
+        at.key("plain_http").problem("the service asks clients for certificates, which only TLS has")
     if len(at.problems) > count:
         return None
     socketio, certificates = read.pop("socketio"), read.pop("certificate")
@@ -270,9 +309,12 @@ def _read_service(item: Any, at: At) -> Service | None:
     _check_affinity(read, socketio, sockets, at)
     if read["strip_path"] and socketio["legacy_tls"]:
         at.key("strip_path").problem("the Flash movie's own TLS is passed on as it is, with its path")
+    prefix = read["path"].rstrip("/")
+    for key in ("plain_http", "streamed_uploads"):
+        read[key] = tuple(prefix + path for path in read[key])
     return Service(
         **read,
-        socketio_path=read["path"].rstrip("/") + socketio.pop("path"),
+        socketio_path=prefix + socketio.pop("path"),
         **socketio,
         certificates=certificates or (read["name"],),
         socket_servers=read["servers"] if sockets is None else sockets,
@@ -290,6 +332,8 @@ def _check_affinity(read: dict[str, Any], socketio: dict[str, Any], sockets: Any
     if socketio["transports"]:
         kinds.append(("socketio.affinity", socketio["affinity"], read["servers"] if sockets is None else sockets))
     for key, affinity, servers in kinds:
+        if affinity == "cookie" and read["plain_http"]:
+            at.key(key).problem("the cookie is for TLS only; `plain_http` needs another affinity")
         if affinity == "cookie" and any(server.records for server in servers):
             at.key(key).problem("a cookie names a server, and servers of the DNS keep no name; `source` follows them")
 
@@ -345,6 +389,8 @@ def _read_origins(value: Any, at: At) -> tuple[str, ...]:
 def _read_health(value: Any, at: At) -> str | None:
     if value is False:
         return None
+    if value is None:
+        return ""
     if not (isinstance(value, str) and value.startswith("/") and value.isprintable()):
         at.problem("a path such as /healthz is expected, or false to check the connection only")
     return str(value)
@@ -371,6 +417,22 @@ def _read_path(value: Any, at: At) -> str:
     if not isinstance(value, str) or not re.match(r"/([A-Za-z0-9_.~-]+/)*\Z", value):
         at.problem("a path that begins and ends with '/' is expected, such as /chat/")
     return str(value)
+
+
+def _read_paths(value: Any, at: At) -> tuple[str, ...]:
+    """Return the paths below a service that a setting is for: all for true, none for false."""
+    if isinstance(value, bool):
+        return ("/",) if value else ()
+    if not isinstance(value, list) or not value:
+        at.problem(f"true, false, or a list of paths such as [/device/] is expected, not {value!r}")
+        return ()
+    return tuple(_read_path(path, at.item(number)) for number, path in enumerate(value))
+
+
+def _read_eio(value: Any, at: At) -> int:
+    if value is not None and (isinstance(value, bool) or value not in EIO):
+        at.problem(f"3 (for Socket.IO 1 and 2) or 4 (for 3 and 4) is expected, not {value!r}")
+    return value or 0
 
 
 def _read_key(value: Any, at: At) -> str:
@@ -466,6 +528,8 @@ _SERVICE_READERS: dict[str, Reader] = {
     "servers": read_servers,
     "health": _read_health,
     "websocket": _read_flag,
+    "plain_http": _read_paths,
+    "streamed_uploads": _read_paths,
     "balance": _read_balance,
     "affinity": _read_own_affinity,
     "key": _read_key,
@@ -473,6 +537,7 @@ _SERVICE_READERS: dict[str, Reader] = {
 }
 _SOCKETIO_READERS: dict[str, Reader] = {
     "path": _read_socketio_path,
+    "eio": _read_eio,
     "transports": _read_transports,
     "affinity": _read_affinity,
     "servers": _read_own_servers,

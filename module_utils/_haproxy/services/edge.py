@@ -93,6 +93,16 @@ class Edge(NamedTuple):
         return f"{self.lists}/origins.list"
 
     @property
+    def plain_http(self) -> str:
+        """Return the path of the list of what port 80 serves without a redirect."""
+        return f"{self.lists}/plain-http.list"
+
+    @property
+    def streamed_uploads(self) -> str:
+        """Return the path of the list of where a body may take as long as it likes."""
+        return f"{self.lists}/streamed-uploads.list"
+
+    @property
     def trusted_proxies(self) -> str:
         """Return the path of the list of trusted proxies."""
         return f"{self.lists}/trusted-proxies.list"

@@ -14,7 +14,7 @@ from itertools import chain
 from ..config.model import Configuration, Directive, Line, Section
 from ..config.words import quote
 from ..errors import Problems
-from . import acme, limits, peers, request_filter, routing, socketio, telemetry, tls
+from . import acme, answers, limits, peers, request_filter, routing, socketio, telemetry, tls
 from .backends import service_backend, service_servers, transports_of
 from .client_address import CONNECTION, CONTENT, REQUEST, SESSION
 from .definition import Service
@@ -45,15 +45,30 @@ def service_routes(services: list[Service], edge: Edge) -> Configuration:
     """
     if not services:
         return Configuration()
-    sockets = any(service.transports for service in services)
     lines = [
-        *routing.find_route(services, edge.routes),
-        *(socketio.reject_disguised_sessions(routing.SOCKETS) if sockets else ()),
+        *_find_route(services, edge),
         *routing.require_client_certificates(services),
         *routing.choose_backend(services),
     ]
     routes = Section("frontend", "https", tuple(lines), "haproxy_services")
     return Configuration((routes, *(section for service in services for section in service_servers(service, edge))))
+
+
+def _find_route(services: list[Service], edge: Edge) -> list[Directive]:
+    """Return the rules that find the service of a request, and those for which it has to be known."""
+    sockets = any(service.transports for service in services)
+    listed = _has("streamed_uploads", services) or _has("plain_http", services)
+    body = limits.wait_for_body(edge.limits, routing.is_listed(edge.streamed_uploads))
+    return [
+        *routing.find_route(services, edge.routes),
+        *([Directive.of("routing", routing.PATH, "haproxy_services")] if listed else ()),
+        *(Directive.of(*line, "haproxy_limits") for line in body if _has("streamed_uploads", services)),
+        *(socketio.reject_disguised_sessions(routing.SOCKETS) if sockets else ()),
+    ]
+
+
+def _has(setting: str, services: list[Service]) -> bool:
+    return any(getattr(service, setting) for service in services)
 
 
 def service_sections(services: list[Service], edge: Edge) -> Configuration:
@@ -68,7 +83,7 @@ def service_sections(services: list[Service], edge: Edge) -> Configuration:
     sections = [
         *_global_section(bool(sticky) or edge.limits.shared, scripts, edge),
         *_acme_sections(edge),
-        _http_frontend(edge, counters, bool(flash)),
+        _http_frontend(services, edge, counters, bool(flash)),
         _https_frontend(services, edge, counters, bool(flash)),
         *(() if edge.limits.shared else _limit_tables(edge, counters)),
         *_peers_section(sticky, edge, counters),
@@ -166,8 +181,12 @@ def _service_backends(service: Service, counters: Counters, edge: Edge) -> Itera
 def _files(services: list[Service], scripts: list[Line], edge: Edge) -> tuple[tuple[str, str], ...]:
     """Return path and text of the files that the sections name."""
     files = [(edge.routes, routing.routes_map(services)), *list_files(edge)]
-    if origins := "".join(request_filter.origins_list(service.name, service.origins) for service in services):
-        files.append((edge.origins, origins))
+    origins = "".join(request_filter.origins_list(service.name, service.origins) for service in services)
+    if origins:
+        files.append((edge.origins, origins + request_filter.origins_list("", _common_origins(services))))
+    for setting in ("plain_http", "streamed_uploads"):
+        if _has(setting, services):
+            files.append((getattr(edge, setting), routing.paths_list(services, setting)))
     if scripts:
         files.append((edge.lua, "".join(script for _purpose, script in scripts)))
     if any(service.client_ca for service in services):
@@ -191,22 +210,58 @@ def _crt_list(services: list[Service], edge: Edge) -> str:
     return text
 
 
-def _http_frontend(edge: Edge, counters: Counters, flash: bool) -> Section:
+def _common_origins(services: list[Service]) -> tuple[str, ...]:
+    """Return the origins that any service allows, none if one allows all."""
+    if not all(service.origins for service in services):
+        return ()
+    return tuple(dict.fromkeys(origin for service in services for origin in service.origins))
+
+
+def _request_rules(services: list[Service], edge: Edge, counters: Counters, name: str) -> list[Directive]:
+    """Return the rules for each request of a frontend, `http` or `https`, whichever service it is for."""
+    by_connection = not address_by_request(edge)
+    known = request_filter.note_origin(_common_origins(services), edge.origins, _has("origins", services))
+    restored = request_filter.restore_client_address(edge.proxies, edge.trusted_proxies)
+    counted = [*answers.without_servers(), *limits.requests(edge.limits, counters, exempt_lists(edge))]
+    if not _has("streamed_uploads", services):
+        counted += limits.wait_for_body(edge.limits)
+    filtered = (
+        *request_filter.reject_odd_headers(),
+        *request_filter.reject_ambiguous_urls(edge.version, bool(edge.quic)),
+        *request_filter.strip_forwarded_headers(by_connection, name),
+    )
+    return [
+        *([Directive.of(*request_filter.remember_address())] if by_connection else ()),
+        *(Directive.of(*line) for line in (*known, *restored)),
+        *edge.address_rules.get((name, REQUEST), ()),
+        *(Directive.of(*line, "haproxy_limits") for line in counted),
+        *(Directive.of(*line) for line in filtered),
+    ]
+
+
+def _http_frontend(services: list[Service], edge: Edge, counters: Counters, flash: bool) -> Section:
     # The redirect drops the port of the Host header, which is HTTP's, and adds that of HTTPS unless it is 443.
     port = bind_port(edge.https[0])
     port = "" if port in ("443", "") else f":{port}"
-    return Section.of(
-        "frontend",
-        "http",
-        [
-            *(("redirect", f"bind {address}") for address in frontend_binds(edge, "http", flash)),
-            *(() if flash else connection_rules(edge, counters, "http")),
-            *request_filter.answer_challenges(edge.acme),
-            ("redirect", "http-request deny deny_status 400 unless { req.hdr(host) -m found }"),
-            ("redirect", f'http-request redirect code 301 location "https://%[hdr(host),host_only]{port}%[pathq]"'),
-        ],
-        "haproxy_binds.http",
-    )
+    redirect = f'http-request redirect code 301 location "https://%[hdr(host),host_only]{port}%[pathq]"'
+    yaml_path = "haproxy_binds.http"
+    lines: list[Line] = [
+        *(("redirect", f"bind {address}") for address in frontend_binds(edge, "http", flash)),
+        *(() if flash else connection_rules(edge, counters, "http")),
+        *request_filter.answer_challenges(edge.acme),
+        ("redirect", "http-request deny deny_status 400 unless { req.hdr(host) -m found }"),
+    ]
+    plain = [service for service in services if service.plain_http]
+    if not plain:
+        return Section.of("frontend", "http", [*lines, ("redirect", redirect)], yaml_path)
+    directives = [
+        *(Directive.of(*line, yaml_path) for line in lines),
+        *_request_rules(services, edge, counters, "http"),
+        *_find_route(services, edge),
+        Directive.of("redirect", f"{redirect} unless {routing.is_listed(edge.plain_http)}", yaml_path),
+        *routing.choose_backend(plain),
+    ]
+    return Section("frontend", "http", tuple(directives), yaml_path)
 
 
 def _https_frontend(services: list[Service], edge: Edge, counters: Counters, flash: bool) -> Section:
@@ -235,20 +290,5 @@ def _https_frontend(services: list[Service], edge: Edge, counters: Counters, fla
         lines.append(Directive.of("tls", value, "haproxy_tls.hsts"))
     if not flash:
         lines += [Directive.of(*line, "haproxy_limits") for line in connection_rules(edge, counters, "https")]
-    by_connection = not address_by_request(edge)
-    if by_connection:
-        lines.append(Directive.of(*request_filter.remember_address()))
-    restored = request_filter.restore_client_address(edge.proxies, edge.trusted_proxies)
-    lines += [Directive.of(*line) for line in restored]
-    lines += edge.address_rules.get(("https", REQUEST), ())
-    counted = limits.requests(edge.limits, counters, exempt_lists(edge))
-    lines += [Directive.of(*line, "haproxy_limits") for line in counted]
-    lines += [
-        Directive.of(*line)
-        for line in (
-            *request_filter.reject_odd_headers(),
-            *request_filter.reject_ambiguous_urls(edge.version, bool(edge.quic)),
-            *request_filter.strip_forwarded_headers(by_connection),
-        )
-    ]
+    lines += _request_rules(services, edge, counters, "https")
     return Section("frontend", "https", tuple(lines), "haproxy_services")

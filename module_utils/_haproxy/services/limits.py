@@ -22,6 +22,7 @@ from typing import NamedTuple
 from ..config.model import Directive, Line
 from ..config.words import quote
 from ..errors import Problems
+from . import answers
 
 # Seconds over which a rate is counted; a client above it waits at most as long.
 WINDOW = 10
@@ -165,7 +166,7 @@ def connections(limits: Limits, counters: Counters, layer: str, lists: tuple[str
 
 
 def requests(limits: Limits, counters: Counters, lists: tuple[str, ...]) -> list[Line]:
-    """Return frontend rules for requests: the size of the URL, the rate, a body that does not arrive."""
+    """Return frontend rules for requests: the size of the URL, and the rate."""
     lines = []
     if limits.url_length:
         answer = 'deny deny_status 414 content-type text/plain string "This URL is too long."'
@@ -174,12 +175,18 @@ def requests(limits: Limits, counters: Counters, lists: tuple[str, ...]) -> list
         lines.append(f"http-request track-sc1 {_CLIENT} table {counters.requests[0]}{_unless_in(lists)}")
     if limits.request_rate:
         lines += _count(0, "requests", limits.request_rate, counters, "")
-    if limits.request_timeout:
-        # A node gets a request once its body has arrived, or the first 16 kB of it.
-        lines.append(f"http-request wait-for-body time {limits.request_timeout}s")
-    # HAProxy's own 503 says when to try again.
-    lines.append("http-after-response set-header Retry-After 5 if { status 503 } !{ res.fhdr(retry-after) -m found }")
     return [("limits", line) for line in lines]
+
+
+def wait_for_body(limits: Limits, exception: str = "") -> list[Line]:
+    """Return the frontend rule for a body that does not arrive; `exception` is the condition of those that may not.
+
+    A node gets a request once its body has arrived, or the first 16 kB of it.
+    """
+    if not limits.request_timeout:
+        return []
+    unless = f" unless {exception}" if exception else ""
+    return [("limits", f"http-request wait-for-body time {limits.request_timeout}s{unless}")]
 
 
 def sessions(limits: Limits, counters: Counters, opens: str) -> list[Directive]:
@@ -213,7 +220,7 @@ def _count(place: int, what: str, most: int, counters: Counters, condition: str)
     return [
         *(f"http-request {action}{only}" for action in sum_up),
         f'http-request deny deny_status 429 content-type text/plain string "Too many {what} from this address." '
-        f"hdr Retry-After {WINDOW} if {f'{condition} ' if condition else ''}{{ {rate} ge {most} }}",
+        f"hdr Retry-After {WINDOW} {answers.HEADERS} if {f'{condition} ' if condition else ''}{{ {rate} ge {most} }}",
         f"http-request sc-inc-gpc({place},{counters.number}){only}",
     ]
 

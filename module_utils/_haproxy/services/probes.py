@@ -24,7 +24,8 @@ def list_probes(services: Iterable[Service], binds: Mapping[str, Sequence[str]])
             "address": addresses["https"],
             "http_address": addresses["http"],
             "path": service.socketio_path,
-            "transports": ["http", "redirect", *_transports(service)],
+            "transports": ["http", *(() if service.plain_http else ("redirect",)), *_transports(service)],
+            "generation": {3: "2", 4: "4"}.get(service.eio, "auto"),
         }
         for service in services
     ]

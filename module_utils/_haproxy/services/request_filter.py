@@ -8,21 +8,27 @@ request anew, so that a node never sees the client's original bytes.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..config.model import ConfigurationError, Line
 from ..config.words import quote
 from ..errors import Problems
+from . import answers
 from .limits import check_networks
 
 PROTOCOLS = ("proxy_protocol", "x_forwarded_for")
 
 # `https://chat.example.com`, `https://*.example.com`: as browsers write it (RFC 6454, section 6.2), so without a path.
-ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?\Z")
+# Applications with pages of their own have other schemes (`capacitor://localhost`); files and sandboxes, `null` or `file://`.
+ORIGIN = re.compile(
+    r"(https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]{1,5})?"
+    r"|(?!https?:)[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9.-]*(:[0-9]{1,5})?|null)\Z"
+)
 
 # Headers that applications trust as a proxy's, by the beginnings of their names. CGI and WSGI programs read `_` as `-`.
 _FORWARDED_HEADERS = (
-    "x-(forwarded|real-ip|client-|cluster-client|original-|rewrite-|ssl-|envoy-|remote-|azure-clientip|appengine-)"
+    "x-(forwarded|real-ip|request-id|client-|cluster-client|original-|rewrite-|ssl-|envoy-|remote-|azure-clientip|appengine-)"
     "|forwarded|true-client-ip|cf-connecting-ip|fastly-client-ip|fly-client-ip|client-ip|remote-addr"
     "|(wl-)?proxy-client-ip"
 ).replace("-", "[-_]")
@@ -121,7 +127,7 @@ def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[
     return [("acme", f"http-request return status 200 content-type text/plain {answer} if {{ path_reg {path} }}")]
 
 
-def strip_forwarded_headers(by_connection: bool) -> list[Line]:
+def strip_forwarded_headers(by_connection: bool, scheme: str = "https") -> list[Line]:
     """Return rules that remove the client's forwarded headers and set them to known values.
 
     `by_connection`: its address is that of `remember_address`.
@@ -130,7 +136,7 @@ def strip_forwarded_headers(by_connection: bool) -> list[Line]:
     lines = [
         f"http-request del-header '^({_FORWARDED_HEADERS}|proxy$)' -m reg if {_ODD}",
         f"http-request add-header X-Forwarded-For %[{'var(sess.address)' if by_connection else 'src'}]",
-        "http-request add-header X-Forwarded-Proto https",
+        f"http-request add-header X-Forwarded-Proto {scheme}",
         "http-request add-header X-Forwarded-Host %[req.hdr(host)]",
         "http-request add-header X-Forwarded-Port %[dst_port]",
     ]
@@ -173,13 +179,35 @@ def read_origins(data: Any, yaml_path: str, problems: Problems) -> tuple[str, ..
         return ()
     for number, value in enumerate(data):
         if not isinstance(value, str) or not ORIGIN.match(value):
-            problems.add(f"{yaml_path}[{number}]", f"{value!r} is no origin (`https://chat.example.com`, no path)")
+            problems.add(
+                f"{yaml_path}[{number}]",
+                f"{value!r} is no origin (`https://chat.example.com`, `capacitor://localhost`, `null`; no path)",
+            )
     return tuple(str(value) for value in data)
 
 
-def origins_list(name: str, allowed: tuple[str, ...]) -> str:
-    """Return the entries of one service in the list of origins."""
+def origins_list(name: str, allowed: Iterable[str]) -> str:
+    """Return the entries of one service in the list of origins; those of all services together have an empty name."""
     return "".join(f"{name}:{value.lower()}\n" for value in allowed)
+
+
+def note_origin(allowed: tuple[str, ...], path: str, checked: bool) -> list[Line]:
+    """Return frontend rules that keep the origin of a page, and whether the edge's own answers are for it (CORS).
+
+    `allowed` are the origins of all services together, empty if any may be one; `path` is that of the list of origins.
+    `checked`: a service has origins, whose rules look at it again.
+    """
+    if not checked:
+        return [("origins", "http-request set-var(txn.cors) req.fhdr(origin),lower")]
+    lines = ["http-request set-var(txn.origin) req.fhdr(origin),lower"]
+    if allowed:
+        rules, listed = _look_up("", allowed, path)
+        lines += rules
+        known = "{ var(txn.origin) -m found }"
+        lines += [f"http-request set-var(txn.cors) var(txn.origin) if {known} {one}" for one in listed]
+    else:
+        lines.append("http-request set-var(txn.cors) var(txn.origin)")
+    return [("origins", line) for line in lines]
 
 
 def reject_foreign_origins(name: str, allowed: tuple[str, ...], path: str, picked: str) -> list[Line]:
@@ -189,16 +217,23 @@ def reject_foreign_origins(name: str, allowed: tuple[str, ...], path: str, picke
     same-origin policy does not apply to WebSocket (RFC 6455, section 10.2); other clients than browsers send no origin.
     """
     answer = 'http-request deny deny_status 403 content-type text/plain string "Pages of this origin may not connect."'
-    lines = ["http-request set-var(txn.origin) req.fhdr(origin),lower"]
-    known = ["txn.origin"]
+    lines, listed = _look_up(name, allowed, path)
+    foreign = f"{{ var(txn.origin) -m found }} {' '.join(f'!{one}' for one in listed)}"
+    if picked:
+        lines.append(f"http-request unset-var(txn.cors) if {foreign}")
+    lines.append(f"{answer} if {picked}{foreign}")
+    return [("origins", line) for line in lines]
+
+
+def _look_up(name: str, allowed: tuple[str, ...], path: str) -> tuple[list[str], list[str]]:
+    """Return rules that prepare the look-up of an origin, and conditions of which one holds if it is listed."""
+    lines, known = [], ["txn.origin"]
     for depth in sorted({value.count(".") for value in allowed if "*" in value}):
         # https://a.b.example.com becomes https://*.example.com, as it stands in the list.
         known.append(f"txn.origin_{depth}")
         wide = rf"""'regsub("^(https?://)[a-z0-9.-]+((\.[^.]+){{{depth}}})$","\1*\2")'"""
         lines.append(f"http-request set-var({known[-1]}) var(txn.origin),{wide} if {{ var(txn.origin) -m found }}")
-    listed = " ".join(f"!{{ str({name}:),concat(,{variable}) -m str -f {quote(path)} }}" for variable in known)
-    lines.append(f"{answer} if {picked}{{ var(txn.origin) -m found }} {listed}")
-    return [("origins", line) for line in lines]
+    return lines, [f"{{ str({name}:),concat(,{variable}) -m str -f {quote(path)} }}" for variable in known]
 
 
 def require_client_certificate(condition: str) -> list[Line]:
@@ -211,8 +246,11 @@ def require_client_certificate(condition: str) -> list[Line]:
         (
             "client certificates",
             'http-request return status 421 content-type text/plain string "This needs a connection of its own." '
-            f"if {condition}!{{ ssl_c_used }}",
+            f"{answers.HEADERS} if {condition}!{{ ssl_c_used }}",
         ),
-        ("client certificates", f"http-request deny deny_status 403 if {condition}!{{ ssl_c_verify 0 }}"),
+        (
+            "client certificates",
+            f"http-request deny deny_status 403 {answers.HEADERS} if {condition}!{{ ssl_c_verify 0 }}",
+        ),
         ("client certificates", f"http-request set-header X-SSL-Client-DN %{{+Q}}[ssl_c_s_dn] if {condition}"),
     ]

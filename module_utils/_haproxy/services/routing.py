@@ -29,15 +29,20 @@ SOCKETS = "{ var(txn.route) -m sub : }"
 
 
 def routes_map(services: list[Service]) -> str:
-    """Return the text of the map."""
-    return "".join(f"{key} {value}\n" for service in services for key, value in _entries(service))
+    """Return the text of the map. A service of one revision of Engine.IO stands behind the one that has the path."""
+    entries: dict[str, str] = {}
+    for service in sorted(services, key=lambda service: service.eio):
+        for key, value in _entries(service):
+            entries[key] = f"{entries[key]}|{service.eio}{value}" if service.eio else value
+    return "".join(f"{key} {value}\n" for key, value in entries.items())
 
 
 def _entries(service: Service) -> Iterator[tuple[str, str]]:
     """Yield the entries of a service: host and path, and where requests go."""
     for host in service.hosts or ("",):
         name = host.lower()
-        yield f"{name}{service.path}", _value(service, *(("websocket",) if service.websocket else ()))
+        if not service.eio:
+            yield f"{name}{service.path}", _value(service, *(("websocket",) if service.websocket else ()))
         if service.transports:
             yield f"{name}{service.socketio_path}", _value(service, *service.transports)
 
@@ -51,10 +56,13 @@ def find_route(services: list[Service], path: str) -> list[Directive]:
 
     A host's own entries come before those of wildcards, the longest wildcard first, and before those of every host.
     """
-    look_up = f"map_beg({quote(path)})"
+    lines = [*_look_up(services, f"map_beg({quote(path)})"), *_choose_revision(services)]
+    return [Directive.of("routing", line, "haproxy_services") for line in lines]
+
+
+def _look_up(services: list[Service], look_up: str) -> list[str]:
     if not any(service.hosts for service in services):
-        only = f"http-request set-var(txn.route) path,concat(/),{look_up}"
-        return [Directive.of("routing", only, "haproxy_services")]
+        return [f"http-request set-var(txn.route) path,concat(/),{look_up}"]
     host = "req.hdr(host),host_only,lower"
     rest = "concat(,txn.url_path,/)"
     lines = [
@@ -75,7 +83,34 @@ def find_route(services: list[Service], path: str) -> list[Directive]:
         ]
     if not all(service.hosts for service in services):
         lines.append(f"http-request set-var(txn.route) path,concat(/),{look_up} if {_UNKNOWN}")
-    return [Directive.of("routing", line, "haproxy_services") for line in lines]
+    return lines
+
+
+def _choose_revision(services: list[Service]) -> list[str]:
+    """Return the rules that leave of a value with several services the one that takes the request."""
+    revisions = {service.eio for service in services if service.eio}
+    lines = []
+    for revision in sorted(revisions):
+        stands = f"{{ var(txn.route) -m sub |{revision} }}"
+        its_own = rf"""var(txn.route),'regsub("^.*[|]{revision}([^|]*).*$","\1")'"""
+        lines.append(f"http-request set-var(txn.route) {its_own} if {stands} {{ urlp(EIO) {revision} }}")
+    if revisions:
+        lines.append("http-request set-var(txn.route) var(txn.route),field(1,|) if { var(txn.route) -m sub | }")
+    return lines
+
+
+def paths_list(services: list[Service], setting: str) -> str:
+    """Return the list of the paths for which a setting of the services holds, each behind the service's name."""
+    return "".join(f"{service.name}{path}\n" for service in services for path in getattr(service, setting))
+
+
+PATH = "http-request set-var(txn.url_path) path"
+"""The rule that `is_listed` needs before it."""
+
+
+def is_listed(path: str) -> str:
+    """Return the condition for a request in one of the paths of the list at `path`, once its route is found."""
+    return f"{{ var(txn.route),field(1,:),concat(,txn.url_path,/) -m beg -f {quote(path)} }}"
 
 
 def require_client_certificates(services: list[Service]) -> list[Directive]:

@@ -157,6 +157,22 @@ def test_a_changed_file_that_is_no_certificate_is_a_reload_with_its_reason(targe
     assert "site.pem" in outcome.reasons[0]
 
 
+def test_a_map_that_was_edited_by_hand_is_written_again_and_named(target, edge, tmp_path):
+    path = tmp_path / "routes.map"
+    text = data.from_data(
+        {"frontend": {"web": {"bind": "127.0.0.1:0", "http-request": f"set-var(txn.a) path,map({path})"}}}
+    )
+    wanted = dataclasses.replace(text, files=((str(path), "/a one\n"),))
+    apply.apply(wanted, target)
+    path.write_text("/a one\n/b intruder\n")
+    before = edge.reloads
+    outcome = apply.apply(wanted, target)
+    assert (outcome.action, edge.reloads) == ("runtime", before)
+    assert outcome.reasons == [f"{path} was changed by hand; it is written again as HAProxy has it"]
+    assert path.read_text() == "/a one\n"
+    assert apply.apply(wanted, target).action == "unchanged"
+
+
 def test_a_file_that_belongs_to_the_configuration_comes_along(target, edge, tmp_path):
     script = tmp_path / "edge.lua"
     text = data.from_data({"global": {"lua-load": str(script)}, "frontend": {"web": {"bind": "127.0.0.1:0"}}})

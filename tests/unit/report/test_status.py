@@ -181,6 +181,9 @@ def server(name, status_word, reason="", check="L4OK"):
         ([server("a", "DOWN", "L4CON"), server("b", "DOWN 1/2", "L7STS 404: Not Found")],
          "chat: no server is up: a (10.0.0.1:3000): L4CON; b (10.0.0.1:3000): L7STS 404: Not Found"),
         ([server("a", "MAINT"), server("b", "DOWN", "L4TOUT")], "chat: no server is up: b (10.0.0.1:3000): L4TOUT"),
+        ([server("a", "DOWN", "L7TOUT: Layer7 timeout")],
+         "chat: no server is up: a (10.0.0.1:3000): L7TOUT: Layer7 timeout; "
+         "it never answers the check; name a path that it answers (health)"),
         ([server("a", "MAINT"), server("b", "MAINT")], ""),
         ([server("a", "no check")], ""),
         ([], ""),

@@ -22,6 +22,7 @@ def test_a_service_is_probed_under_its_first_host_by_all_that_it_offers():
         "http_address": ":80",
         "path": "/socket.io/",
         "transports": ["http", "redirect", "polling", "websocket", "upgrade", "affinity"],
+        "generation": "auto",
     }
     assert probe(hosts=["*.example.com"])["url"] == "https://any.example.com/"
     assert probe(hosts=[])["url"] == "https://chat/"

@@ -23,7 +23,7 @@ def looks_at(pattern, *headers):
     "name",
     "x-forwarded-for x_forwarded_for x_real_ip x-real-ip x-client-ip x-cluster-client-ip x-envoy-external-address "
     "cf-connecting-ip cf_connecting_ipv6 fastly-client-ip true-client-ip forwarded x-original-url x-ssl-client-dn "
-    "client-ip wl-proxy-client-ip remote-addr".split(),
+    "client-ip wl-proxy-client-ip remote-addr x-request-id".split(),
 )
 def test_what_names_a_client_is_removed(name):
     assert re.search(REMOVED, name)
@@ -36,7 +36,7 @@ def test_what_names_a_client_is_removed(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["x-request-id", "origin", "cookie", "x-requested-with", "cf-ray", "upgrade", "keep-alive"]
+    "name", ["x-requestor", "origin", "cookie", "x-requested-with", "cf-ray", "upgrade", "keep-alive"]
 )
 def test_other_headers_stay(name):
     assert not re.search(REMOVED, name)

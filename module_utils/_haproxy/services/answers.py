@@ -1,0 +1,25 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the edge itself answers, without a node."""
+
+from __future__ import annotations
+
+from ..config.model import Line
+
+# Scripts of an allowed origin (CORS) could else not even read the status. HAProxy leaves out a header without a value.
+HEADERS = (
+    "hdr Access-Control-Allow-Origin %[var(txn.cors)] "
+    "hdr Access-Control-Allow-Credentials %[var(txn.cors),regsub(.+,true)] "
+    "hdr Access-Control-Expose-Headers Retry-After,X-Request-ID hdr Vary Origin hdr X-Request-ID %[unique-id]"
+)
+"""The headers of an answer, in the words of HAProxy's rules; `txn.cors` is the allowed origin."""
+
+
+def identify_requests() -> list[Line]:
+    """Return the lines of a frontend that give each request an id, for the log and for the node."""
+    return [("logging", "unique-id-format %[uuid()]"), ("logging", "unique-id-header X-Request-ID")]
+
+
+def without_servers() -> list[Line]:
+    """Return the line of a frontend for HAProxy's own 503, which says when to try again."""
+    text = 'string "No server is available to handle this request." hdr Cache-Control no-cache hdr Retry-After 5'
+    return [("limits", f"http-error status 503 content-type text/plain {text} {HEADERS}")]
