@@ -15,7 +15,7 @@ from ..errors import EdgeError
 from ..runtime import cli
 from . import addresses, handover
 
-_SECONDS = 10.0
+_SECONDS = 30.0
 _TIMEOUT = 120  # systemd itself gives a unit 90 s
 
 
