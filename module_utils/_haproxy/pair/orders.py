@@ -132,7 +132,8 @@ def end(action: str, name: str) -> bool:
     """Take an order back; return whether there was one."""
     instance = f"{action}-{name}"
     there = _is_active(instance)
-    commands.run("systemctl", "stop", _unit(instance), limit=_TIMEOUT)
+    for command in ("stop", "reset-failed"):
+        commands.run("systemctl", command, _unit(instance), limit=_TIMEOUT)
     if os.path.exists(handover.path(instance)):
         os.unlink(handover.path(instance))
     return there

@@ -82,7 +82,7 @@ class Pair:
     def bring_home(self):
         """Have every address at home, and nothing left of moves. Connections are cut."""
         for edge, host in self.hosts.items():
-            host.check_output("systemctl stop 'haproxy-handover@*'")
+            host.check_output("systemctl stop 'haproxy-handover@*'; systemctl reset-failed 'haproxy-handover@*'")
             for name, item in self.shared.items():
                 self.let(edge, name, item["prefer"] == edge)
         wait_until("every address is at home", self.at_home)
