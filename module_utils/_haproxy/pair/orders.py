@@ -15,7 +15,7 @@ from ..errors import EdgeError
 from ..runtime import cli
 from . import addresses, handover
 
-_SECONDS = 10.0
+_SECONDS = 30.0
 _TIMEOUT = 120  # systemd itself gives a unit 90 s
 
 
@@ -132,7 +132,8 @@ def end(action: str, name: str) -> bool:
     """Take an order back; return whether there was one."""
     instance = f"{action}-{name}"
     there = _is_active(instance)
-    commands.run("systemctl", "stop", _unit(instance), limit=_TIMEOUT)
+    for command in ("stop", "reset-failed"):
+        commands.run("systemctl", command, _unit(instance), limit=_TIMEOUT)
     if os.path.exists(handover.path(instance)):
         os.unlink(handover.path(instance))
     return there

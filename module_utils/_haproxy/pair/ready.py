@@ -16,6 +16,7 @@ import os
 import re
 import socket
 import sys
+import threading
 import time
 
 
@@ -62,6 +63,19 @@ def tell_bird(path: str, ready: bool) -> None:
             if not more:
                 break
             answer += more
+
+
+def keep_telling_bird(bird: str, path: str, interval: float) -> None:
+    """Tell BIRD for ever what the file says: a BIRD that begins anew knows nothing, and is told before its routers are.
+
+    This goes on while a worker has its time for an answer.
+    """
+    while True:
+        ready = False
+        with contextlib.suppress(FileNotFoundError), open(path) as file:
+            ready = file.read() == "0\n"
+        tell_bird(bird, ready)
+        time.sleep(interval)
 
 
 _STATES = (
@@ -114,7 +128,7 @@ def publish(path: str, text: str) -> None:
     os.replace(f"{path}.new", path)
 
 
-def watch(worker: str, path: str, bird: str, interval: float, timeout: float, rise: int) -> None:
+def watch(worker: str, path: str, interval: float, timeout: float, rise: int) -> None:
     """Ask for ever. One failure is enough to be not ready; `rise` answers in a row are needed to be ready again."""
     answers, told, published = rise, None, ""
     folder = os.path.dirname(path)
@@ -126,7 +140,6 @@ def watch(worker: str, path: str, bird: str, interval: float, timeout: float, ri
             sys.stdout.write(f"HAProxy's worker is {'ready' if ready else 'not ready'}\n")
             sys.stdout.flush()
             told = ready
-        tell_bird(bird, bool(told))
         text = describe(folder)
         if text != published:
             publish(os.path.join(folder, "metrics"), text)
@@ -144,7 +157,9 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=0.8, help="seconds for an answer")
     parser.add_argument("--rise", type=int, default=5, help="answers in a row after a failure")
     given = parser.parse_args()
-    watch(given.socket, given.file, given.bird, given.interval, given.timeout, given.rise)
+    telling = (given.bird, given.file, given.interval)
+    threading.Thread(target=keep_telling_bird, args=telling, daemon=True).start()
+    watch(given.socket, given.file, given.interval, given.timeout, given.rise)
 
 
 if __name__ == "__main__":

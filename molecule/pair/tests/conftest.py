@@ -82,7 +82,7 @@ class Pair:
     def bring_home(self):
         """Have every address at home, and nothing left of moves. Connections are cut."""
         for edge, host in self.hosts.items():
-            host.check_output("systemctl stop 'haproxy-handover@*'")
+            host.check_output("systemctl stop 'haproxy-handover@*'; systemctl reset-failed 'haproxy-handover@*'")
             for name, item in self.shared.items():
                 self.let(edge, name, item["prefer"] == edge)
         wait_until("every address is at home", self.at_home)
@@ -95,7 +95,9 @@ class Pair:
         """What a move has left on an edge."""
         host = self.hosts[edge]
         left = host.check_output("nft list tables | grep realtime_edge || true").split("\n")
-        left += host.check_output("ip -oneline address show dev lo scope global").split("\n")
+        shared = [f" {address}/" for name in self.shared for address in self.addresses(name)]
+        there = host.check_output("ip -oneline address show dev lo scope global").split("\n")
+        left += [line for line in there if any(address in line for address in shared)]
         left += host.check_output("systemctl list-units --plain --no-legend 'haproxy-handover@*'").split("\n")
         return [line for line in left if line]
 

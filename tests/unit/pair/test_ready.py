@@ -55,7 +55,7 @@ def test_one_failure_is_enough_and_several_answers_are_needed(tmp_path, monkeypa
 
     monkeypatch.setattr(ready, "is_ready", ask)
     with pytest.raises(StopIteration):
-        ready.watch("socket", "file", str(tmp_path / "no bird"), 1, 1, 3)
+        ready.watch("socket", "file", 1, 1, 3)
     assert told == [(1, True), (3, False), (10, True)]
 
 
@@ -110,3 +110,19 @@ def test_bird_announces_the_addresses_as_long_as_the_worker_is_ready(tmp_path):
 
 def test_no_bird_is_no_problem(tmp_path):
     ready.tell_bird(str(tmp_path / "bird.ctl"), True)
+
+
+def test_bird_is_told_again_and_again_what_the_file_says(tmp_path, monkeypatch):
+    path, told = tmp_path / "not-ready", []
+    contents = iter([None, "1\n", "0\n", "0\n"])
+
+    def sleep(_seconds):
+        content = next(contents)
+        if content:
+            path.write_text(content)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(ready, "tell_bird", lambda _bird, is_ready: told.append(is_ready))
+    with pytest.raises(StopIteration):
+        ready.keep_telling_bird("bird", str(path), 1)
+    assert told == [False, False, False, True, True]
