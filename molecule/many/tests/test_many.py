@@ -89,7 +89,7 @@ def test_services_come_change_and_go_under_live_sockets(edge, crowd, play):
 def test_a_map_edited_by_hand_is_put_right_without_a_reload(edge, play):
     assert play({}).returncode == 0
     worker, text = edge.worker(), edge.host.file(MAP).content_string
-    edge.host.check_output("echo 'intruder.test/ s0:' >> %s", MAP)
+    edge.host.check_output("echo 'intruder.test/ s0' >> %s", MAP)
     assert play({}).returncode == 0
     assert (edge.host.file(MAP).content_string, edge.worker()) == (text, worker)
     assert status(edge, "intruder.test") == 421
