@@ -55,7 +55,7 @@ def test_clients_of_this_kind_reach_all_workers_and_stay_where_they_began(attemp
 
 
 def test_mqtt_works_over_a_websocket(attempt):
-    assert attempt("mqtt") == {"nodes": ["room hello"], "failures": []}
+    assert attempt("mqtt") == {"nodes": ["hello"], "failures": []}
 
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])

@@ -57,12 +57,16 @@ const kinds = {
     });
   }),
 
-  /** MQTT over a WebSocket: a message to oneself. */
+  /** MQTT over a WebSocket: a message to oneself, on a topic of one's own. */
   mqtt: () => within((resolve, reject) => {
     const client = mqtt.connect('wss://feed.test/mqtt', { reconnectPeriod: 0 });
     client.on('error', reject);
-    client.on('connect', () => client.subscribe('room', () => client.publish('room', 'hello')));
-    client.on('message', (topic, payload) => client.end(true, () => resolve(`${topic} ${payload}`)));
+    client.on('connect', () => client.subscribe(client.options.clientId, () =>
+      client.publish(client.options.clientId, 'hello')));
+    client.on('message', (topic, payload) => {
+      resolve(payload.toString());
+      client.end(true);
+    });
   }),
 
   ...Object.fromEntries(['websocket', 'xhr-streaming', 'xhr-polling'].map((transport) => [
@@ -154,10 +158,10 @@ function socketio(client, url, options) {
         const answered = await new Promise((answer) => { socket.emit('whoami', answer); });
         if (answered !== node) return reject(new Error(`${answered} instead of ${node}`));
       }
-      socket.close();
-      return resolve(node);
+      resolve(node);
+      return socket.close();
     });
-    socket.on('disconnect', reject);
+    socket.on('disconnect', reject); // after `resolve` it means nothing
   });
 }
 
