@@ -51,7 +51,7 @@ tls:
   type: dict
   sample: {library: openssl, version: 3.0.17}
 user:
-  description: Whether the user C(haproxy) exists.
+  description: Whether the users of the services exist, C(haproxy) and C(realtime-edge).
   returned: always
   type: bool
 active:
@@ -71,10 +71,15 @@ file_descriptors:
   returned: always
   type: int
   sample: 1048576
-unit:
-  description: SHA-1 of the unit file C(/etc/systemd/system/haproxy.service), empty where there is none.
+files:
+  description: SHA-1 of each file of the services that the role installs, by its name; empty where there is none.
   returned: always
-  type: str
+  type: dict
+  sample: {haproxy.service: 2ef7bde608ce5404e97d5f042f95f89f1c232871, agent.py: ""}
+agent:
+  description: Whether the service C(realtime-edge-agent) listens.
+  returned: always
+  type: bool
 fingerprint:
   description: Fingerprint of the wanted build on this host, 12 hexadecimal digits.
   returned: when O(build) is given

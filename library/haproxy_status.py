@@ -109,6 +109,12 @@ unchecked:
   type: list
   elements: str
   returned: the master answers
+agent:
+  description:
+    - Whether the service C(realtime-edge-agent) answers, which gives C(/metrics/edge) its metrics; null for a HAProxy
+      that is not the role's.
+  type: bool
+  returned: the master answers
 peers:
   description:
     - The other edges that this one shares its affinity tables with.

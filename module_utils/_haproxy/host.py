@@ -7,6 +7,7 @@ import hashlib
 import pwd
 import re
 import resource
+import socket
 import time
 from pathlib import Path
 
@@ -14,15 +15,27 @@ from . import commands
 
 SERVICE = "haproxy"
 USER = "haproxy"
-UNIT = Path("/etc/systemd/system/haproxy.service")
+UNITS = (Path("/etc/systemd/system/haproxy.service"), Path("/etc/systemd/system/haproxy.socket"))
+
+# The service beside HAProxy, which may ask the master, and what the role installs for both.
+AGENT_USER = "realtime-edge"
+INSTALLED = {
+    path.name: path
+    for path in (
+        *UNITS,
+        Path("/etc/tmpfiles.d/haproxy.conf"),
+        Path("/etc/systemd/system/realtime-edge-agent.service"),
+        Path("/usr/local/libexec/realtime-edge/agent.py"),
+    )
+}
 
 # Linux's default of fs.nr_open. A container engine or systemd may allow a thousand times more, and HAProxy would
 # reserve memory for each descriptor it may ever open.
 MOST_FILE_DESCRIPTORS = 1_048_576
 
 
-def service_state(name: str, unit: Path) -> dict[str, bool]:
-    """Return whether the service is `active`, `enabled`, and older than its unit file (`restart_pending`).
+def service_state(name: str, *units: Path) -> dict[str, bool]:
+    """Return whether the service is `active`, `enabled`, and older than its unit files (`restart_pending`).
 
     All are false if systemd does not run.
     """
@@ -34,7 +47,7 @@ def service_state(name: str, unit: Path) -> dict[str, bool]:
         "active": active,
         "enabled": properties.get("UnitFileState") == "enabled",
         "restart_pending": active
-        and _binary_is_newer(int(properties.get("InactiveExitTimestampMonotonic") or 0), unit),
+        and any(_unit_is_newer(int(properties.get("InactiveExitTimestampMonotonic") or 0), unit) for unit in units),
     }
 
 
@@ -54,6 +67,23 @@ def main_process(name: str) -> int:
     """Return the process that systemd started for a service, 0 if there is none."""
     shown = commands.read_output("systemctl", "show", "--property=MainPID", "--", name).strip().partition("=")[2]
     return int(shown) if shown.isdigit() else 0
+
+
+def listens_for(name: str) -> list[str]:
+    """Return the paths and addresses at which systemd listens for a service."""
+    shown = commands.read_output("systemctl", "show", "--property=Listen", "--", f"{name}.socket")
+    return re.findall(r"^Listen=(.*) \(\w+\)$", shown, re.MULTILINE)
+
+
+def is_listening(path: str) -> bool:
+    """Return whether a process listens at a Unix socket."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(path)
+    except OSError:
+        return False
+    return True
 
 
 def checksum(path: Path) -> str:
@@ -83,7 +113,7 @@ def file_descriptors(limits: Path = Path("/proc/1/limits")) -> int:
     return min(int(hard), MOST_FILE_DESCRIPTORS) if hard.isdigit() else MOST_FILE_DESCRIPTORS
 
 
-def _binary_is_newer(started: int, unit: Path) -> bool:
+def _unit_is_newer(started: int, unit: Path) -> bool:
     """Return whether a service started (`started`: microseconds of the monotonic clock) before its unit file."""
     try:
         written = unit.stat().st_mtime

@@ -13,6 +13,8 @@ TICKET_KEYS = "/etc/haproxy/ticket-keys"
 
 MASTER_SOCKET = "/run/haproxy/master.sock"
 RUNTIME_SOCKET = "/run/haproxy/admin.sock"
+# Of the service beside HAProxy, which the role installs and which asks the master at its default path.
+AGENT_SOCKET = "/run/realtime-edge-agent/metrics.sock"
 
 # The collection's own build comes before the distribution's package.
 PACKAGE_BINARY = "/usr/sbin/haproxy"

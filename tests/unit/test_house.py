@@ -22,7 +22,7 @@ FLOORS = (
     {"fragments"},
     {"report"},
 )
-APART = {"probe": {"errors"}}
+APART = {"probe": {"errors"}, "agent": set()}
 LEVEL = {package: level for level, packages in enumerate(FLOORS) for package in packages}
 
 # Ansible's own, and why: its `open_url` knows proxies, certificates and credentials as the user has set them.

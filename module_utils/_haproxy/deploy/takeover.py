@@ -7,7 +7,7 @@ import contextlib
 from typing import NamedTuple
 
 from ..config.model import ConfigurationError
-from ..host import SERVICE, main_process
+from ..host import SERVICE, listens_for, main_process
 from .disk import Target, read_text
 from .listeners import process_family, process_name, service_of
 
@@ -53,7 +53,10 @@ def is_ours(pid: int, target: Target) -> bool:
     """Return whether this process is an HAProxy that was started for this file and master CLI."""
     with contextlib.suppress(ConfigurationError):  # it has just ended
         words = read_text(f"/proc/{pid}/cmdline").split("\0")
-        return target.path in words and target.master in [word.partition(",")[0] for word in words]
+        sockets = [word.partition(",")[0] for word in words]
+        # Our unit gets the socket of the master from systemd, by its number.
+        handed_over = any(socket.startswith("fd@") for socket in sockets) and target.master in listens_for(SERVICE)
+        return target.path in words and (target.master in sockets or handed_over)
     return False
 
 

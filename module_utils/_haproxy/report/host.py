@@ -10,15 +10,19 @@ from typing import Any
 from ..binary.version import describe_binary, parse_library, parse_version
 from ..build.recipe import host_recipe, host_tls_library
 from ..host import (
+    AGENT_USER,
+    INSTALLED,
     SERVICE,
-    UNIT,
+    UNITS,
     USER,
     checksum,
     file_descriptors,
     has_user,
+    is_listening,
     read_distribution,
     service_state,
 )
+from ..paths import AGENT_SOCKET
 
 BUILD_OPTIONS: dict[str, dict[str, Any]] = {
     "build": {
@@ -53,10 +57,11 @@ def gather_host(build: dict[str, Any] | None = None, binary: str | None = None) 
         "distribution": read_distribution(),
         "architecture": platform.machine(),
         "tls": host_tls_library(),
-        "user": has_user(USER),
+        "user": has_user(USER) and has_user(AGENT_USER),
         "file_descriptors": file_descriptors(),
-        "unit": checksum(UNIT),
-        **service_state(SERVICE, UNIT),
+        "files": {name: checksum(path) for name, path in INSTALLED.items()},
+        "agent": is_listening(AGENT_SOCKET),
+        **service_state(SERVICE, *UNITS),
     }
     if build:
         recipe = host_recipe(build["version"], build["checksum"], build["options"], build.get("openssl"))

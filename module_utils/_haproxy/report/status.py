@@ -13,7 +13,8 @@ from ..certificates import acme_client
 from ..config import data
 from ..config.model import ConfigurationError
 from ..fragments import store
-from ..paths import BINARIES
+from ..host import is_listening
+from ..paths import AGENT_SOCKET, BINARIES, MASTER_SOCKET
 from ..runtime.certificates import show_certificate, show_certificates
 from ..runtime.cli import RuntimeFailure, Worker, failed_reloads, processes, tell, workers
 from ..runtime.servers import STATS_BACKENDS, STATS_SERVERS, read_stats
@@ -45,6 +46,8 @@ def read_live(master: str, path: str, now: datetime | None = None) -> dict[str, 
             "workers": [_read_worker(worker) for worker in known],
             "certificates": _certificates(master, known[0], now or datetime.now(timezone.utc)),
             "services": _services(rows, serving, _tables(tell(master, serving, "show table"))),
+            # It watches the HAProxy of the role, and no other one.
+            "agent": is_listening(AGENT_SOCKET) if master == MASTER_SOCKET else None,
             "peers": _peers(tell(master, serving, f"show peers {SECTION}")),
             "contributors": _contributors(path),
         }
@@ -233,7 +236,10 @@ def _read_figures(row: dict[str, str], old: dict[tuple[str, str], int]) -> dict[
 
 def format_table(facts: dict[str, Any]) -> list[str]:
     """Return the facts as lines of text, a block for each subject."""
-    blocks = (_version_lines, _worker_lines, _service_lines, _table_lines, _certificate_lines, _contributor_lines)
+    blocks = (
+        *(_version_lines, _worker_lines, _agent_lines, _service_lines),
+        *(_table_lines, _certificate_lines, _contributor_lines),
+    )
     lines: list[str] = []
     for block in blocks:
         found = block(facts)
@@ -260,6 +266,11 @@ def _worker_lines(facts: dict[str, Any]) -> list[str]:
         for worker in facts["workers"]
     ]
     return _aligned(rows)
+
+
+def _agent_lines(facts: dict[str, Any]) -> list[str]:
+    away = "the service realtime-edge-agent DOES NOT ANSWER: HAProxy serves, and /metrics/edge has nothing"
+    return [away] if facts["agent"] is False else []
 
 
 def _service_lines(facts: dict[str, Any]) -> list[str]:

@@ -49,12 +49,12 @@ def base_settings(edge: Edge) -> Configuration:
     ]
     if not edge.stats_bind:
         return Configuration(tuple(sections))
-    sections += [
-        Section.of("global", "", telemetry.load_script(edge.metrics), ROLE),
-        Section.of("frontend", "statistics", telemetry.stats_frontend(edge.stats_bind), "haproxy_stats_bind"),
-    ]
-    script = telemetry.script(edge.master_socket, edge.runtime_socket, edge.peers.name)
-    return Configuration(tuple(sections), files=((edge.metrics, script),))
+    statistics = telemetry.stats_frontend(edge.stats_bind, bool(edge.agent_socket))
+    sections.append(Section.of("frontend", "statistics", statistics, "haproxy_stats_bind"))
+    if not edge.agent_socket:
+        return Configuration(tuple(sections))
+    sections.append(Section.of("global", "", telemetry.load_script(edge.metrics), ROLE))
+    return Configuration(tuple(sections), files=((edge.metrics, telemetry.script(edge.agent_socket)),))
 
 
 def validate_edge(edge: Edge) -> None:

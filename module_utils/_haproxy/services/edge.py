@@ -48,7 +48,7 @@ class Edge(NamedTuple):
     which certificates require a client's; `ticket_keys`: path of the keys of session tickets. `lua`: path of the Lua
     script. `library`: name and version of the TLS library. `acme`: thumbprint of an account, or empty; `client`:
     settings of HAProxy's own ACME client. `peers`: the other edges. `version`: of the HAProxy to run. `descriptors`:
-    how many file descriptors it may open. `metrics`: path of the script that reads from `master_socket`. `maxconn`:
+    how many file descriptors it may open. `metrics`: path of the script that asks `agent_socket`. `maxconn`:
     the process's limit of connections as a contributor sets it, 0 to derive it from the descriptors. `lists`: folder
     of the map of routes and of lists, which change without a reload. `held`: the descriptors of checks and listeners;
     `threads`: of the process. `address_rules`: the contributors' own rules that set a client's address.
@@ -81,6 +81,11 @@ class Edge(NamedTuple):
     held: Held = Held()
     threads: int = 1
     address_rules: AddressRules = MappingProxyType({})
+
+    @property
+    def agent_socket(self) -> str:
+        """Return the socket of the service beside HAProxy; empty where it does not watch this HAProxy's master."""
+        return paths.AGENT_SOCKET if self.master_socket == paths.MASTER_SOCKET else ""
 
     @property
     def routes(self) -> str:

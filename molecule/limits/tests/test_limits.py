@@ -159,10 +159,11 @@ def test_statistics_are_not_for_strangers(edge, nodes):
             assert "haproxy_" not in edge.get(path, Host=host).text
 
 
-@pytest.mark.parametrize(("name", "group"), [("master", False), ("admin", True)])
-def test_sockets_are_for_root_and_the_service(edge, name, group):
+@pytest.mark.parametrize(("name", "group"), [("master", "realtime-edge"), ("admin", "haproxy")])
+def test_a_socket_is_for_root_and_one_service(edge, name, group):
     connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
-    for user, may in (("nobody", False), ("nobody -g haproxy", group), ("haproxy", True), ("root", True)):
+    groups = [(f"nobody -g {other}", other == group) for other in ("haproxy", "realtime-edge")]
+    for user, may in (("nobody", False), *groups, ("haproxy", name == "admin"), ("root", True)):
         done = edge.host.run(f"runuser -u {user} -- python3 -c %s /run/haproxy/{name}.sock", connect)
         assert (done.rc == 0) == may, (user, done.stderr)
         assert may or "PermissionError" in done.stderr

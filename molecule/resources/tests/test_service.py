@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 testinfra_hosts = ["ansible://edges"]
@@ -19,11 +21,63 @@ def test_neither_master_nor_worker_is_root(host):
     assert set(users) == {"haproxy"}
 
 
-@pytest.mark.parametrize("name", ["master", "admin"])
-def test_sockets_are_not_for_others(host, name):
+@pytest.mark.parametrize(("name", "user", "group"), [("master", "root", "realtime-edge"), ("admin", *["haproxy"] * 2)])
+def test_sockets_are_not_for_others(host, name, user, group):
     file = host.file(f"/run/haproxy/{name}.sock")
     assert file.is_socket
-    assert (file.user, file.mode & 0o007) == ("haproxy", 0)
+    assert (file.user, file.group, file.mode & 0o007) == (user, group, 0)
+
+
+# What somebody can do who has taken a worker: here even without the sandbox of its unit.
+TAKEN = """
+import json, os, pathlib, socket
+found = {"reached": [], "read": [], "written": []}
+def works(what, name, act):
+    try:
+        act()
+    except OSError:
+        return
+    found[what].append(name)
+def connect(path):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(path)
+def everywhere(*folders):
+    for folder in folders:
+        for place, _folders, files in os.walk(folder):
+            yield place, [os.path.join(place, file) for file in files]
+for _place, files in everywhere("/run/haproxy", "/run/realtime-edge-agent"):
+    for path in files:
+        if pathlib.Path(path).is_socket():
+            works("reached", path, lambda: connect(path))
+works("reached", "/run/haproxy/master.sock", lambda: connect("/run/haproxy/master.sock"))
+for place, files in everywhere("/etc", "/root", "/home", "/var", "/usr/local", "/opt", "/run/realtime-edge-agent"):
+    works("written", place, lambda: os.close(os.open(place, os.O_TMPFILE | os.O_WRONLY)))
+    for path in files:
+        if os.path.isfile(path) and not os.path.islink(path):
+            works("read", path, lambda: open(path, "rb").close())
+            works("written", path, lambda: open(path, "ab").close())
+for act in (os.unlink, lambda path: os.rename(path, path + "2"), lambda path: os.chmod(path, 0o666)):
+    works("written", "/run/haproxy/master.sock", lambda: act("/run/haproxy/master.sock"))
+print(json.dumps(found))
+"""
+
+
+def test_a_taken_worker_gets_nothing_that_it_does_not_have(edge, host):
+    as_worker = "setpriv --reuid haproxy --regid haproxy --init-groups python3 -c %s"
+    found = json.loads(host.check_output(as_worker, TAKEN))
+    assert "/run/haproxy/master.sock" not in found["reached"]
+    assert "/run/haproxy/admin.sock" in found["reached"]  # its own: the test would have seen the other one, too
+    assert [path for path in found["written"] if not path.startswith("/var/tmp")] == []
+    private = host.check_output("find /etc /root /home /var /opt -type f ! -perm -o=r").splitlines()
+    readable = [path for path in private if path in found["read"]]
+    assert "/etc/haproxy/haproxy.cfg" in readable
+    assert [path for path in readable if not path.startswith(("/etc/haproxy/", "/var/lib/haproxy/"))] == []
+    assert [path for path in readable if path.startswith("/etc/haproxy/fragments.d")] == []
+    # Of keys there are those that it has in its memory.
+    keys = host.check_output("grep -l 'PRIVATE KEY' " + " ".join(readable)).splitlines()
+    assert keys
+    assert set(keys) <= set(edge.ask("show ssl cert").splitlines())
 
 
 def test_keys_are_for_root_and_the_group_of_the_service(host):

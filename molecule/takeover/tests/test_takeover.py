@@ -54,8 +54,8 @@ def debian(edges) -> dict[str, Any]:
     for host in edges.values():
         host.run("systemctl stop haproxy nginx node")
         host.check_output(
-            "rm -rf /etc/haproxy /run/haproxy /etc/systemd/system/haproxy.service* && cp -a /root/haproxy /etc/haproxy "
-            "&& systemctl daemon-reload && systemd-tmpfiles --create haproxy.conf && systemctl start haproxy"
+            "rm -rf /etc/haproxy /run/haproxy /etc/systemd/system/haproxy.s* /etc/tmpfiles.d/haproxy.conf "
+            "&& cp -a /root/haproxy /etc/haproxy && systemctl daemon-reload && systemd-tmpfiles --create haproxy.conf && systemctl start haproxy"
         )
     return edges
 
@@ -109,7 +109,7 @@ def address(host) -> str:
 def serves(host) -> bool:
     """Whether the service runs the role's own HAProxy, and that listens."""
     command = host.check_output("ps -o args= %s", main_process(host))
-    return "-S /run/haproxy/master.sock" in command and host.socket("tcp://0.0.0.0:443").is_listening
+    return "-S fd@3,level,admin" in command and host.socket("tcp://0.0.0.0:443").is_listening
 
 
 def test_one_without_listeners_is_taken_over_after_the_check_said_so(debian, site):
@@ -222,7 +222,7 @@ def test_an_edge_leaves_back_to_the_file_that_was_there_before(debian, site):
     assert all_pass(site(**leave, haproxy_allow_restart=True))
     for host in debian.values():
         assert host.file("/etc/haproxy/haproxy.cfg").content_string == BY_HAND
-        assert "-S /run/haproxy/master.sock" not in host.check_output("ps -o args= %s", main_process(host))
+        assert "-S fd@3,level,admin" not in host.check_output("ps -o args= %s", main_process(host))
         assert host.socket("tcp://0.0.0.0:8080").is_listening
         kept = host.check_output("ls -d /var/backups/realtime-edge-*")
         assert host.file(f"{kept}/certificates/chat.pem").exists

@@ -109,3 +109,24 @@ def test_connections_are_counted_where_the_kernel_hides_what_the_process_has_ope
     with pytest.raises(ConfigurationError, match=rf"127.0.0.1:{service.port}.* 1 connection|listeners .*connection"):
         apply.apply(wanted, target)
     assert apply.apply(wanted, target, ALLOWED).replaced.connections >= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "listens", "ours"),
+    [
+        (["-S", "{master},mode,600"], [], True),
+        (["-S", "fd@3,level,admin"], ["{master}"], True),
+        (["-S", "fd@3,level,admin"], ["/run/other.sock"], False),
+        (["-S", "/run/other.sock"], ["{master}"], False),
+    ],
+)
+def test_it_is_ours_by_the_socket_that_it_has_or_that_systemd_gave_it(target, monkeypatch, words, listens, ours):
+    monkeypatch.setattr(
+        takeover, "listens_for", lambda _service: [path.format(master=target.master) for path in listens]
+    )
+    words = [word.format(master=target.master) for word in words]
+    command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()", "-f", target.path, *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        assert takeover.is_ours(process.pid, target) is ours
+        process.stdin.close()

@@ -11,7 +11,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report impo
 from ansible_collections.realtime.edge.plugins.modules import haproxy_compare
 
 SECRET = "pass-the-salt"
-HOST = {"installed": True, "user": True, "binary": "/nonexistent/haproxy", "file_descriptors": 4000, "unit": ""}
+HOST = {"installed": True, "user": True, "binary": "/nonexistent/haproxy", "file_descriptors": 4000, "files": {}}
 
 
 @pytest.fixture

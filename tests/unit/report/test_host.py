@@ -29,7 +29,7 @@ def test_a_bare_host(commands):
     found = host_report.gather_host(binary="/nonexistent/haproxy")
     assert set(found) == {
         *("distribution", "architecture", "tls", "user", "file_descriptors", "active", "enabled", "restart_pending"),
-        *("binary", "installed", "version", "unit", "tls_library"),
+        *("binary", "installed", "version", "files", "agent", "tls_library"),
     }
     assert (found["installed"], found["version"], found["active"], found["enabled"]) == (False, "", False, False)
     assert found["file_descriptors"] > 0
@@ -133,3 +133,8 @@ def test_file_descriptors_where_process_1_is_hidden(tmp_path):
 def test_users():
     assert host.has_user("root")
     assert not host.has_user("nobody-of-this-name")
+
+
+def test_what_systemd_listens_at_for_a_service(commands):
+    commands("systemctl", "Listen=/run/haproxy/master.sock (Stream)\nListen=127.0.0.1:80 (Datagram)")
+    assert host.listens_for("haproxy") == ["/run/haproxy/master.sock", "127.0.0.1:80"]

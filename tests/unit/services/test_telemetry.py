@@ -2,6 +2,7 @@
 
 import re
 
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy import paths
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import telemetry
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.edge import Edge
@@ -51,12 +52,18 @@ def test_misses_are_counted_where_sessions_are_followed_by_their_id():
         assert any("track-sc2 str(edge:chat) table affinity/:misses." in line for line in polling) is counted
 
 
-def test_the_script_of_the_metrics_asks_this_edges_sockets():
-    configuration, _lines = lines("global")
+def test_the_worker_asks_the_agent_for_the_metrics_and_no_master():
+    configuration, statistics = lines("frontend statistics", EDGE._replace(master_socket=paths.MASTER_SOCKET))
+    assert "http-request use-service lua.edge_metrics if { path /metrics/edge }" in statistics
     script = dict(configuration.files)["/l/metrics.lua"]
-    assert 'ask("unix@/run/master.sock", "show proc")' in script
-    assert 'ask("unix@/run/admin.sock", "show ssl cert")' in script
-    assert not re.search(r"\b(MASTER|WORKER|PEER)\b", script)
+    assert f'agent:connect("unix@{paths.AGENT_SOCKET}")' in script
+    assert "master" not in script
+
+
+def test_an_haproxy_that_the_agent_does_not_watch_has_no_metrics_of_another():
+    configuration, statistics = lines("frontend statistics")
+    assert not any("edge_metrics" in line for line in statistics)
+    assert "/l/metrics.lua" not in dict(configuration.files)
 
 
 def test_without_statistics_there_are_no_metrics_either():
