@@ -55,7 +55,8 @@ def debian(edges) -> dict[str, Any]:
         host.run("systemctl stop haproxy nginx node")
         host.check_output(
             "rm -rf /etc/haproxy /run/haproxy /etc/systemd/system/haproxy.s* /etc/tmpfiles.d/haproxy.conf "
-            "&& cp -a /root/haproxy /etc/haproxy && systemctl daemon-reload && systemd-tmpfiles --create haproxy.conf && systemctl start haproxy"
+            "&& cp -a /root/haproxy /etc/haproxy && systemctl daemon-reload && systemd-tmpfiles --create haproxy.conf "
+            "&& systemctl start haproxy"
         )
     return edges
 
