@@ -161,7 +161,7 @@ NOTES: dict[str, str] = {
     "timeout tunnel": "A socket that is idle for longer is dead, as heartbeats come every 25 s.",
     "timeout client-fin": "Without it, half-closed sockets would stay for the tunnel timeout.",
     "http-request lua.wait_for_table": (
-        "After a reload the table arrives late: a request of a session waits until it is there, for 5 s at most."
+        "After a reload the table arrives late: a request of a session waits until it is there, for some seconds."
     ),
     "http-request deny deny_status 400 unless": "Without a Host header there is no address to redirect to.",
     "stick store-response": "The table stores the session id with the node that issued it.",

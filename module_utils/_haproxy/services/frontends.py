@@ -34,7 +34,7 @@ from .edge import (
 from .flash import flash_sections
 from .limits import Counters
 from .peers import SECTION
-from .socketio import LUA, SESSION_ID_LENGTH
+from .socketio import SESSION_ID_LENGTH
 
 
 def service_routes(services: list[Service], edge: Edge) -> Configuration:
@@ -127,7 +127,7 @@ def _acme_sections(edge: Edge) -> list[Section]:
 
 def _lua_scripts(flash: list[Service], sticky: bool, edge: Edge) -> list[Line]:
     """Return the Lua scripts that the services need, each with its purpose."""
-    scripts = [("affinity", LUA)] if sticky else []
+    scripts = [("affinity", socketio.waiting_script(not edge.peers.members))] if sticky else []
     if flash and not any(service.policy_servers for service in flash):
         ports = dict.fromkeys(bind_port(address) for address in (*edge.http, *edge.https))
         scripts.append(("policy", socketio.policy_script(ports)))

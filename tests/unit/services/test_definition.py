@@ -1,6 +1,7 @@
 """A service becomes the sections that Socket.IO needs; a mistake in it is told by its place."""
 
 import copy
+import re
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
@@ -72,6 +73,15 @@ EDGES = {"edges": [{"name": "edge1", "address": "10.0.0.1"}, {"name": "edge2", "
 def test_edges_of_the_same_services_know_each_other_by_their_certificate():
     among = definition.read_peers({"name": "edge1", "group": "edges", "certificate": "edges"}, EDGES, "/c")
     sections = built(CHAT, peers=among)
+    scripts = [
+        dict(frontends.service_sections(definition.read_services([CHAT], GROUPS), edge(peers=peers)).files)
+        for peers in (among, edge().peers)
+    ]
+    # Where the old worker has handed over nothing, HAProxy asks the other edge after five seconds.
+    assert [re.search(r"patience = (\d+)", script["/etc/haproxy/edge.lua"])[1] for script in scripts] == [
+        "8000",
+        "5000",
+    ]
     assert "localpeer edge1" in sections["global"]
     bind, secure = (line for line in sections["peers affinity"] if line.startswith(("bind", "default-server")))
     assert {bind, secure} == {
