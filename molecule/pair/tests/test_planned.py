@@ -62,7 +62,8 @@ def test_without_the_second_chance_all_are_lost(pair, home, crowd, record, wait_
     try:
         pair.let(HOME, "web", False)
         wait_until("the other edge has it", lambda: pair.holders("web") == [OTHER])
-        here.ask(1)
+        for held, _ in here.held.values():
+            held.talk(1)
         # A poll that is not held at that moment is a connection of its own.
         wait_until("all have noticed", lambda: all(here.lost()[kind] >= count for kind, count in kept.items()), 90)
         record("a move by keepalived alone", here)
