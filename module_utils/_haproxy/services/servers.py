@@ -35,7 +35,7 @@ _DNS_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?\Z")
 # A reload begins without addresses, which the DNS brings; a name that is not known yet does not stop HAProxy.
 _UNTIL_RESOLVED = ("init-addr", "none")
 
-# Many DNS servers give each record the weight 0 (RFC 2782: no choice is to be made), which is out of service for HAProxy.
+# Many DNS servers give each record the weight 0 (RFC 2782: no choice), which is out of service for HAProxy.
 _ALIKE = ("resolve-opts", "ignore-weight")
 
 
