@@ -35,6 +35,9 @@ _DNS_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?\Z")
 # A reload begins without addresses, which the DNS brings; a name that is not known yet does not stop HAProxy.
 _UNTIL_RESOLVED = ("init-addr", "none")
 
+# Many DNS servers give each record the weight 0 (RFC 2782: no choice), which is out of service for HAProxy.
+_ALIKE = ("resolve-opts", "ignore-weight")
+
 
 class Server(NamedTuple):
     """One server line: its name, `address:port`, further options in HAProxy's words, the place in the YAML.
@@ -112,6 +115,8 @@ def _read_records(data: dict[str, Any], at: At) -> tuple[Server, ...]:
         return ()
     if "init-addr" not in options:
         options += _UNTIL_RESOLVED
+    if kind == "srv" and "resolve-opts" not in options:
+        options += _ALIKE
     return (Server("node", endpoint(name, port), options, at.yaml_path, records),)
 
 

@@ -62,7 +62,10 @@ def servers(value):
         ),
         (
             {"srv": "_chat._tcp.example.com", "resolvers": "internal"},
-            ["server-template node 10 _chat._tcp.example.com resolvers internal init-addr none hash-key addr-port"],
+            [
+                "server-template node 10 _chat._tcp.example.com resolvers internal init-addr none "
+                "resolve-opts ignore-weight hash-key addr-port"
+            ],
         ),
     ],
 )
