@@ -95,7 +95,7 @@ class Held:
     def ping(self) -> dict[str, Any]:
         """Ask every client's node for an answer: {"answered": N, "failed": N, "per_node": {...}}."""
         self.talk(1)
-        return wait_until("all were answered", lambda: self.of("ping")[self.asked - 1 :])[0]
+        return wait_until("all were answered", lambda: self.of("ping")[self.asked - 1 :], 90)[0]
 
     def talk(self, times: int) -> None:
         """Ask every client's node several times, without waiting for the answers."""
