@@ -85,7 +85,7 @@ def _configuration(
 
 def _foresee(wanted: Wanted) -> dict[str, str]:
     """Return the files that the certificates' module would write; none where it would complain."""
-    if wanted.certificate is None or wanted.installation.missing:
+    if wanted.certificate is None:
         return {}
     try:
         return certificates.foresee_files(wanted.certificate)

@@ -3,6 +3,7 @@
 import io
 import json
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -103,6 +104,13 @@ def test_without_a_binary_or_its_user_both_modules_start(edge, unchanged, monkey
     monkeypatch.setattr(haproxy_compare, "gather_host", lambda *_wanted: {**HOST, missing: False})
     found, _ = edge()
     assert (found["certificates"], found["configuration"]) == (None, None)
+
+
+def test_a_binary_without_our_users_checks_the_certificates_that_will_be_there(edge, unchanged, monkeypatch):
+    """Debian's HAProxy, before the role."""
+    monkeypatch.setattr(haproxy_compare, "gather_host", lambda *_wanted: {**HOST, "user": False})
+    edge(certificate={"certificates": [{"name": "chat"}]})
+    assert [Path(path).name for path in unchanged[0].foreseen] == ["chat.pem"]
 
 
 @pytest.mark.parametrize(("certificate", "configuration"), [({"nonsense": SECRET}, {}), ({}, {"nonsense": SECRET})])
