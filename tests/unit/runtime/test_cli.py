@@ -45,7 +45,9 @@ def service(monkeypatch, tmp_path):
     real = host.is_main_process
     monkeypatch.setattr(cli, "_checked", set())
     monkeypatch.setattr(
-        host, "_output", lambda *command: f"MainPID={main[-1]}\n" if command[-1] == "haproxy.service" else ""
+        host.commands,
+        "read_output",
+        lambda *command: f"MainPID={main[-1]}\n" if command[-1] == "haproxy.service" else "",
     )
     monkeypatch.setattr(host, "is_main_process", lambda pid: real(pid, tmp_path))
     return main
