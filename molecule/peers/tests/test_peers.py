@@ -72,15 +72,20 @@ def test_an_edge_that_dies_takes_only_what_it_held(edge, everywhere, others, wai
         wait_until("it is missed", lambda host=host: heard(host)[name] is False)
     edge.host.check_output("systemctl start haproxy")
     wait_until("all are there", lambda: heard(edge.host) == dict.fromkeys(others, True))
-    assert metrics(edge, "realtime_edge_peer_up") == sorted(f'realtime_edge_peer_up{{peer="{n}"}} 1' for n in others)
+    up = sorted(f'realtime_edge_peer_up{{peer="{name}"}} 1' for name in others)
+    wait_until("the metrics say so", lambda: metrics(edge, "realtime_edge_peer_up") == up)
 
 
-def test_each_edge_counts_its_own_misses(edge):
+def test_each_edge_counts_its_own_misses(edge, wait_until):
+    def misses():
+        return [int(line.split()[-1]) for line in metrics(edge, "realtime_edge_affinity_misses_total")]
+
     unknown = f"nobodys-{edge.worker()}"
+    before = misses()
     edge.get(f"{POLL}&sid={unknown}")
-    (count,) = metrics(edge, "realtime_edge_affinity_misses_total")
+    (count,) = wait_until("it counts", lambda: [number for number in misses() if [number] != before])
     edge.get(f"{POLL}&sid={unknown}")
-    assert int(metrics(edge, "realtime_edge_affinity_misses_total")[0].split()[-1]) == int(count.split()[-1]) + 1
+    wait_until("it is one more", lambda: misses() == [count + 1])
 
 
 @pytest.mark.parametrize("certificate", ["none", "of their own"])
