@@ -209,7 +209,7 @@ class Edge:
     def client(self, script: str, *arguments: str) -> dict[str, Any]:
         """What a script of clients/ answers with --json, whatever its exit status."""
         command = self.command(script, "--json", *arguments)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 

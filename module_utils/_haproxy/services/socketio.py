@@ -110,10 +110,11 @@ core.register_task(function()
   patience = 400
 end)
 core.register_action("wait_for_table", {{"http-req"}}, function(txn, table)
-  local session = txn:get_var("txn.sid")
-  for _ = 1, patience / 50 do
-    if txn.sc:in_table(session, table) == "1" then return end
-    core.msleep(50)
+  local session, waited, pause = txn:get_var("txn.sid"), 0, 50
+  while waited < patience and txn.sc:in_table(session, table) ~= "1" do
+    core.msleep(pause)
+    waited = waited + pause
+    pause = math.min(2 * pause, 200, patience - waited)
   end
 end, 1)
 """
