@@ -12,11 +12,13 @@ testinfra_hosts = ["ansible://edges"]
 
 SERVICE = re.compile(r"\bg(09|1|2|3|4|4cookie)(?![0-9a-z.])")
 
-# What the sections of services say about Socket.IO; the same line of all services counts as one rule. Not of these: headers
-# and origins (scenario security asks for them), and the first look-up of a route, which only spares most requests the second.
+# What the sections of services say about Socket.IO; the same line of all services counts as one rule. Not of these:
+# headers and origins (scenario security asks for them), and the first look-up of a route, which only spares most
+# requests the second.
 SECTION = re.compile(r"frontend https$|backend NAME_")
 RULE = re.compile(
-    r"http-request (set-var\(txn\.(?!path|cors|odd|route\) base,)|lua)|use_backend |tcp-response |stick (match|store)|cookie "
+    r"http-request (set-var\(txn\.(?!path|cors|odd|route\) base,)|lua)"
+    r"|use_backend |tcp-response |stick (match|store)|cookie "
 )
 # A rule for requests that stands in the backends of several transports counts as one.
 TRANSPORT = re.compile(r"(?<=backend NAME_)(polling|websocket|flashsocket)$")
