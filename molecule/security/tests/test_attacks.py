@@ -67,9 +67,9 @@ def attack(edge):
 def test_who_is_slow_is_not_waited_for(edge, attack, row):
     found, honest = attack(slow_headers=300, slow_bodies=300, slow_handshakes=300)
     for what in ("slow_headers", "slow_bodies"):
-        # On a busy machine a connection may miss the time for its own handshake.
-        assert found[what]["held"] > 200, found
-        assert found[what]["answers"] == {"408": found[what]["held"]}, found
+        # On a busy machine a connection may miss the time for its own handshake: with TLS 1.3 its client learns of that later.
+        assert found[what]["answers"]["408"] > 200, found
+        assert set(found[what]["answers"]) <= {"408", "closed"}, found
         assert found[what]["ended"] > PATIENCE - 1, found
         seconds = found[what]["ended"]
         row(what.replace("_", " ").capitalize(), f"408 after {seconds:.0f} s", "`request_timeout`, here 5", **honest)
