@@ -67,7 +67,7 @@ def attack(edge):
 def test_who_is_slow_is_not_waited_for(edge, attack, row):
     found, honest = attack(slow_headers=300, slow_bodies=300, slow_handshakes=300)
     for what in ("slow_headers", "slow_bodies"):
-        # On a busy machine a connection may miss the time for its own handshake: with TLS 1.3 its client learns of that later.
+        # On a busy machine a connection may miss the time for its own handshake; with TLS 1.3 its client learns late.
         assert found[what]["answers"]["408"] > 200, found
         assert set(found[what]["answers"]) <= {"408", "closed"}, found
         assert found[what]["ended"] > PATIENCE - 1, found
