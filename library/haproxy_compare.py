@@ -155,7 +155,8 @@ def main() -> None:
     told = (warning for part in filter(None, results.values()) for warning in part.pop("warnings", ()))
     for warning in [*found.hints, *told]:
         module.warn(warning)
-    keys = tickets.describe_keys(Path((wanted.certificate or {}).get("ticket_keys") or "/nonexistent"))
+    key_file = (wanted.certificate or {}).get("ticket_keys")
+    keys = tickets.describe_keys(Path(key_file) if key_file else None)
     module.exit_json(changed=False, **host, **results, ticket_keys=keys, invocation={})
 
 

@@ -52,7 +52,7 @@ _RELOADS = Directive.of("", "mworker-max-reloads 1000")
 
 def _fits(line: Directive) -> bool:
     if (line.keyword, *line.arguments[:1]) == ("stats", "socket"):
-        return not line.arguments[1].startswith(("/", "unix@", '"/', "'/"))
+        return not "".join(line.arguments[1:2]).startswith(("/", "unix@", '"/', "'/"))
     return line.keyword not in _OF_THE_UNIT
 
 

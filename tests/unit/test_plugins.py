@@ -397,6 +397,10 @@ def test_a_configuration_without_a_global_gets_one():
     assert adopt("frontend web\n    bind :80\n").startswith("global\n    ")
 
 
+def test_a_line_that_is_cut_short_is_haproxys_to_refuse():
+    assert "stats socket\n" in adopt("global\n    stats socket\n")
+
+
 def test_what_is_no_configuration_is_said():
     with pytest.raises(AnsibleFilterError, match="adopted"):
         adopted.adopted("chat")

@@ -60,9 +60,12 @@ def provide_keys(
     return TicketOutcome(action, list(dict.fromkeys(filter(None, warnings))))
 
 
-def describe_keys(path: Path) -> dict[str, Any]:
-    """Return the `names` of the keys, by which nobody can guess them, and the `age` of the newest in seconds."""
-    keys, age = _read_keys(path)
+def describe_keys(path: Path | None) -> dict[str, Any]:
+    """Return the `names` of the keys, by which nobody can guess them, and the `age` of the newest in seconds.
+
+    Without a path, or without the file, there are none.
+    """
+    keys, age = _read_keys(path) if path else ([], 0)
     return {"names": [hashlib.sha256(key.encode()).hexdigest()[:16] for key in keys], "age": int(age)}
 
 
