@@ -363,7 +363,7 @@ def _apply_at_run_time(change: _Change, outcome: Outcome) -> Outcome:
 
 def _apply_by_reload(change: _Change, outcome: Outcome, draft: Marked) -> Outcome:
     """Write this text and reload HAProxy; if it does not run, the caller starts it."""
-    _write_and_reload(change, draft)
+    outcome.warnings.extend(_write_and_reload(change, draft))
     outcome = outcome._replace(after=draft.text)
     if not change.running:
         return outcome
@@ -508,8 +508,9 @@ def _file_contents(change: _Change, text: str) -> dict[str, tuple[str, int | Non
     return found
 
 
-def _write_and_reload(change: _Change, marked: Marked) -> None:
-    """Write the files and reload HAProxy if it runs; put everything back if that fails."""
+def _write_and_reload(change: _Change, marked: Marked) -> list[str]:
+    """Write the files and reload HAProxy if it runs; put everything back if that fails. Return warnings."""
+    warnings: list[str] = []
     target, text, running = change.target, marked.text, change.running
     link_before = os.readlink(target.link) if target.link and os.path.islink(target.link) else ""
     contents = _file_contents(change, text)
@@ -528,6 +529,11 @@ def _write_and_reload(change: _Change, marked: Marked) -> None:
         if target.link:
             switch_link(target.binary, target.link)
         if running:
+            if not cli.wait_for_tables(target.master):
+                warnings.append(
+                    f"the serving worker has not got its stick tables within {cli.TABLES_TIMEOUT:g} s (`show peers`): "
+                    "polling sessions that only they know may have been lost in this reload"
+                )
             _reload_and_wait(marked, target)
     except OutcomeUnknown:
         raise
@@ -540,6 +546,7 @@ def _write_and_reload(change: _Change, marked: Marked) -> None:
         raise ConfigurationError(problems) from None
     if running:
         _save_last_known_good(change, text)
+    return warnings
 
 
 def _finish_reload(change: _Change) -> list[str]:
@@ -606,7 +613,6 @@ def _reload_and_wait(marked: Marked, target: Target) -> None:
 
     Before 2.7 the master does not answer a reload: its counter of failed reloads shows a refusal.
     """
-    cli.wait_for_tables(target.master)
     failed_before = cli.failed_reloads(target.master)
     answer = cli.reload(target.master)
     if answer.taken is False:

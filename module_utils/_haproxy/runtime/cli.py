@@ -20,7 +20,7 @@ SOON = 10.0
 
 # A worker asks the one before it for its tables for five seconds, then another edge for as long (peers.c,
 # PEER_RESYNC_TIMEOUT), and the timer begins anew when a connection breaks.
-_TABLES_TIMEOUT = 20.0
+TABLES_TIMEOUT = 20.0
 
 # In `show peers`: both are set when the tables are there, or nothing more will come (peers-t.h, PEERS_RESYNC_FINISHED).
 _TABLES_COMPLETE = 0x3
@@ -250,17 +250,18 @@ def reload(master: str) -> Reload:
     return Reload(found.group(1) == "1" if found else None, log)
 
 
-def wait_for_tables(master: str) -> None:
-    """Wait until the serving worker has the stick tables of the one before it.
+def wait_for_tables(master: str) -> bool:
+    """Wait until the serving worker has the stick tables of the one before it; return whether it has got them in time.
 
     A worker that is replaced earlier hands over nothing, and the requests that it still has do not find their sessions.
     """
-    limit = time.monotonic() + _TABLES_TIMEOUT
+    limit = time.monotonic() + TABLES_TIMEOUT
     while time.monotonic() < limit:
         states = re.findall(r" flags=0x([0-9a-f]+) resync_timeout=", tell(master, serving_worker(master), "show peers"))
         if all(int(state, 16) & _TABLES_COMPLETE == _TABLES_COMPLETE for state in states):
-            return
+            return True
         time.sleep(0.05)
+    return False
 
 
 # The answer on success, by the beginning of the command; empty for all others.

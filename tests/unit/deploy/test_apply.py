@@ -134,6 +134,14 @@ def test_a_worker_that_still_learns_is_not_replaced(target, edge):
     assert sum(command.endswith("show peers") for command in before) == 4
 
 
+def test_a_worker_that_learns_for_ever_is_replaced_with_a_warning(target, edge, monkeypatch):
+    monkeypatch.setattr(apply.cli, "TABLES_TIMEOUT", 0.2)
+    edge.resyncs = ["0x0"] * 100
+    outcome = apply.apply(TWO, target)
+    assert outcome.action == "reload"
+    assert "has not got its stick tables within 0.2 s" in outcome.warnings[-1]
+
+
 def test_a_file_that_was_written_but_never_loaded_is_loaded(target, edge):
     edge.serving = "something else"
     outcome = apply.apply(ONE, target)
