@@ -57,6 +57,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+as_wanted:
+  description: >-
+    Whether HAProxy and its users are installed, and neither of the two modules has anything to do. Files and state of the
+    services are facts of the host, and are the caller's to compare.
+  returned: success
+  type: bool
 certificates:
   description:
     - The result of M(realtime.edge.haproxy_certificate), null where it has something to do. In check mode it says what.
@@ -149,15 +155,16 @@ def main() -> None:
     if found.problems:
         text = "Nothing was changed. To mend first:\n" + "\n".join(found.problems)
         module.fail_json(msg=text, problems=found.problems, **host, invocation={})
-    results: dict[str, Any] = {"certificates": found.certificates, "configuration": found.configuration}
-    if not module.check_mode:
-        results = found.as_wanted(wanted)
+    settled: dict[str, Any] = found.as_wanted(wanted)
+    foreseen = {"certificates": found.certificates, "configuration": found.configuration}
+    results = foreseen if module.check_mode else settled
     told = (warning for part in filter(None, results.values()) for warning in part.pop("warnings", ()))
     for warning in [*found.hints, *told]:
         module.warn(warning)
     key_file = (wanted.certificate or {}).get("ticket_keys")
     keys = tickets.describe_keys(Path(key_file) if key_file else None)
-    module.exit_json(changed=False, **host, **results, ticket_keys=keys, invocation={})
+    as_wanted = all(settled.values())
+    module.exit_json(changed=False, as_wanted=as_wanted, **host, **results, ticket_keys=keys, invocation={})
 
 
 if __name__ == "__main__":

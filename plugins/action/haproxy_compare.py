@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
         path = getattr(self._task._role, "_role_path", "")
         if path:
             described, internal = (
-                self._loader.load_from_file(os.path.join(path, name))
+                self._loader.load_from_file(os.path.join(path, name), unsafe=True)  # only read: no deep copy
                 for name in ("meta/argument_specs.yml", "vars/main.yml")
             )
             yield from preflight.find_misspelled(variables, preflight.known_variables(described), internal)

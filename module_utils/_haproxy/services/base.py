@@ -33,6 +33,8 @@ _DEFAULT_TIMEOUTS: tuple[Line, ...] = (
     ("polling", "timeout client 60s"),
     ("polling", "timeout server 60s"),
     ("polling", "timeout http-keep-alive 60s"),
+    # Manual 4.2: an old worker would close idle connections at once, while the next request on one may be on its way.
+    ("polling", "option idle-close-on-response"),
     ("websocket", "timeout tunnel 1h"),
     # For half-closed connections in TCP mode; in HTTP, for connections whose client does not fetch the last bytes.
     ("websocket", "timeout client-fin 10s"),

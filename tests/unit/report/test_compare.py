@@ -60,6 +60,7 @@ def test_what_is_as_wanted_is_returned_and_nothing_is_written(edge, unchanged, t
     (tmp_path / "last-known-good.cfg").write_text("global\n")
     before = sorted(tmp_path.iterdir())
     found, _ = edge()
+    assert found["as_wanted"] is True
     assert found["certificates"]["certificates"] == []
     assert found["configuration"]["action"] == "unchanged"
     assert warned == ["soon"]
@@ -72,7 +73,8 @@ def test_what_is_as_wanted_is_returned_and_nothing_is_written(edge, unchanged, t
 
 def test_a_missing_good_text_and_servers_that_drain_are_something_to_do(edge, unchanged, tmp_path, monkeypatch):
     (tmp_path / "haproxy.cfg").write_text("global\n")
-    assert edge()[0]["configuration"] is None
+    found = edge()[0]
+    assert (found["as_wanted"], found["configuration"]) == (False, None)
     (tmp_path / "last-known-good.cfg").write_text("global\n")
     assert edge()[0]["configuration"] is not None
     done = {"changed": False, "draining": ["chat/n1"]}
@@ -95,6 +97,7 @@ def test_check_mode_says_what_both_modules_would_do(edge, tmp_path):
     found, printed = edge({"certificates": [{"name": "chat"}]}, _ansible_check_mode=True)
     assert found["certificates"]["certificates"][0]["stand_in"] is True
     assert found["configuration"]["changed"] is True
+    assert found["as_wanted"] is False
     assert "PRIVATE KEY" not in printed
     assert list(tmp_path.iterdir()) == []
 

@@ -372,3 +372,23 @@ def test_a_line_break_in_an_entry_is_one_problem_with_its_place(more, place):
     (problem,) = caught.value.problems
     assert problem.startswith(f"haproxy_services[77].{place}: ")
     assert "\n" not in problem
+
+
+@every_version
+def test_a_request_on_an_idle_connection_is_answered_after_a_reload(version, nodes, start):
+    """The old worker answers it, and only then closes: a client that sends at this moment is not reset."""
+    one = start(version, chat(*nodes))
+    idle = [http.client.HTTPConnection("127.0.0.1", one.port, timeout=30) for _ in range(20)]
+
+    def ask():
+        for connection in idle:
+            connection.request("GET", "/", headers={"Host": "chat.example.com"})
+            answer = connection.getresponse()
+            assert (answer.status, bool(answer.read())) == (200, True)
+            yield answer.getheader("Connection")
+
+    assert set(ask()) == {None}
+    for connection in idle:
+        connection.auto_open = 0  # no second connection in its place
+    one.live.reload()
+    assert set(ask()) == {"close"}
