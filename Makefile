@@ -22,7 +22,8 @@ demo: tools ## An edge and two Socket.IO nodes in containers, and the proof that
 demo-down: tools ## Remove the demo
 	@tools/demo down
 
-test: lint unit python39 sanity ## Lint, unit tests (on Python 3.9 too), sanity of the artifact, and every scenario
+test: ## Lint, unit tests (on Python 3.9 too), sanity of the artifact, and every scenario
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint unit python39 sanity
 	@tools/scenarios
 
 matrix: tools ## Every transport of every Socket.IO generation through an edge, as a table here and in docs/transports.md

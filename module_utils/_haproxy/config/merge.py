@@ -130,12 +130,14 @@ def find_shared_addresses(configuration: Configuration) -> list[str]:
 
 def says_the_same(text: str, wanted: Configuration) -> bool:
     """Return whether a hand-written text equals `wanted` except for blanks, comments and order."""
+    if not text:
+        return False
     try:
         written = data.in_canonical_order(merge(Configuration(), data.from_data(data.to_data(parse(text)))))
         wanted = data.in_canonical_order(wanted)
     except ConfigurationError:
         return False
-    return bool(text) and _text_lines(written) == _text_lines(wanted)
+    return _text_lines(written) == _text_lines(wanted)
 
 
 def in_order_of(present: Configuration, wanted: Configuration) -> Configuration:

@@ -42,7 +42,7 @@ _DEFAULT_TIMEOUTS: tuple[Line, ...] = (
 )
 
 
-_TCP_LOG: list[Line] = [("logging", "option tcplog")]
+_TCP_FRONTEND: list[Line] = [("logging", "option tcplog"), ("protocol", "no option idle-close-on-response")]
 _TCP: list[Line] = [("protocol", "no option http-no-delay")]
 
 
@@ -154,7 +154,7 @@ def tcp_settings(contributions: list[Configuration]) -> Configuration:
     """
     return Configuration(
         tuple(
-            Section.of(section.kind, section.name, _TCP_LOG * (section.kind != "backend") + _TCP, ROLE)
+            Section.of(section.kind, section.name, _TCP_FRONTEND * (section.kind != "backend") + _TCP, ROLE)
             for contribution in contributions
             for section in contribution.sections
             if section.kind in ("frontend", "backend", "listen")

@@ -13,6 +13,11 @@ from .socketio import POLICY_REQUEST
 from .tls import LEGACY
 
 _TCP: tuple[Line, ...] = (("flashsocket", "mode tcp"), ("flashsocket", "no option http-no-delay"))
+_TCP_FRONTEND: tuple[Line, ...] = (
+    *_TCP,
+    ("flashsocket", "no option idle-close-on-response"),
+    ("logging", "option tcplog"),
+)
 
 
 def flash_sections(flash: list[Service], edge: Edge) -> list[Section]:
@@ -49,8 +54,7 @@ def flash_sections(flash: list[Service], edge: Edge) -> list[Section]:
 def _front_end_lines(edge: Edge, policy_servers: bool, legacy: bool) -> list[Line]:
     """Return the lines of the TCP front end: its binds, the rules for the policy, the choice of a backend."""
     lines = [
-        *_TCP,
-        ("logging", "option tcplog"),
+        *_TCP_FRONTEND,
         *connection_rules(edge, request_counters(edge, flash=True), "flash"),
         *(("flashsocket", f"bind {address} name http") for address in edge.http),
         *(("flashsocket", f"bind {address} name https") for address in edge.https),
@@ -87,8 +91,7 @@ def _legacy_sections(service: Service, edge: Edge) -> tuple[Section, Section]:
     backend = f"{service.name}_flashsocket_legacy"
     certificate = quote(f"{edge.certificates}/{service.legacy_tls}.pem")
     frontend = [
-        *_TCP,
-        ("logging", "option tcplog"),
+        *_TCP_FRONTEND,
         ("tls", f"bind {internal_bind(edge, 'legacy')} mode 600 accept-proxy ssl crt {certificate} {LEGACY}"),
         ("flashsocket", "tcp-request inspect-delay 5s"),
         ("flashsocket", f"tcp-request content accept if {{ {socketio.flashsocket_condition(names)} }}"),

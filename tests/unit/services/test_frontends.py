@@ -343,7 +343,8 @@ def test_sections_in_tcp_mode_beside_services_give_no_warning(version, nodes, st
         "backend": {"broker": {"mode": "tcp", "server": f"b1 {nodes[0].address}"}},
         "listen": {"redis": {"mode": "tcp", "bind": f"127.0.0.1:{free_port()}", "server": f"r1 {nodes[1].address}"}},
     }
-    served = start(version, chat(nodes[0]), sections=native)
+    flash = {"socketio": {"transports": ["polling", "websocket", "flashsocket"]}}
+    served = start(version, chat(nodes[0], **flash), sections=native)
     assert not re.findall(r"\[WARNING\].*(?:ignored|not usable).*", served.log())
 
 
