@@ -59,8 +59,8 @@ EXAMPLES = r"""
 RETURN = r"""
 as_wanted:
   description: >-
-    Whether HAProxy and its users are installed, and neither of the two modules has anything to do. Files and state of the
-    services are facts of the host, and are the caller's to compare.
+    Whether HAProxy and its users are installed, and neither of the two modules has anything to do. Files and state of
+    the services are facts of the host, and are the caller's to compare.
   returned: success
   type: bool
 certificates:

@@ -156,8 +156,8 @@ NOTES: dict[str, str] = {
     "option http-no-delay": "Small messages are sent at once instead of being collected.",
     "option abortonclose": "A queued request is dropped if its client has disconnected.",
     "option idle-close-on-response": (
-        "At a reload, idle connections stay open until they have carried one more request, or were idle for the time of "
-        "http-keep-alive: a client that sends at this moment is answered and not reset."
+        "At a reload, idle connections stay open until they have carried one more request, or were idle for the time "
+        "of http-keep-alive: a client that sends at this moment is answered and not reset."
     ),
     "option dontlognull": "Connections without data, such as health checks of other systems, are not logged.",
     "timeout http-request": "Time to send a complete request. It ends slow attacks and does not affect a held poll.",
