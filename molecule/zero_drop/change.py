@@ -159,6 +159,8 @@ def main():  # noqa: PLR0915 # one change after the other
         change("it is back, with a weight", "runtime", extra(f"weight {number + 2}"))
         change("it is removed", "runtime", BASE)
     change("a server with live sockets is removed", "runtime", servers(BASE, lambda _line: None))
+    # On a busy machine a server of pages may still answer when the first run has waited long enough.
+    change("what has no sessions is gone", "any", servers(BASE, lambda _line: None))
     change("it drains on", "unchanged", servers(BASE, lambda _line: None))
     change("it comes back", "runtime", BASE)
     path = f"{CERTIFICATES}/chat.pem"

@@ -115,9 +115,14 @@ def _session_rules(service: Service, transport: str, counters: Counters, edge: E
     """Return the rules of a backend of Socket.IO: find the session, limit new ones, follow it to its node."""
     names = socketio_names(service)
     rules = [*socketio.find_session(names, transport)]
+    follows = service.affinity == "session"
+    if follows and transport == "polling":
+        rules.append(socketio.ask_next_worker(socketio.HANDSHAKE))
     rules += limits.sessions(edge.limits, counters, socketio.HANDSHAKE)
-    if service.affinity == "session":
+    if follows:
         rules += socketio.wait_for_table(names)
+        if transport == "polling":
+            rules.append(socketio.ask_next_worker(socketio.unknown_session(names)))
         rules.append(telemetry.count_miss(edge.peers.name, service.name, socketio.unknown_session(names)))
         if transport == "polling":
             rules += socketio.learn_session(names)

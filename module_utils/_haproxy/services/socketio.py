@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..config.model import Directive
+from . import answers
 
 PATH = "/socket.io/"
 
@@ -131,6 +132,17 @@ def wait_for_table(names: Names) -> list[Directive]:
         f"http-request lua.wait_for_table {names.table} if {_UNKNOWN}",
     ]
     return [Directive.of("affinity", line) for line in lines]
+
+
+def ask_next_worker(condition: str) -> Directive:
+    """Return the rule of a worker that has been replaced: such a request goes to the next one, by a new connection.
+
+    A client may still send one request on an idle connection (`option idle-close-on-response`), but the tables were
+    handed over: the next worker would not know a session that begins here, nor does this one know those of the next.
+    """
+    where = "hdr Location %[req.hdr(x-forwarded-proto)]://%[req.hdr(host)]%[pathq]"
+    answer = f"return status 307 {where} hdr Cache-Control no-store {answers.HEADERS}"
+    return Directive.of("affinity", f"http-request {answer} if {condition} {{ stopping }}")
 
 
 def unknown_session(names: Names) -> str:

@@ -375,21 +375,48 @@ def test_a_line_break_in_an_entry_is_one_problem_with_its_place(more, place):
     assert "\n" not in problem
 
 
+class Idle:
+    """Connections to an edge that have carried a request, and do not connect again by themselves."""
+
+    def __init__(self, port, count):
+        self.all = [http.client.HTTPConnection("127.0.0.1", port, timeout=30) for _ in range(count)]
+        for connection in self.all:
+            assert self.ask(connection, "/").status == 200
+            connection.auto_open = 0
+
+    def ask(self, connection, path, method="GET"):
+        connection.request(method, path, headers={"Host": "chat.example.com"})
+        answer = connection.getresponse()
+        answer.text = answer.read().decode()
+        return answer
+
+
 @every_version
 def test_a_request_on_an_idle_connection_is_answered_after_a_reload(version, nodes, start):
     """The old worker answers it, and only then closes: a client that sends at this moment is not reset."""
     one = start(version, chat(*nodes))
-    idle = [http.client.HTTPConnection("127.0.0.1", one.port, timeout=30) for _ in range(20)]
-
-    def ask():
-        for connection in idle:
-            connection.request("GET", "/", headers={"Host": "chat.example.com"})
-            answer = connection.getresponse()
-            assert (answer.status, bool(answer.read())) == (200, True)
-            yield answer.getheader("Connection")
-
-    assert set(ask()) == {None}
-    for connection in idle:
-        connection.auto_open = 0  # no second connection in its place
+    idle = Idle(one.port, 20)
     one.live.reload()
-    assert set(ask()) == {"close"}
+    answers = [idle.ask(connection, "/") for connection in idle.all]
+    assert {(answer.status, answer.getheader("Connection")) for answer in answers} == {(200, "close")}
+
+
+POLLING = "/socket.io/?EIO=4&transport=polling"
+
+
+@every_version
+def test_an_old_worker_has_the_next_one_open_a_session(version, nodes, start):
+    """Its tables were handed over: a session that it opened would be known to nobody, nor does it know those of the next."""
+    one = start(version, chat(*nodes))
+    known = [one.json(POLLING)["sid"] for _ in range(8)]
+    idle = Idle(one.port, 3 * 8)
+    one.live.reload()
+    opened = [one.json(POLLING)["sid"] for _ in range(8)]
+    asked = [(POLLING, 307), *((f"{POLLING}&sid={sid}", 200) for sid in known)]
+    asked += [(f"{POLLING}&sid={sid}", 307) for sid in opened]
+    for connection, (path, status) in zip(idle.all, asked):
+        answer = idle.ask(connection, path)
+        assert (answer.status, answer.getheader("Connection")) == (status, "close")
+        if status == 307:
+            assert answer.getheader("Location") == f"http://chat.example.com{path}"
+            assert one.get(path).status == 200
