@@ -159,6 +159,9 @@ NOTES: dict[str, str] = {
         "At a reload, idle connections stay open until they have carried one more request, or were idle for the time "
         "of http-keep-alive: a client that sends at this moment is answered and not reset."
     ),
+    "http-request return status 307": (
+        "A worker that a reload has replaced gives a new session to the next one, which could not learn it from here."
+    ),
     "option dontlognull": "Connections without data, such as health checks of other systems, are not logged.",
     "timeout http-request": "Time to send a complete request. It ends slow attacks and does not affect a held poll.",
     "timeout client": "Longer than a poll is held (25 s).",
