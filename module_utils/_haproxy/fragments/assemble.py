@@ -11,6 +11,7 @@ from ..services import definition, frontends
 from ..services.base import (
     balance_settings,
     base_settings,
+    check_global,
     flash_limit,
     request_settings,
     resolvers,
@@ -55,6 +56,7 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
     edge = edge._replace(maxconn=stated_maxconn(native), held=held_descriptors([sections, routes, *native]))
     base = merge(balance_settings(served), resolvers(served), flash_limit(served, edge))
     if with_base_settings:
+        check_global(native)
         base = merge(
             unknown_host_backend(served), request_settings(served), base, tcp_settings(native), base_settings(edge)
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..config.model import Configuration, Line, Section
 from ..config.words import one_line, quote
 from ..errors import Problems
+from ..host import USER
 from . import acme, answers, limits, request_filter, telemetry, tls
 from .backends import default_balance, transports_of
 from .definition import Service
@@ -41,6 +42,9 @@ _DEFAULT_TIMEOUTS: tuple[Line, ...] = (
     ("websocket", "timeout server-fin 10s"),
 )
 
+
+# What the unit of the service decides; HAProxy does not start as root.
+_OF_THE_SERVICE = ("chroot", "gid", "group", "uid", "user")
 
 _TCP_FRONTEND: list[Line] = [("logging", "option tcplog"), ("protocol", "no option idle-close-on-response")]
 _TCP: list[Line] = [("protocol", "no option http-no-delay")]
@@ -78,6 +82,21 @@ def validate_edge(edge: Edge) -> None:
         problems.add("haproxy_limits.shared", "edges that count together are those of haproxy_peers, which has none")
         problems.raise_if_any()
     request_filter.validate(edge.proxies)
+
+
+def check_global(contributions: list[Configuration]) -> None:
+    """Raise `ConfigurationError` for lines with which the service could not start: the user and the root of HAProxy."""
+    problems = Problems()
+    for contribution in contributions:
+        for section in contribution.sections:
+            for line in section.directives if section.kind == "global" else ():
+                if line.keyword in _OF_THE_SERVICE and line.text not in (f"user {USER}", f"group {USER}"):
+                    problems.add(
+                        line.yaml_path,
+                        f"`{line.text}`: the service starts HAProxy as the user {USER}, in a sandbox that takes the place "
+                        "of a chroot, so HAProxy can change neither; remove the line",
+                    )
+    problems.raise_if_any()
 
 
 def _global_lines(edge: Edge) -> list[Line]:

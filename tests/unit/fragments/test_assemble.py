@@ -124,7 +124,7 @@ def test_what_adds_up_is_all_there(kind, one, other):
 
 def test_the_user_of_the_process_is_one_and_users_of_a_list_are_many():
     with pytest.raises(ConfigurationError, match="'user b' contradicts 'user a'"):
-        assembled(("edge", [], {"global": {"user": "a"}}), ("shop", [], {"global": {"user": "b"}}))
+        assembled(("edge", [], {"global": {"user": "a"}}), ("shop", [], {"global": {"user": "b"}}), defaults=False)
 
 
 def test_a_secret_is_not_told_by_a_conflict():
@@ -211,3 +211,18 @@ def test_connections_and_checked_servers_fit_into_the_descriptors_together(serve
     # One more of a few changes no limit, which would take a reload.
     more = assembled(("edge", [{**CHAT, "socketio": {}, "servers": [*named, "10.1.0.1:3000"]}], {}))
     assert servers == 1000 or limit in lines(more, "global", "")
+
+
+@pytest.mark.parametrize(
+    "line", [{"chroot": "/var/lib/haproxy"}, {"user": "www-data"}, {"uid": 33}, {"group": "proxy"}]
+)
+def test_what_the_service_could_not_start_with_is_refused_with_its_place(line):
+    (key,) = line
+    with pytest.raises(ConfigurationError) as caught:
+        assembled(("edge", [CHAT], {"global": {**line, "nbthread": 2}}))
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"haproxy_sections.global.{key}: ")
+    assert "remove the line" in problem
+    assembled(("edge", [CHAT], {"global": {"user": "haproxy", "group": "haproxy"}}))
+    # An edge without our base settings may have a service of its own.
+    assembled(("edge", [CHAT], {"global": line}), defaults=False)
