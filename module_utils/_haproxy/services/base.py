@@ -93,8 +93,8 @@ def check_global(contributions: list[Configuration]) -> None:
                 if line.keyword in _OF_THE_SERVICE and line.text not in (f"user {USER}", f"group {USER}"):
                     problems.add(
                         line.yaml_path,
-                        f"`{line.text}`: the service starts HAProxy as the user {USER}, in a sandbox that takes the place "
-                        "of a chroot, so HAProxy can change neither; remove the line",
+                        f"`{line.text}`: the service starts HAProxy as the user {USER}, in a sandbox that takes "
+                        "the place of a chroot, so HAProxy can change neither; remove the line",
                     )
     problems.raise_if_any()
 
