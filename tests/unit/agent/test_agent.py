@@ -103,13 +103,92 @@ def test_whoever_connects_gets_the_metrics_once_a_second(master, tmp_path, monke
     monkeypatch.setattr(agent, "read_metrics", lambda _master: asked.append(1) or "said 1\n")
     monkeypatch.setattr(agent, "AGE", 60.0)
     (tmp_path / "metrics.sock").touch()  # what an earlier process has left
-    server = agent.Server(path, agent.Metrics(master))
+    server = agent.Listener(path, agent.Metrics(master, agent.Balance(master)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for _ in range(3):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(20)
             connection.connect(path)
-            assert connection.makefile().read() == "said 1\n"
+            assert connection.makefile().read().startswith("said 1\n# HELP realtime_edge_node_sockets ")
     assert len(asked) == 1
     server.shutdown()
     server.server_close()
+
+
+# --- Where new sockets go
+
+
+def server(sockets, weight=1, up=True, by_connections=True):
+    return agent.Server(sockets, 0, weight, up, by_connections)
+
+
+def weights(servers, counts, room=0, bases=None):
+    found = agent.find_weights(
+        {("chat_websocket", name): one for name, one in servers.items()},
+        {("chat_websocket", name): agent.Count(*count) for name, count in counts.items()},
+        {("chat_websocket", name): base for name, base in (bases or {}).items()},
+        room,
+    )
+    return {name: weight for (_backend, name), weight in found.items()}
+
+
+def test_a_node_that_has_none_gets_the_new_ones_and_the_others_nearly_none():
+    counts = {"app1": (0, 100, 0), "app2": (0, 60, 40), "app3": (0, 0, 0)}
+    assert weights({name: server(0) for name in counts}, counts, 30) == {"app1": 1, "app2": 1, "app3": 256}
+
+
+def test_leastconn_is_told_what_the_worker_is_to_have_in_the_end():
+    counts = {"app1": (40, 60, 0), "app2": (100, 0, 0)}
+    servers = {"app1": server(40), "app2": server(100)}
+    # Both are to have 110: 50 of them in this worker, or all.
+    assert weights(servers, counts, 20) == {"app1": round(256 * 50 / 110), "app2": 256}
+
+
+def test_where_servers_take_turns_the_weight_is_what_a_node_lacks():
+    counts = {"app1": (40, 60, 0), "app2": (70, 10, 0)}
+    servers = {name: server(counts[name][0], by_connections=False) for name in counts}
+    assert weights(servers, counts, 20) == {"app1": 1, "app2": 256}
+
+
+def test_a_node_keeps_the_share_that_the_configuration_gives_it():
+    counts = {"app1": (0, 30, 0), "app2": (0, 10, 0)}
+    found = weights({name: server(0) for name in counts}, counts, 40, {"app1": 3, "app2": 1})
+    assert found == {"app1": 256, "app2": round(256 / 3)}
+
+
+def test_who_takes_no_new_ones_is_left_so_and_counts_for_nothing():
+    counts = {"app1": (0, 0, 0), "app2": (0, 900, 0), "app3": (0, 900, 0), "app4": (0, 0, 0)}
+    servers = {"app1": server(0), "app2": server(0, weight=0), "app3": server(0, up=False), "app4": server(0)}
+    assert weights(servers, counts, 9) == {"app1": 256, "app4": 256}
+
+
+@pytest.mark.parametrize(
+    ("count", "apart", "limit"),
+    [
+        ((0, 0, 0), 0, 100),
+        ((10, 20, 10), 1, 40),  # sixty are free, for two edges
+        ((30, 30, 10), 0, 60),
+        ((30, 30, 10), 2, 40),  # thirty are free, for three edges
+        ((0, 70, 40), 1, 1),
+        ((120, 0, 0), 0, 100),  # HAProxy would take 0 for no limit
+    ],
+)
+def test_a_limit_is_one_of_the_node(count, apart, limit):
+    assert agent.find_limit(agent.Count(*count), agent.Policy(100, frozenset(), "edge1", apart)) == limit
+
+
+def test_only_a_configuration_that_asks_for_it_is_balanced():
+    peers = (
+        "id=edge1(local,x) last_status=NONE\nid=edge2(remote,x) last_status=ESTA\nid=edge3(remote,x) last_status=CONN\n"
+    )
+    assert agent.read_policy(f"A=1\n{peers}") is None
+    answer = "HAPROXY_LOCALPEER=edge1\nREALTIME_EDGE_SOCKETS=500 other_websocket\n"
+    assert agent.read_policy(answer + peers) == agent.Policy(500, frozenset(["other_websocket"]), "edge1", 1)
+
+
+def test_what_other_edges_tell():
+    table = (
+        "# table: affinity/:sockets, type: string\n0x1: key=edge1:chat_polling/app1 use=0 exp=9 shard=0 gpt0=5\n"
+        "0x2: key=edge2:my_chat_polling/app1 use=0 exp=9 gpt0=7\n"
+    )
+    assert agent.read_others(table, "edge1") == {"edge2": {("my_chat_polling", "app1"): 7}}
