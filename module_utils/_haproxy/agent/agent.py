@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import calendar
 import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -351,15 +352,16 @@ def find_limit(count: Count, policy: Policy) -> int:
 class Balance:
     """Count the sockets of all nodes, and tell the serving worker where new ones may go."""
 
-    def __init__(self, master: Master) -> None:
-        """Begin without a count."""
+    def __init__(self, master: Master, lock: str) -> None:
+        """Begin without a count. Whoever changes servers holds the file `lock` meanwhile."""
         self.master = master
+        self.lock = lock
         self.pid = 0
         self.bases: dict[Name, int] = {}
         self.given: dict[Name, int] = {}
         self.told: dict[Name, tuple[int, float]] = {}
         self.arrivals = 0.0
-        self.sum = 0
+        self.sum = -1
         self.policy: Policy | None = None
         self.counts: dict[Name, Count] = {}
         self.others: dict[str, dict[Name, int]] = {}
@@ -374,27 +376,44 @@ class Balance:
         if not self.policy:
             self.counts, self.others = {}, {}
             return
+        with self._undisturbed():
+            self._balance(pid, workers.old, self.policy)
+
+    def release(self) -> None:
+        """Give each server the weight and the limit of the configuration: HAProxy goes on alone. Raise `NoAnswer`."""
+        if not self.policy:
+            return
+        with self._undisturbed():
+            servers = read_servers(self.master.tell(self.pid, "show stat -1 6 -1"))
+            own = {name: server for name, server in servers.items() if server.weight == self.given.get(name)}
+            self._tell(f"set server {_place(name)} weight {self.bases.get(name, 1)}" for name in own)
+            if self.policy.most:
+                self._tell(f"set maxconn server {_place(name)} {self.policy.most}" for name in self.counts)
+
+    @contextlib.contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Let nobody change a server between what is read and what is set: one that is put out of service stays so."""
+        with open(self.lock, "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _balance(self, pid: int, old_workers: tuple[int, ...], policy: Policy) -> None:
         every = read_servers(self.master.tell(pid, "show stat -1 6 -1"))
-        servers = {name: server for name, server in every.items() if name[0] not in self.policy.alone}
-        table = self.master.tell(pid, f"show table {TABLE}") if self.policy.apart else ""
-        self.others = read_others(table, self.policy.edge)
-        self.counts = self._count(servers, workers.old)
+        servers = {name: server for name, server in every.items() if name[0] not in policy.alone}
+        table = self.master.tell(pid, f"show table {TABLE}") if policy.apart else ""
+        self.others = read_others(table, policy.edge)
+        self.counts = self._count(servers, old_workers)
         if pid != self.pid:
             self.pid, self.bases, self.given, self.told = pid, {}, {}, {}
         self._learn_bases(servers)
         self._estimate_arrivals()
         room = max(len(servers), round(2 * self.arrivals), self.sum // 20)
-        commands = [*self._weigh(servers, room), *self._limit(servers), *self._tell_others()]
-        for first in range(0, len(commands), _BATCH):
-            self.master.tell(pid, *commands[first : first + _BATCH])
+        self._tell([*self._weigh(servers, room), *self._limit(servers, policy), *self._tell_others(policy)])
 
-    def release(self) -> None:
-        """Give each server the weight and the limit that the configuration gives it: HAProxy goes on alone."""
-        commands = [f"set server {_place(name)} weight {self.bases.get(name, 1)}" for name in self.given]
-        if self.policy and self.policy.most:
-            commands += [f"set maxconn server {_place(name)} {self.policy.most}" for name in self.counts]
-        for first in range(0, len(commands), _BATCH):
-            self.master.tell(self.pid, *commands[first : first + _BATCH])
+    def _tell(self, commands: Iterable[str]) -> None:
+        listed = list(commands)
+        for first in range(0, len(listed), _BATCH):
+            self.master.tell(self.pid, *listed[first : first + _BATCH])
 
     def _count(self, servers: dict[Name, Server], old_workers: tuple[int, ...]) -> dict[Name, Count]:
         old: dict[Name, int] = {}
@@ -425,7 +444,7 @@ class Balance:
     def _estimate_arrivals(self) -> None:
         """Remember how many sockets come in a second, and forget it slowly: they come in waves."""
         total = sum(count.total for count in self.counts.values())
-        self.arrivals = max(total - self.sum, self.arrivals * 0.9)
+        self.arrivals = max(total - self.sum, self.arrivals * 0.9) if self.sum >= 0 else 0.0
         self.sum = total
 
     def _weigh(self, servers: dict[Name, Server], room: int) -> Iterator[str]:
@@ -436,24 +455,20 @@ class Balance:
                 if weight != servers[name].weight:
                     yield f"set server {_place(name)} weight {weight}"
 
-    def _limit(self, servers: dict[Name, Server]) -> Iterator[str]:
-        if not self.policy or not self.policy.most:
-            return
-        for name, server in servers.items():
-            limit = find_limit(self.counts[name], self.policy)
+    def _limit(self, servers: dict[Name, Server], policy: Policy) -> Iterator[str]:
+        for name, server in servers.items() if policy.most else ():
+            limit = find_limit(self.counts[name], policy)
             if limit != server.limit:
                 yield f"set maxconn server {_place(name)} {limit}"
 
-    def _tell_others(self) -> Iterator[str]:
+    def _tell_others(self, policy: Policy) -> Iterator[str]:
         """Yield what the other edges are to know: what has changed, and the rest before they forget it."""
-        if not self.policy or not self.policy.apart:
-            return
         now = time.monotonic()
-        for name, count in self.counts.items():
+        for name, count in self.counts.items() if policy.apart else ():
             value, when = self.told.get(name, (0, now))
             if (own := count.serving + count.old) != value or (own and now - when >= _REMIND):
                 self.told[name] = own, now
-                yield f"set table {TABLE} key {self.policy.edge}:{_place(name)} data.gpt0 {own}"
+                yield f"set table {TABLE} key {policy.edge}:{_place(name)} data.gpt0 {own}"
 
 
 def _place(name: Name) -> str:
@@ -544,7 +559,7 @@ def main() -> None:
     parser.add_argument("--master", default="/run/haproxy/master.sock", help="the master CLI")
     parser.add_argument("--listen", default="/run/realtime-edge-agent/metrics.sock", help="where HAProxy asks")
     given = parser.parse_args()
-    balance = Balance(Master(given.master))
+    balance = Balance(Master(given.master), os.path.join(os.path.dirname(given.listen), "lock"))
     listener = Listener(given.listen, Metrics(Master(given.master), balance))
     threading.Thread(target=listener.serve_forever, daemon=True).start()
     signal.signal(signal.SIGTERM, _end)

@@ -103,7 +103,7 @@ def test_whoever_connects_gets_the_metrics_once_a_second(master, tmp_path, monke
     monkeypatch.setattr(agent, "read_metrics", lambda _master: asked.append(1) or "said 1\n")
     monkeypatch.setattr(agent, "AGE", 60.0)
     (tmp_path / "metrics.sock").touch()  # what an earlier process has left
-    server = agent.Listener(path, agent.Metrics(master, agent.Balance(master)))
+    server = agent.Listener(path, agent.Metrics(master, agent.Balance(master, str(tmp_path / "lock"))))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for _ in range(3):
         with socket.socket(socket.AF_UNIX) as connection:
@@ -192,3 +192,92 @@ def test_what_other_edges_tell():
         "0x2: key=edge2:my_chat_polling/app1 use=0 exp=9 gpt0=7\n"
     )
     assert agent.read_others(table, "edge1") == {"edge2": {("my_chat_polling", "app1"): 7}}
+
+
+class Process:
+    """A master of one edge, as far as the balance asks it: workers with their sockets, and servers that can be set."""
+
+    path = "master"
+
+    def __init__(self):
+        self.pid, self.sockets, self.told = 1, {1: {"app1": 0, "app2": 0}}, []
+        self.weight, self.base = {"app1": 2, "app2": 2}, {"app1": 2, "app2": 2}
+        self.limit = {"app1": 100, "app2": 100}
+
+    def workers(self):
+        return agent.Workers(self.pid, tuple(pid for pid in self.sockets if pid != self.pid), 0)
+
+    def tell(self, pid, *commands):
+        return "".join(self.answer(pid, command) for command in commands)
+
+    def answer(self, pid, command):
+        words = command.split()
+        if command == "show env":
+            return "HAPROXY_LOCALPEER=edge1\nREALTIME_EDGE_SOCKETS=100\n"
+        if words[:2] == ["show", "stat"]:
+            rows = [
+                f"chat_websocket,{name},{n},{self.limit[name]},UP,{self.weight[name]},"
+                for name, n in self.sockets[pid].items()
+            ]
+            return "\n".join(
+                ["# pxname,svname,scur,slim,status,uweight,algo", "chat_websocket,BACKEND,0,,UP,1,leastconn", *rows]
+            )
+        if command == "show servers state":
+            return "".join(
+                f"3 chat_websocket {n} {name} 10.0.0.1 2 0 9 {base} 1 1\n"
+                for n, (name, base) in enumerate(self.base.items())
+            )
+        if words[0] == "set":
+            what, place, value = (
+                (words[3], words[2], words[4]) if words[1] == "server" else ("limit", words[3], words[4])
+            )
+            getattr(self, what)[place.split("/")[1]] = int(value)
+            self.told.append(command)
+        return ""
+
+    def reload(self):
+        self.pid += 1
+        self.sockets[self.pid] = {"app1": 0, "app2": 0}
+        self.weight, self.limit = dict(self.base), {"app1": 100, "app2": 100}
+
+
+@pytest.fixture
+def process():
+    return Process()
+
+
+@pytest.fixture
+def running(process, tmp_path):
+    return agent.Balance(process, str(tmp_path / "lock"))
+
+
+def test_after_a_reload_the_new_worker_is_told_of_the_old_ones_sockets(process, running):
+    process.sockets[1] = {"app1": 60, "app2": 20}
+    process.reload()
+    running.run_once()
+    assert (process.weight["app1"], process.weight["app2"]) == (1, 256)
+    assert process.limit == {"app1": 40, "app2": 80}
+    assert running.counts["chat_websocket", "app1"] == (0, 60, 0)
+    told = len(process.told)
+    running.run_once()
+    assert len(process.told) == told, "nothing has changed since"
+
+
+def test_a_node_that_somebody_takes_out_stays_out_and_keeps_the_weight_that_it_comes_back_with(process, running):
+    running.run_once()
+    process.weight["app1"] = 0
+    running.run_once()
+    running.release()
+    assert process.weight["app1"] == 0
+    process.weight["app1"] = 6
+    running.run_once()
+    assert running.bases == {("chat_websocket", "app1"): 6, ("chat_websocket", "app2"): 2}
+
+
+def test_when_it_ends_haproxy_has_what_the_file_says(process, running):
+    process.sockets[1] = {"app1": 60, "app2": 20}
+    process.reload()
+    running.run_once()
+    running.release()
+    assert process.weight == {"app1": 2, "app2": 2}
+    assert process.limit == {"app1": 100, "app2": 100}
