@@ -23,7 +23,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 # Seconds for an answer of the master, and for whoever reads the metrics.
@@ -217,14 +217,14 @@ Name = tuple[str, str]
 class Policy(NamedTuple):
     """Hold what the configuration says: `most` sockets a node for each transport (0: any number).
 
-    `alone` are backends that are none of this program's business. `edge` is this edge's name among the others, of which
-    there are `apart`.
+    `alone` are backends that are none of this program's business. `edge` is this edge's name among others; `apart` says
+    whether there are any.
     """
 
     most: int
     alone: frozenset[str]
     edge: str
-    apart: int
+    apart: bool
 
 
 class Server(NamedTuple):
@@ -250,6 +250,13 @@ class Count(NamedTuple):
         return sum(self)
 
 
+class Told(NamedTuple):
+    """Hold what an edge tells of a node in one backend: its sockets, and how many it may have until it tells more."""
+
+    sockets: int
+    claim: int
+
+
 def service_of(backend: str) -> str:
     """Return the service whose sockets a backend has; empty for any other backend."""
     service, _, transport = backend.rpartition("_")
@@ -262,8 +269,7 @@ def read_policy(answer: str) -> Policy | None:
     words = values.get("REALTIME_EDGE_SOCKETS", "").split()
     if not words or not words[0].isdigit():
         return None
-    apart = len(re.findall(r"\(remote.*last_status=ESTA", answer))
-    return Policy(int(words[0]), frozenset(words[1:]), values.get("HAPROXY_LOCALPEER", "").strip(), apart)
+    return Policy(int(words[0]), frozenset(words[1:]), values.get("HAPROXY_LOCALPEER", "").strip(), "(remote" in answer)
 
 
 def read_servers(answer: str) -> dict[Name, Server]:
@@ -297,12 +303,13 @@ def _rows(answer: str) -> list[dict[str, str]]:
     return rows
 
 
-def read_others(answer: str, edge: str) -> dict[str, dict[Name, int]]:
+def read_others(answer: str, edge: str) -> dict[str, dict[Name, Told]]:
     """Read the table of sockets: what each other edge has told of itself."""
-    found: dict[str, dict[Name, int]] = {}
-    for other, backend, server, count in re.findall(r"key=([^:\s]+):([^/\s]+)/(\S+) .*gpt0=(\d+)", answer):
+    found: dict[str, dict[Name, Told]] = {}
+    entries = re.findall(r"key=([^:\s]+):([^/\s]+)/(\S+) .*gpt0=(\d+) gpc0=(\d+)", answer)
+    for other, backend, server, count, claim in entries:
         if other != edge:
-            found.setdefault(other, {})[backend, server] = int(count)
+            found.setdefault(other, {})[backend, server] = Told(int(count), int(claim))
     return found
 
 
@@ -340,13 +347,17 @@ def find_weights(
     return weights
 
 
-def find_limit(count: Count, policy: Policy) -> int:
+def find_limit(count: Count, claimed: int, policy: Policy, others: Collection[str]) -> int:
     """Return how many sockets the serving worker may have on a node, of those that the node may have.
 
-    Each edge takes its share of what is free, so that several do not take the same within a second.
+    Each edge takes its share of what is free, and nothing that the others have claimed: they may have it by now.
+    HAProxy takes a limit of 0 for none.
     """
+    edges = 1 + len(others)
     free = max(0, policy.most - count.total)
-    return max(1, min(policy.most, count.serving + free // (1 + policy.apart)))
+    share = free // edges + (sum(other < policy.edge for other in others) < free % edges)
+    share = min(share, policy.most - claimed - count.serving - count.old)
+    return max(1, min(policy.most, count.serving + max(0, share)))
 
 
 class Balance:
@@ -359,12 +370,13 @@ class Balance:
         self.pid = 0
         self.bases: dict[Name, int] = {}
         self.given: dict[Name, int] = {}
-        self.told: dict[Name, tuple[int, float]] = {}
+        self.limits: dict[Name, int] = {}
+        self.told: dict[Name, tuple[Told, float]] = {}
         self.arrivals = 0.0
         self.sum = -1
         self.policy: Policy | None = None
         self.counts: dict[Name, Count] = {}
-        self.others: dict[str, dict[Name, int]] = {}
+        self.others: dict[str, dict[Name, Told]] = {}
 
     def run_once(self) -> None:
         """Count, and tell HAProxy and the other edges. Raise `NoAnswer`."""
@@ -404,11 +416,14 @@ class Balance:
         self.others = read_others(table, policy.edge)
         self.counts = self._count(servers, old_workers)
         if pid != self.pid:
-            self.pid, self.bases, self.given, self.told = pid, {}, {}, {}
+            self.pid, self.bases, self.given, self.limits, self.told = pid, {}, {}, {}, {}
         self._learn_bases(servers)
         self._estimate_arrivals()
         room = max(len(servers), round(2 * self.arrivals), self.sum // 20)
-        self._tell([*self._weigh(servers, room), *self._limit(servers, policy), *self._tell_others(policy)])
+        # What others may have by now comes first: a claim is told before it is taken, and given back after it is.
+        limits = self._find_limits(policy)
+        self._tell([*self._tell_others(policy, limits), *self._weigh(servers, room), *self._limit(servers, limits)])
+        self.limits = limits
 
     def _tell(self, commands: Iterable[str]) -> None:
         listed = list(commands)
@@ -421,13 +436,17 @@ class Balance:
             for row in _rows(self.master.tell(worker, "show stat -1 4 -1")):
                 name = row["pxname"], row["svname"]
                 old[name] = old.get(name, 0) + int(row["scur"] or 0)
-        elsewhere: dict[Name, int] = {}
-        for edge in self.others.values():
-            for name, count in edge.items():
-                elsewhere[name] = elsewhere.get(name, 0) + count
+        elsewhere = self._sum_others(lambda told: told.sockets)
         return {
             name: Count(server.sockets, old.get(name, 0), elsewhere.get(name, 0)) for name, server in servers.items()
         }
+
+    def _sum_others(self, value: Callable[[Told], int]) -> dict[Name, int]:
+        sums: dict[Name, int] = {}
+        for edge in self.others.values():
+            for name, told in edge.items():
+                sums[name] = sums.get(name, 0) + value(told)
+        return sums
 
     def _learn_bases(self, servers: dict[Name, Server]) -> None:
         """Remember the weight that each server has by itself: of the configuration, or given since by somebody else."""
@@ -435,6 +454,8 @@ class Balance:
             if server.weight not in (0, self.given.get(name, server.weight)):
                 self.bases[name] = server.weight
                 del self.given[name]
+            elif server.weight and self.bases.get(name) == 0:
+                self.bases[name] = server.weight  # the file had it out of service
         if any(name not in self.bases for name in servers):
             state = self.master.tell(self.pid, "show servers state")
             for row in re.findall(r"^\d+ (\S+) \d+ (\S+) \S+ \d+ \d+ \d+ (\d+) ", state, re.MULTILINE):
@@ -455,20 +476,30 @@ class Balance:
                 if weight != servers[name].weight:
                     yield f"set server {_place(name)} weight {weight}"
 
-    def _limit(self, servers: dict[Name, Server], policy: Policy) -> Iterator[str]:
-        for name, server in servers.items() if policy.most else ():
-            limit = find_limit(self.counts[name], policy)
-            if limit != server.limit:
+    def _find_limits(self, policy: Policy) -> dict[Name, int]:
+        if not policy.most:
+            return {}
+        claimed = self._sum_others(max)
+        return {
+            name: find_limit(count, claimed.get(name, 0), policy, self.others) for name, count in self.counts.items()
+        }
+
+    def _limit(self, servers: dict[Name, Server], limits: dict[Name, int]) -> Iterator[str]:
+        for name, limit in limits.items():
+            if limit != servers[name].limit:
                 yield f"set maxconn server {_place(name)} {limit}"
 
-    def _tell_others(self, policy: Policy) -> Iterator[str]:
+    def _tell_others(self, policy: Policy, limits: dict[Name, int]) -> Iterator[str]:
         """Yield what the other edges are to know: what has changed, and the rest before they forget it."""
         now = time.monotonic()
         for name, count in self.counts.items() if policy.apart else ():
-            value, when = self.told.get(name, (0, now))
-            if (own := count.serving + count.old) != value or (own and now - when >= _REMIND):
+            may = max(count.serving, limits.get(name, 0), self.limits.get(name, 0))
+            own = Told(count.serving + count.old, count.old + may)
+            before, when = self.told.get(name, (None, now))
+            if own != before or now - when >= _REMIND:
                 self.told[name] = own, now
-                yield f"set table {TABLE} key {policy.edge}:{_place(name)} data.gpt0 {own}"
+                values = f"data.gpt0 {own.sockets} data.gpc0 {own.claim}"
+                yield f"set table {TABLE} key {policy.edge}:{_place(name)} {values}"
 
 
 def _place(name: Name) -> str:
@@ -484,9 +515,9 @@ def add_sockets(text: Text, balance: Balance) -> None:
             key = service_of(backend), server, own, worker
             samples[key] = samples.get(key, 0) + number
     for edge, counts in balance.others.items():
-        for (backend, server), number in counts.items():
+        for (backend, server), told in counts.items():
             key = service_of(backend), server, edge, "elsewhere"
-            samples[key] = samples.get(key, 0) + number
+            samples[key] = samples.get(key, 0) + told.sockets
     labels = ("service", "server", "edge", "worker")
     help_text = "Sockets and polls of a node, in all workers of this edge and on the others."
     name = "realtime_edge_node_sockets"
@@ -546,7 +577,16 @@ def balance_for_ever(balance: Balance) -> None:
         begun = time.monotonic()
         with contextlib.suppress(NoAnswer):
             balance.run_once()
+        _report_alive()
         time.sleep(max(0.05, begun + _INTERVAL - time.monotonic()))
+
+
+def _report_alive() -> None:
+    """Tell systemd, which otherwise starts this program anew: a limit that nobody corrects keeps clients out."""
+    if path := os.environ.get("NOTIFY_SOCKET"):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.connect(path)
+            connection.send(b"WATCHDOG=1")
 
 
 def _end(_signal: int, _frame: object) -> None:

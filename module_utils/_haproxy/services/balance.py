@@ -15,8 +15,9 @@ from .edge import ROLE, Edge
 # and the backends with such a name that it leaves alone.
 ENVIRONMENT = "REALTIME_EDGE_SOCKETS"
 
-# The sockets of each node, as each edge tells the others. Those of an edge that is silent are forgotten.
-_TABLE = "table :sockets type string len 128 size 10k expire 10s store gpt0"
+# The sockets of each node, as each edge tells the others: those that it has (gpt0), and those that it may have until it
+# tells more (gpc0). What a silent edge has told is forgotten.
+_TABLE = "table :sockets type string len 128 size 10k expire 10s store gpt0,gpc0"
 
 _TRANSPORTS = ("websocket", "polling", "flashsocket")
 _METHODS = ("leastconn", "roundrobin")

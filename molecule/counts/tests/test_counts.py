@@ -69,7 +69,7 @@ def reload(edge, wait_until):
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling,websocket"])
-def test_nodes_are_equally_full_whatever_was_reloaded(edges, held, wait_until, transport):
+def test_nodes_are_equally_full_whatever_was_reloaded(edges, held, wait_until, play, transport):
     for edge in edges:
         take_out(edge, "maint", "counts-app3")
         held.append(edge.hold(60, transport))
@@ -86,6 +86,11 @@ def test_nodes_are_equally_full_whatever_was_reloaded(edges, held, wait_until, t
     assert sum(full.values()) == sockets
     assert max(full.values()) / min(full.values()) <= 1.1, full
     assert not [event for clients in held for event in clients.of("disconnect")]
+    weights = {row["uweight"] for (backend, _), row in edges[0].statistics().items() if backend == "chat_websocket"}
+    assert weights != {"1"}
+    run = play({})
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("changed=0 ") == len(edges), "a run undoes the weights"
 
 
 def nodes(held):
@@ -108,13 +113,38 @@ def test_a_limit_of_a_node_holds_over_reloads_and_edges(edges, held, wait_until)
     for edge in edges:
         reload(edge, wait_until)
         take_out(edge, "maint", "counts-app2", "counts-app3")
-        all_counted(edges, wait_until, 300)
+    all_counted(edges, wait_until, 300)
+    for edge in edges:
         come(edge, 150)
     # Two hundred more would come: one hundred may.
     wait_until("the node is full", lambda: sum(nodes(held).values()) >= LIMIT - 2, 60)
     for edge in edges:
         wait_until("others wait", lambda edge=edge: waiting(edge) > 0)
     assert nodes(held)["counts-app1"] <= LIMIT * 1.01
+
+
+def test_a_node_that_somebody_takes_out_stays_out_until_it_is_brought_back(edges, held, wait_until):
+    edge = edges[0]
+
+    def put(state):
+        return edge.host.ansible("realtime.edge.haproxy_server", f"name=counts-app3 state={state}", check=False)
+
+    def weight():
+        return edge.statistics()["chat_websocket", "counts-app3"]["uweight"]
+
+    assert put("drain")["changed"]
+    reload(edge, wait_until)
+    all_counted(edges, wait_until, 0)
+    held.append(edge.hold(30, "websocket"))
+    all_counted(edges, wait_until, 30)
+    assert weight() == "0"
+    assert set(nodes(held)) == {"counts-app1", "counts-app2"}
+    assert not put("drain")["changed"]
+    assert put("ready")["changed"]
+    wait_until("it gets the new ones", lambda: weight() == "256")
+    held.append(edge.hold(15, "websocket"))
+    assert nodes(held) == dict.fromkeys(["counts-app1", "counts-app2", "counts-app3"], 15)
+    assert not put("ready")["changed"]
 
 
 def test_without_the_service_the_edge_serves_and_says_so(edges, held, wait_until):

@@ -163,35 +163,40 @@ def test_who_takes_no_new_ones_is_left_so_and_counts_for_nothing():
 
 
 @pytest.mark.parametrize(
-    ("count", "apart", "limit"),
+    ("count", "claimed", "others", "limit"),
     [
-        ((0, 0, 0), 0, 100),
-        ((10, 20, 10), 1, 40),  # sixty are free, for two edges
-        ((30, 30, 10), 0, 60),
-        ((30, 30, 10), 2, 40),  # thirty are free, for three edges
-        ((0, 70, 40), 1, 1),
-        ((120, 0, 0), 0, 100),  # HAProxy would take 0 for no limit
+        ((0, 0, 0), 0, "", 100),
+        ((10, 20, 10), 0, "2", 40),  # sixty are free, for two edges
+        ((30, 30, 10), 0, "", 60),
+        ((30, 30, 10), 0, "23", 40),  # thirty are free, for three edges
+        ((10, 20, 10), 65, "2", 15),  # of the sixty, the other edge may have taken fifty-five by now
+        ((10, 20, 10), 90, "2", 10),
+        ((50, 0, 49), 49, "2", 51),  # the last one is the first edge's
+        ((50, 0, 49), 49, "0", 50),
+        ((0, 70, 40), 40, "2", 1),
+        ((120, 0, 0), 0, "", 100),  # HAProxy would take 0 for no limit
     ],
 )
-def test_a_limit_is_one_of_the_node(count, apart, limit):
-    assert agent.find_limit(agent.Count(*count), agent.Policy(100, frozenset(), "edge1", apart)) == limit
+def test_a_limit_is_one_of_the_node(count, claimed, others, limit):
+    policy = agent.Policy(100, frozenset(), "edge1", True)
+    assert agent.find_limit(agent.Count(*count), claimed, policy, [f"edge{number}" for number in others]) == limit
 
 
 def test_only_a_configuration_that_asks_for_it_is_balanced():
-    peers = (
-        "id=edge1(local,x) last_status=NONE\nid=edge2(remote,x) last_status=ESTA\nid=edge3(remote,x) last_status=CONN\n"
-    )
+    # An edge that reloads is away for a moment: its sockets still count.
+    peers = "id=edge1(local,x) last_status=NONE\nid=edge2(remote,x) last_status=CONN\n"
     assert agent.read_policy(f"A=1\n{peers}") is None
     answer = "HAPROXY_LOCALPEER=edge1\nREALTIME_EDGE_SOCKETS=500 other_websocket\n"
-    assert agent.read_policy(answer + peers) == agent.Policy(500, frozenset(["other_websocket"]), "edge1", 1)
+    assert agent.read_policy(answer + peers) == agent.Policy(500, frozenset(["other_websocket"]), "edge1", True)
+    assert not agent.read_policy(answer).apart
 
 
 def test_what_other_edges_tell():
     table = (
-        "# table: affinity/:sockets, type: string\n0x1: key=edge1:chat_polling/app1 use=0 exp=9 shard=0 gpt0=5\n"
-        "0x2: key=edge2:my_chat_polling/app1 use=0 exp=9 gpt0=7\n"
+        "# table: affinity/:sockets, type: string\n0x1: key=edge1:chat_polling/app1 use=0 exp=9 shard=0 gpt0=5 gpc0=9\n"
+        "0x2: key=edge2:my_chat_polling/app1 use=0 exp=9 gpt0=7 gpc0=12\n"
     )
-    assert agent.read_others(table, "edge1") == {"edge2": {("my_chat_polling", "app1"): 7}}
+    assert agent.read_others(table, "edge1") == {"edge2": {("my_chat_polling", "app1"): (7, 12)}}
 
 
 class Process:
@@ -199,7 +204,8 @@ class Process:
 
     path = "master"
 
-    def __init__(self):
+    def __init__(self, edge="edge1", table=None):
+        self.edge, self.table = edge, table
         self.pid, self.sockets, self.told = 1, {1: {"app1": 0, "app2": 0}}, []
         self.weight, self.base = {"app1": 2, "app2": 2}, {"app1": 2, "app2": 2}
         self.limit = {"app1": 100, "app2": 100}
@@ -213,7 +219,14 @@ class Process:
     def answer(self, pid, command):
         words = command.split()
         if command == "show env":
-            return "HAPROXY_LOCALPEER=edge1\nREALTIME_EDGE_SOCKETS=100\n"
+            return f"HAPROXY_LOCALPEER={self.edge}\nREALTIME_EDGE_SOCKETS=100\n"
+        if command == "show peers affinity":
+            return "id=other(remote,x)\n" if self.table is not None else ""
+        if words[:2] == ["show", "table"]:
+            return "".join(f"0x1: key={key} use=0 gpt0={n} gpc0={most}\n" for key, (n, most) in self.table.items())
+        if words[:2] == ["set", "table"]:
+            self.table[words[4]] = words[6], words[8]
+            return ""
         if words[:2] == ["show", "stat"]:
             rows = [
                 f"chat_websocket,{name},{n},{self.limit[name]},UP,{self.weight[name]},"
@@ -281,3 +294,34 @@ def test_when_it_ends_haproxy_has_what_the_file_says(process, running):
     running.release()
     assert process.weight == {"app1": 2, "app2": 2}
     assert process.limit == {"app1": 100, "app2": 100}
+
+
+def test_who_was_out_of_service_in_the_file_has_the_weight_that_it_comes_back_with(process, running):
+    process.base["app1"] = process.weight["app1"] = 0
+    running.run_once()
+    process.weight["app1"] = 6
+    running.run_once()
+    assert running.bases["chat_websocket", "app1"] == 6
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["what is told arrives", "what is told arrives late"])
+def test_two_edges_fill_a_node_to_its_limit_and_no_further(tmp_path, late):
+    table = {}
+    edges = [Process(name, {}) for name in ("edge1", "edge2")]
+    running = [agent.Balance(edge, str(tmp_path / edge.edge)) for edge in edges]
+    for turn in range(60):
+        if turn == 20:
+            edges[0].reload()
+        for edge in edges:
+            edge.table.update(table)
+        for edge, balance in zip(edges, running):
+            balance.run_once()
+            table.update({key: value for key, value in edge.table.items() if key.startswith(edge.edge)})
+            if not late:
+                for other in edges:
+                    other.table.update(table)
+        for edge in edges:
+            come = edge.sockets[edge.pid]
+            come["app1"] = max(come["app1"], min(edge.limit["app1"], come["app1"] + 40))
+    # A new worker takes one more of a full node, since HAProxy takes a limit of 0 for none.
+    assert 99 <= sum(count["app1"] for edge in edges for count in edge.sockets.values()) <= 101
