@@ -15,6 +15,7 @@ MASTER_SOCKET = "/run/haproxy/master.sock"
 RUNTIME_SOCKET = "/run/haproxy/admin.sock"
 # Of the service beside HAProxy, which the role installs and which asks the master at its default path.
 AGENT_SOCKET = "/run/realtime-edge-agent/metrics.sock"
+AGENT_LOCK = "/run/realtime-edge-agent/lock"
 
 # The collection's own build comes before the distribution's package.
 PACKAGE_BINARY = "/usr/sbin/haproxy"

@@ -4,6 +4,10 @@
 HAProxy's worker speaks with the internet, so it must not reach the master (doc/internals/threat-model.txt of HAProxy).
 This program may ask the master, and nothing else: it reads what HAProxy's exporter lacks, and gives it to whoever
 connects to its socket, as HAProxy does for /metrics/edge. If it ends, HAProxy goes on, and /metrics/edge answers 503.
+
+HAProxy counts in each process alone: after a reload the new worker knows nothing of the sockets that the old one keeps,
+nor one edge of another's. Once a second this program counts the sockets of each node in all workers and on all edges,
+and tells the serving worker, by the weights and limits of its servers, where new ones may go.
 """
 
 from __future__ import annotations
@@ -11,13 +15,15 @@ from __future__ import annotations
 import argparse
 import calendar
 import contextlib
+import fcntl
 import os
 import re
+import signal
 import socket
 import socketserver
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 # Seconds for an answer of the master, and for whoever reads the metrics.
@@ -31,6 +37,20 @@ _BATCH = 50
 
 # Of the addresses that edges share, as far as the role keepalived is there.
 SHARED = "/run/realtime-edge/metrics"
+
+# The sockets of all edges, among the tables that they share.
+TABLE = "affinity/:sockets"
+
+# Seconds between two counts, and after which the other edges are told again what has not changed.
+_INTERVAL = 1.0
+_REMIND = 3.0
+
+# HAProxy's highest weight (manual, 5.2).
+_MOST_WEIGHT = 256
+
+# The ends of the names of the backends that have sockets, and the columns of `show stat` that count.
+_TRANSPORTS = frozenset(("websocket", "polling", "flashsocket"))
+_COLUMNS = ("pxname", "svname", "scur", "slim", "status", "uweight", "algo")
 
 _PROCESS = re.compile(r"^(\d+)\s+(master|worker)\s+(\d+)(?: \[failed: (\d+)\])?", re.MULTILINE)
 
@@ -190,12 +210,326 @@ def _add_peers(text: Text, master: Master, workers: Workers) -> None:
     text.add("realtime_edge_peer_up", "gauge", "Whether the affinity tables are exchanged with this edge.", samples)
 
 
+Name = tuple[str, str]
+"""Backend and server."""
+
+
+class Policy(NamedTuple):
+    """Hold what the configuration says: `most` sockets a node for each transport (0: any number).
+
+    `alone` are backends that are none of this program's business. `edge` is this edge's name among others; `apart` says
+    whether there are any.
+    """
+
+    most: int
+    alone: frozenset[str]
+    edge: str
+    apart: bool
+
+
+class Server(NamedTuple):
+    """Hold the state of a server in the serving worker."""
+
+    sockets: int
+    limit: int
+    weight: int
+    up: bool
+    by_connections: bool
+
+
+class Count(NamedTuple):
+    """Hold the sockets of a node in one backend: in this edge's serving worker, its old ones, and the other edges."""
+
+    serving: int
+    old: int
+    elsewhere: int
+
+    @property
+    def total(self) -> int:
+        """Return all of them."""
+        return sum(self)
+
+
+class Told(NamedTuple):
+    """Hold what an edge tells of a node in one backend: its sockets, and how many it may have until it tells more."""
+
+    sockets: int
+    claim: int
+
+
+def service_of(backend: str) -> str:
+    """Return the service whose sockets a backend has; empty for any other backend."""
+    service, _, transport = backend.rpartition("_")
+    return service if transport in _TRANSPORTS else ""
+
+
+def read_policy(answer: str) -> Policy | None:
+    """Read `show env` and `show peers`; None if this HAProxy's configuration does not ask for it."""
+    values = dict(re.findall(r"^(REALTIME_EDGE_SOCKETS|HAPROXY_LOCALPEER)=(.*)$", answer, re.MULTILINE))
+    words = values.get("REALTIME_EDGE_SOCKETS", "").split()
+    if not words or not words[0].isdigit():
+        return None
+    return Policy(int(words[0]), frozenset(words[1:]), values.get("HAPROXY_LOCALPEER", "").strip(), "(remote" in answer)
+
+
+def read_servers(answer: str) -> dict[Name, Server]:
+    """Read the servers of the transports in `show stat`, of backends whose weights say where new sockets go."""
+    rows = _rows(answer)
+    methods = {row["pxname"]: row["algo"] for row in rows if row["svname"] == "BACKEND"}
+    return {
+        (row["pxname"], row["svname"]): Server(
+            int(row["scur"] or 0),
+            int(row["slim"] or 0),
+            int(row["uweight"] or 0),
+            row["status"].startswith(("UP", "no check")),
+            methods[row["pxname"]] == "leastconn",
+        )
+        for row in rows
+        if row["svname"] != "BACKEND" and methods.get(row["pxname"]) in ("leastconn", "roundrobin")
+    }
+
+
+def _rows(answer: str) -> list[dict[str, str]]:
+    """Return the rows of `show stat` that are of the transports, with the columns that count here."""
+    lines = answer.split("\n")
+    names = lines[0].lstrip("# ").split(",")
+    wanted = [(names.index(name), name) for name in _COLUMNS if name in names]
+    rows = []
+    for line in lines[1:]:
+        backend, comma, _rest = line.partition(",")
+        if comma and service_of(backend):
+            fields = line.split(",")
+            rows.append({name: fields[place] for place, name in wanted})
+    return rows
+
+
+def read_others(answer: str, edge: str) -> dict[str, dict[Name, Told]]:
+    """Read the table of sockets: what each other edge has told of itself."""
+    found: dict[str, dict[Name, Told]] = {}
+    entries = re.findall(r"key=([^:\s]+):([^/\s]+)/(\S+) .*gpt0=(\d+) gpc0=(\d+)", answer)
+    for other, backend, server, count, claim in entries:
+        if other != edge:
+            found.setdefault(other, {})[backend, server] = Told(int(count), int(claim))
+    return found
+
+
+def find_weights(
+    servers: dict[Name, Server], counts: dict[Name, Count], bases: dict[Name, int], room: int
+) -> dict[Name, int]:
+    """Return the weight of each server that takes new sockets, so that all nodes of a service become equally full.
+
+    With `room` more sockets each node would have its share of all, by its weight in the configuration (`bases`). What
+    it lacks to that is its weight where servers take turns. With `leastconn` HAProxy counts the sockets of the worker
+    by itself: there the weight is what the worker is to have of them in the end.
+    """
+    weights: dict[Name, int] = {}
+    for service in {service_of(backend) for backend, _server in servers}:
+        own = {name: server for name, server in servers.items() if service_of(name[0]) == service}
+        full: dict[str, int] = {}
+        for (backend, server), count in counts.items():
+            if service_of(backend) == service:
+                full[server] = full.get(server, 0) + count.total
+        for backend in {backend for backend, _server in own}:
+            takes = {
+                name[1]: server for name, server in own.items() if name[0] == backend and server.up and server.weight
+            }
+            shares = {server: max(1, bases.get((backend, server), 1)) for server in takes}
+            every = sum(full.get(server, 0) for server in takes) + room
+            lacks = {
+                server: every * share / sum(shares.values())
+                - full.get(server, 0)
+                + (takes[server].sockets if takes[server].by_connections else 0)
+                for server, share in shares.items()
+            }
+            most = max(lacks.values(), default=0)
+            for server, lack in lacks.items():
+                weights[backend, server] = max(1, round(lack * _MOST_WEIGHT / most)) if most > 0 else shares[server]
+    return weights
+
+
+def find_limit(count: Count, claimed: int, policy: Policy, others: Collection[str]) -> int:
+    """Return how many sockets the serving worker may have on a node, of those that the node may have.
+
+    Each edge takes its share of what is free, and nothing that the others have claimed: they may have it by now.
+    HAProxy takes a limit of 0 for none.
+    """
+    edges = 1 + len(others)
+    free = max(0, policy.most - count.total)
+    share = free // edges + (sum(other < policy.edge for other in others) < free % edges)
+    share = min(share, policy.most - claimed - count.serving - count.old)
+    return max(1, min(policy.most, count.serving + max(0, share)))
+
+
+class Balance:
+    """Count the sockets of all nodes, and tell the serving worker where new ones may go."""
+
+    def __init__(self, master: Master, lock: str) -> None:
+        """Begin without a count. Whoever changes servers holds the file `lock` meanwhile."""
+        self.master = master
+        self.lock = lock
+        self.pid = 0
+        self.bases: dict[Name, int] = {}
+        self.given: dict[Name, int] = {}
+        self.limits: dict[Name, int] = {}
+        self.told: dict[Name, tuple[Told, float]] = {}
+        self.arrivals = 0.0
+        self.sum = -1
+        self.policy: Policy | None = None
+        self.counts: dict[Name, Count] = {}
+        self.others: dict[str, dict[Name, Told]] = {}
+
+    def run_once(self) -> None:
+        """Count, and tell HAProxy and the other edges. Raise `NoAnswer`."""
+        workers = self.master.workers()
+        if not workers.serving:
+            raise NoAnswer(f"{self.master.path} has no worker")
+        pid = workers.serving
+        self.policy = read_policy(self.master.tell(pid, "show env", "show peers affinity"))
+        if not self.policy:
+            self.counts, self.others = {}, {}
+            return
+        with self._undisturbed():
+            self._balance(pid, workers.old, self.policy)
+
+    def release(self) -> None:
+        """Give each server the weight and the limit of the configuration: HAProxy goes on alone. Raise `NoAnswer`."""
+        if not self.policy:
+            return
+        with self._undisturbed():
+            servers = read_servers(self.master.tell(self.pid, "show stat -1 6 -1"))
+            own = {name: server for name, server in servers.items() if server.weight == self.given.get(name)}
+            self._tell(f"set server {_place(name)} weight {self.bases.get(name, 1)}" for name in own)
+            if self.policy.most:
+                self._tell(f"set maxconn server {_place(name)} {self.policy.most}" for name in self.counts)
+
+    @contextlib.contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Let nobody change a server between what is read and what is set: one that is put out of service stays so."""
+        with open(self.lock, "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _balance(self, pid: int, old_workers: tuple[int, ...], policy: Policy) -> None:
+        every = read_servers(self.master.tell(pid, "show stat -1 6 -1"))
+        servers = {name: server for name, server in every.items() if name[0] not in policy.alone}
+        table = self.master.tell(pid, f"show table {TABLE}") if policy.apart else ""
+        self.others = read_others(table, policy.edge)
+        self.counts = self._count(servers, old_workers)
+        if pid != self.pid:
+            self.pid, self.bases, self.given, self.limits, self.told = pid, {}, {}, {}, {}
+        self._learn_bases(servers)
+        self._estimate_arrivals()
+        room = max(len(servers), round(2 * self.arrivals), self.sum // 20)
+        # What others may have by now comes first: a claim is told before it is taken, and given back after it is.
+        limits = self._find_limits(policy)
+        self._tell([*self._tell_others(policy, limits), *self._weigh(servers, room), *self._limit(servers, limits)])
+        self.limits = limits
+
+    def _tell(self, commands: Iterable[str]) -> None:
+        listed = list(commands)
+        for first in range(0, len(listed), _BATCH):
+            self.master.tell(self.pid, *listed[first : first + _BATCH])
+
+    def _count(self, servers: dict[Name, Server], old_workers: tuple[int, ...]) -> dict[Name, Count]:
+        old: dict[Name, int] = {}
+        for worker in old_workers:
+            for row in _rows(self.master.tell(worker, "show stat -1 4 -1")):
+                name = row["pxname"], row["svname"]
+                old[name] = old.get(name, 0) + int(row["scur"] or 0)
+        elsewhere = self._sum_others(lambda told: told.sockets)
+        return {
+            name: Count(server.sockets, old.get(name, 0), elsewhere.get(name, 0)) for name, server in servers.items()
+        }
+
+    def _sum_others(self, value: Callable[[Told], int]) -> dict[Name, int]:
+        sums: dict[Name, int] = {}
+        for edge in self.others.values():
+            for name, told in edge.items():
+                sums[name] = sums.get(name, 0) + value(told)
+        return sums
+
+    def _learn_bases(self, servers: dict[Name, Server]) -> None:
+        """Remember the weight that each server has by itself: of the configuration, or given since by somebody else."""
+        for name, server in servers.items():
+            if server.weight not in (0, self.given.get(name, server.weight)):
+                self.bases[name] = server.weight
+                del self.given[name]
+            elif server.weight and self.bases.get(name) == 0:
+                self.bases[name] = server.weight  # the file had it out of service
+        if any(name not in self.bases for name in servers):
+            state = self.master.tell(self.pid, "show servers state")
+            for row in re.findall(r"^\d+ (\S+) \d+ (\S+) \S+ \d+ \d+ \d+ (\d+) ", state, re.MULTILINE):
+                if (row[0], row[1]) in servers and (row[0], row[1]) not in self.bases:
+                    self.bases[row[0], row[1]] = int(row[2])
+
+    def _estimate_arrivals(self) -> None:
+        """Remember how many sockets come in a second, and forget it slowly: they come in waves."""
+        total = sum(count.total for count in self.counts.values())
+        self.arrivals = max(total - self.sum, self.arrivals * 0.9) if self.sum >= 0 else 0.0
+        self.sum = total
+
+    def _weigh(self, servers: dict[Name, Server], room: int) -> Iterator[str]:
+        for name, weight in find_weights(servers, self.counts, self.bases, room).items():
+            # Of a small difference nobody notices anything.
+            if name not in self.given or abs(weight - servers[name].weight) > servers[name].weight // 32:
+                self.given[name] = weight
+                if weight != servers[name].weight:
+                    yield f"set server {_place(name)} weight {weight}"
+
+    def _find_limits(self, policy: Policy) -> dict[Name, int]:
+        if not policy.most:
+            return {}
+        claimed = self._sum_others(max)
+        return {
+            name: find_limit(count, claimed.get(name, 0), policy, self.others) for name, count in self.counts.items()
+        }
+
+    def _limit(self, servers: dict[Name, Server], limits: dict[Name, int]) -> Iterator[str]:
+        for name, limit in limits.items():
+            if limit != servers[name].limit:
+                yield f"set maxconn server {_place(name)} {limit}"
+
+    def _tell_others(self, policy: Policy, limits: dict[Name, int]) -> Iterator[str]:
+        """Yield what the other edges are to know: what has changed, and the rest before they forget it."""
+        now = time.monotonic()
+        for name, count in self.counts.items() if policy.apart else ():
+            may = max(count.serving, limits.get(name, 0), self.limits.get(name, 0))
+            own = Told(count.serving + count.old, count.old + may)
+            before, when = self.told.get(name, (None, now))
+            if own != before or now - when >= _REMIND:
+                self.told[name] = own, now
+                values = f"data.gpt0 {own.sockets} data.gpc0 {own.claim}"
+                yield f"set table {TABLE} key {policy.edge}:{_place(name)} {values}"
+
+
+def _place(name: Name) -> str:
+    return f"{name[0]}/{name[1]}"
+
+
+def add_sockets(text: Text, balance: Balance) -> None:
+    """Add the sockets of each node, by service: those of this edge's workers, and what other edges tell."""
+    samples: dict[tuple[str, str, str, str], int] = {}
+    own = balance.policy.edge if balance.policy else ""
+    for (backend, server), count in balance.counts.items():
+        for worker, number in (("serving", count.serving), ("old", count.old)):
+            key = service_of(backend), server, own, worker
+            samples[key] = samples.get(key, 0) + number
+    for edge, counts in balance.others.items():
+        for (backend, server), told in counts.items():
+            key = service_of(backend), server, edge, "elsewhere"
+            samples[key] = samples.get(key, 0) + told.sockets
+    labels = ("service", "server", "edge", "worker")
+    help_text = "Sockets and polls of a node, in all workers of this edge and on the others."
+    name = "realtime_edge_node_sockets"
+    text.add(name, "gauge", help_text, [(dict(zip(labels, key)), number) for key, number in samples.items()])
+
+
 class Metrics:
     """The metrics, read when somebody asks."""
 
-    def __init__(self, master: Master) -> None:
+    def __init__(self, master: Master, balance: Balance) -> None:
         """Begin without any."""
-        self.master = master
+        self.master, self.balance = master, balance
         self.lock = threading.Lock()
         self.text, self.read = "", -AGE
 
@@ -203,12 +537,14 @@ class Metrics:
         """Return the metrics, not older than `AGE`."""
         with self.lock:
             if time.monotonic() - self.read >= AGE:
-                self.text = read_metrics(self.master)
+                text = Text()
+                add_sockets(text, self.balance)
+                self.text = read_metrics(self.master) + str(text)
                 self.read = time.monotonic()
             return self.text
 
 
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class Listener(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """Give the metrics to whoever connects: HAProxy's statistics are open to all users of this host as well."""
 
     daemon_threads = True
@@ -227,12 +563,34 @@ class Answer(socketserver.StreamRequestHandler):
     """Write the metrics, and close."""
 
     timeout = TIMEOUT
-    server: Server
+    server: Listener
 
     def handle(self) -> None:
         """Read nothing: there is one answer."""
         with contextlib.suppress(OSError):  # nobody reads it any more
             self.wfile.write(self.server.metrics.current().encode(errors="surrogateescape"))
+
+
+def balance_for_ever(balance: Balance) -> None:
+    """Count once a second. Without an answer of the master HAProxy starts, or ends: it is asked again."""
+    while True:
+        begun = time.monotonic()
+        with contextlib.suppress(NoAnswer):
+            balance.run_once()
+        _report_alive()
+        time.sleep(max(0.05, begun + _INTERVAL - time.monotonic()))
+
+
+def _report_alive() -> None:
+    """Tell systemd, which otherwise starts this program anew: a limit that nobody corrects keeps clients out."""
+    if path := os.environ.get("NOTIFY_SOCKET"):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.connect(path)
+            connection.send(b"WATCHDOG=1")
+
+
+def _end(_signal: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def main() -> None:
@@ -241,7 +599,15 @@ def main() -> None:
     parser.add_argument("--master", default="/run/haproxy/master.sock", help="the master CLI")
     parser.add_argument("--listen", default="/run/realtime-edge-agent/metrics.sock", help="where HAProxy asks")
     given = parser.parse_args()
-    Server(given.listen, Metrics(Master(given.master))).serve_forever()
+    balance = Balance(Master(given.master), os.path.join(os.path.dirname(given.listen), "lock"))
+    listener = Listener(given.listen, Metrics(Master(given.master), balance))
+    threading.Thread(target=listener.serve_forever, daemon=True).start()
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        balance_for_ever(balance)
+    finally:
+        with contextlib.suppress(NoAnswer):
+            balance.release()
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ def _plan_servers(
         elif _drains(after, name):
             steps.extend(_drain_server(backend, name, there))
         else:
-            steps.extend(_adjust_server(backend, name, server, there))
+            steps.extend(_adjust_server(backend, name, _as_balanced(before, after, name, there), there))
     for (owner, name), there in observed.servers.items():
         if owner != backend or name in after.servers or _is_line(name, after.lines):
             continue
@@ -284,6 +284,16 @@ def _add_server(backend: str, name: str, server: ServerLine) -> Step:
     if not server.disabled:
         commands.append(f"enable server {place}")
     return Step(f"server {place} is added", tuple(commands))
+
+
+def _as_balanced(before: Proxy, after: Proxy, name: str, there: Server) -> ServerLine:
+    """Return the wanted values of a server, with what the service beside HAProxy has made of its weight and limit."""
+    server = after.servers[name]
+    if after.live_weights and there.weight and server.weight == before.servers[name].weight != 0:
+        server = server._replace(weight=there.weight)
+    if server.maxconn == after.live_limit and 0 < there.maxconn < after.live_limit:
+        server = server._replace(maxconn=there.maxconn)
+    return server
 
 
 def _adjust_server(backend: str, name: str, server: ServerLine, there: Server) -> Iterator[Step]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..config.model import Configuration, Directive, Section
 from ..config.words import unquote
+from ..services import balance
 
 # The sections with servers that can be changed.
 _WITH_SERVERS = ("backend", "listen")
@@ -65,6 +66,9 @@ class Proxy(NamedTuple):
     `ids` are the ids that a fresh process gives the servers, in the order of the file; `by_id` says why they matter,
     empty if they do not. `backups`: the backup servers, if only the first that answers gets requests. `written` are the
     lines of servers by name, `inherited` the words of `default-server` that apply to each.
+
+    `method` is that of `balance`. With `live_weights` the service beside HAProxy sets the weights in the process, and
+    the limits up to `live_limit`: they are no difference to the file.
     """
 
     rest: tuple[Directive, ...]
@@ -77,6 +81,9 @@ class Proxy(NamedTuple):
     backups: tuple[str, ...]
     written: dict[str, Directive]
     inherited: dict[str, tuple[str, ...]]
+    method: str
+    live_weights: bool = False
+    live_limit: int = 0
 
 
 def read_proxies(configuration: Configuration) -> dict[tuple[str, str], Proxy]:
@@ -92,6 +99,10 @@ def read_proxies(configuration: Configuration) -> dict[tuple[str, str], Proxy]:
             latest = defaults[name] = (*inherited, *section.directives)
         elif section.kind in _WITH_SERVERS:
             found[section.kind, name] = _read_proxy(section, inherited if parent else latest, named)
+    most, alone = balance.live_limit(configuration) or (0, frozenset(name for _kind, name in found))
+    for key, proxy in found.items():
+        if key[1] not in alone and balance.is_balanced(key[1], proxy.method):
+            found[key] = proxy._replace(live_weights=True, live_limit=most)
     return found
 
 
@@ -149,19 +160,24 @@ def _read_proxy(section: Section, defaults: tuple[Directive, ...], named: set[st
     lines = frozenset(
         unquote(line.arguments[0]) for line in rest if unquote(line.keyword).startswith("server") and line.arguments
     )
-    fixed, by_id = _read_balance(every)
+    method = _read_method(every)
+    fixed, by_id = _read_balance(method, every)
     if by_id and any(unquote(line.keyword) == "server-template" for line in section.directives):
         fixed, by_id = f"{by_id}, which a `server-template` makes hard to foresee", ""
     only_first = not any(line.keyword == "option" and line.arguments[:1] == ("allbackups",) for line in every)
     backups = tuple(name for name, server in servers.items() if "backup" in server.options) if only_first else ()
     ids = _fresh_ids(written, servers)
-    return Proxy(tuple(rest), servers, fixed, lines, tuple(general), ids, by_id, backups, written, inherited)
+    return Proxy(tuple(rest), servers, fixed, lines, tuple(general), ids, by_id, backups, written, inherited, method)
 
 
-def _read_balance(lines: tuple[Directive, ...]) -> tuple[str, str]:
+def _read_method(lines: tuple[Directive, ...]) -> str:
+    """Return how a section with these lines chooses a server."""
+    words = next((line.arguments for line in reversed(lines) if line.keyword == "balance"), ("roundrobin",))
+    return unquote(words[0]).split("(")[0] if words else "roundrobin"
+
+
+def _read_balance(method: str, lines: tuple[Directive, ...]) -> tuple[str, str]:
     """Return why a section with these lines cannot get or lose servers without a reload, and why ids matter in it."""
-    balance = next((line.arguments for line in reversed(lines) if line.keyword == "balance"), ("roundrobin",))
-    method = unquote(balance[0]).split("(")[0] if balance else "roundrobin"
     hash_types = [line.arguments[:1] for line in lines if line.keyword == "hash-type"]
     if method in _HASHING and hash_types[-1:] == [("consistent",)]:
         return "", f"`balance {method}` chooses by the number of a server"

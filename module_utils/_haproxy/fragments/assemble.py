@@ -7,7 +7,7 @@ from ..config import data
 from ..config.descriptors import held_descriptors
 from ..config.merge import find_shared_addresses, merge
 from ..config.model import Configuration, ConfigurationError
-from ..services import definition, frontends
+from ..services import balance, definition, frontends
 from ..services.base import (
     balance_settings,
     base_settings,
@@ -61,6 +61,7 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
             unknown_host_backend(served), request_settings(served), base, tcp_settings(native), base_settings(edge)
         )
     configuration = merge(base, sections, *native, routes)
+    configuration = merge(configuration, balance.global_section(served, configuration, edge))
     if problems := find_shared_addresses(configuration):
         raise ConfigurationError(problems)
     return configuration

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import socket
 import struct
 import time
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
 
-from .. import host
+from .. import host, paths
 from ..errors import EdgeError
 
 # Seconds: a reload of a large configuration takes some, no other command does.
@@ -280,7 +282,33 @@ def escape(word: str) -> str:
 def run_command(master: str, pid: int, text: str) -> None:
     """Run one command on one worker. Raise `RuntimeFailure` with HAProxy's text if it refuses."""
     pattern = next((success for begin, success in _SUCCESS if begin.match(text)), r"\A\Z")
-    expect_answer(tell(master, pid, text), text, pattern)
+    with _agent_waits():
+        answer = tell(master, pid, text)
+    expect_answer(answer, text, pattern)
+
+
+@contextlib.contextmanager
+def _agent_waits() -> Iterator[None]:
+    """Let the service beside HAProxy, if there is one, not set a weight that it has read before ours was set."""
+    try:
+        lock = open(paths.AGENT_LOCK, "rb")  # noqa: SIM115 # it is closed below
+    except OSError:
+        yield
+        return
+    with lock:
+        limit = time.monotonic() + SOON
+        # One that hangs is not waited for.
+        while not _locked(lock) and time.monotonic() < limit:
+            time.sleep(0.01)
+        yield
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def end_sessions(master: str, pid: int, seconds: float) -> int:

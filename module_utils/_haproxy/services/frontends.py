@@ -14,7 +14,7 @@ from itertools import chain
 from ..config.model import Configuration, Directive, Line, Section
 from ..config.words import quote
 from ..errors import Problems
-from . import acme, answers, limits, peers, request_filter, routing, socketio, telemetry, tls
+from . import acme, answers, balance, limits, peers, request_filter, routing, socketio, telemetry, tls
 from .backends import service_backend, service_servers, transports_of
 from .client_address import CONNECTION, CONTENT, REQUEST, SESSION
 from .definition import Service
@@ -169,6 +169,7 @@ def _peers_section(sticky: list[Service], edge: Edge, counters: Counters) -> lis
     if edge.limits.shared:
         counted = limits.tables(edge.limits, counters)
         lines += [("limits", f"table {name.partition('/')[2]} {properties}") for name, properties in counted]
+    lines += balance.tables(edge)
     return [Section.of("peers", SECTION, lines, "haproxy_peers")]
 
 

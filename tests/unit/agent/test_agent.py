@@ -103,13 +103,225 @@ def test_whoever_connects_gets_the_metrics_once_a_second(master, tmp_path, monke
     monkeypatch.setattr(agent, "read_metrics", lambda _master: asked.append(1) or "said 1\n")
     monkeypatch.setattr(agent, "AGE", 60.0)
     (tmp_path / "metrics.sock").touch()  # what an earlier process has left
-    server = agent.Server(path, agent.Metrics(master))
+    server = agent.Listener(path, agent.Metrics(master, agent.Balance(master, str(tmp_path / "lock"))))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     for _ in range(3):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(20)
             connection.connect(path)
-            assert connection.makefile().read() == "said 1\n"
+            assert connection.makefile().read().startswith("said 1\n# HELP realtime_edge_node_sockets ")
     assert len(asked) == 1
     server.shutdown()
     server.server_close()
+
+
+# --- Where new sockets go
+
+
+def server(sockets, weight=1, up=True, by_connections=True):
+    return agent.Server(sockets, 0, weight, up, by_connections)
+
+
+def weights(servers, counts, room=0, bases=None):
+    found = agent.find_weights(
+        {("chat_websocket", name): one for name, one in servers.items()},
+        {("chat_websocket", name): agent.Count(*count) for name, count in counts.items()},
+        {("chat_websocket", name): base for name, base in (bases or {}).items()},
+        room,
+    )
+    return {name: weight for (_backend, name), weight in found.items()}
+
+
+def test_a_node_that_has_none_gets_the_new_ones_and_the_others_nearly_none():
+    counts = {"app1": (0, 100, 0), "app2": (0, 60, 40), "app3": (0, 0, 0)}
+    assert weights({name: server(0) for name in counts}, counts, 30) == {"app1": 1, "app2": 1, "app3": 256}
+
+
+def test_leastconn_is_told_what_the_worker_is_to_have_in_the_end():
+    counts = {"app1": (40, 60, 0), "app2": (100, 0, 0)}
+    servers = {"app1": server(40), "app2": server(100)}
+    # Both are to have 110: 50 of them in this worker, or all.
+    assert weights(servers, counts, 20) == {"app1": round(256 * 50 / 110), "app2": 256}
+
+
+def test_where_servers_take_turns_the_weight_is_what_a_node_lacks():
+    counts = {"app1": (40, 60, 0), "app2": (70, 10, 0)}
+    servers = {name: server(counts[name][0], by_connections=False) for name in counts}
+    assert weights(servers, counts, 20) == {"app1": 1, "app2": 256}
+
+
+def test_a_node_keeps_the_share_that_the_configuration_gives_it():
+    counts = {"app1": (0, 30, 0), "app2": (0, 10, 0)}
+    found = weights({name: server(0) for name in counts}, counts, 40, {"app1": 3, "app2": 1})
+    assert found == {"app1": 256, "app2": round(256 / 3)}
+
+
+def test_who_takes_no_new_ones_is_left_so_and_counts_for_nothing():
+    counts = {"app1": (0, 0, 0), "app2": (0, 900, 0), "app3": (0, 900, 0), "app4": (0, 0, 0)}
+    servers = {"app1": server(0), "app2": server(0, weight=0), "app3": server(0, up=False), "app4": server(0)}
+    assert weights(servers, counts, 9) == {"app1": 256, "app4": 256}
+
+
+@pytest.mark.parametrize(
+    ("count", "claimed", "others", "limit"),
+    [
+        ((0, 0, 0), 0, "", 100),
+        ((10, 20, 10), 0, "2", 40),  # sixty are free, for two edges
+        ((30, 30, 10), 0, "", 60),
+        ((30, 30, 10), 0, "23", 40),  # thirty are free, for three edges
+        ((10, 20, 10), 65, "2", 15),  # of the sixty, the other edge may have taken fifty-five by now
+        ((10, 20, 10), 90, "2", 10),
+        ((50, 0, 49), 49, "2", 51),  # the last one is the first edge's
+        ((50, 0, 49), 49, "0", 50),
+        ((0, 70, 40), 40, "2", 1),
+        ((120, 0, 0), 0, "", 100),  # HAProxy would take 0 for no limit
+    ],
+)
+def test_a_limit_is_one_of_the_node(count, claimed, others, limit):
+    policy = agent.Policy(100, frozenset(), "edge1", True)
+    assert agent.find_limit(agent.Count(*count), claimed, policy, [f"edge{number}" for number in others]) == limit
+
+
+def test_only_a_configuration_that_asks_for_it_is_balanced():
+    # An edge that reloads is away for a moment: its sockets still count.
+    peers = "id=edge1(local,x) last_status=NONE\nid=edge2(remote,x) last_status=CONN\n"
+    assert agent.read_policy(f"A=1\n{peers}") is None
+    answer = "HAPROXY_LOCALPEER=edge1\nREALTIME_EDGE_SOCKETS=500 other_websocket\n"
+    assert agent.read_policy(answer + peers) == agent.Policy(500, frozenset(["other_websocket"]), "edge1", True)
+    assert not agent.read_policy(answer).apart
+
+
+def test_what_other_edges_tell():
+    table = (
+        "# table: affinity/:sockets, type: string\n0x1: key=edge1:chat_polling/app1 use=0 exp=9 shard=0 gpt0=5 gpc0=9\n"
+        "0x2: key=edge2:my_chat_polling/app1 use=0 exp=9 gpt0=7 gpc0=12\n"
+    )
+    assert agent.read_others(table, "edge1") == {"edge2": {("my_chat_polling", "app1"): (7, 12)}}
+
+
+class Process:
+    """A master of one edge, as far as the balance asks it: workers with their sockets, and servers that can be set."""
+
+    path = "master"
+
+    def __init__(self, edge="edge1", table=None):
+        self.edge, self.table = edge, table
+        self.pid, self.sockets, self.told = 1, {1: {"app1": 0, "app2": 0}}, []
+        self.weight, self.base = {"app1": 2, "app2": 2}, {"app1": 2, "app2": 2}
+        self.limit = {"app1": 100, "app2": 100}
+
+    def workers(self):
+        return agent.Workers(self.pid, tuple(pid for pid in self.sockets if pid != self.pid), 0)
+
+    def tell(self, pid, *commands):
+        return "".join(self.answer(pid, command) for command in commands)
+
+    def answer(self, pid, command):
+        words = command.split()
+        if command == "show env":
+            return f"HAPROXY_LOCALPEER={self.edge}\nREALTIME_EDGE_SOCKETS=100\n"
+        if command == "show peers affinity":
+            return "id=other(remote,x)\n" if self.table is not None else ""
+        if words[:2] == ["show", "table"]:
+            return "".join(f"0x1: key={key} use=0 gpt0={n} gpc0={most}\n" for key, (n, most) in self.table.items())
+        if words[:2] == ["set", "table"]:
+            self.table[words[4]] = words[6], words[8]
+            return ""
+        if words[:2] == ["show", "stat"]:
+            rows = [
+                f"chat_websocket,{name},{n},{self.limit[name]},UP,{self.weight[name]},"
+                for name, n in self.sockets[pid].items()
+            ]
+            return "\n".join(
+                ["# pxname,svname,scur,slim,status,uweight,algo", "chat_websocket,BACKEND,0,,UP,1,leastconn", *rows]
+            )
+        if command == "show servers state":
+            return "".join(
+                f"3 chat_websocket {n} {name} 10.0.0.1 2 0 9 {base} 1 1\n"
+                for n, (name, base) in enumerate(self.base.items())
+            )
+        if words[0] == "set":
+            what, place, value = (
+                (words[3], words[2], words[4]) if words[1] == "server" else ("limit", words[3], words[4])
+            )
+            getattr(self, what)[place.split("/")[1]] = int(value)
+            self.told.append(command)
+        return ""
+
+    def reload(self):
+        self.pid += 1
+        self.sockets[self.pid] = {"app1": 0, "app2": 0}
+        self.weight, self.limit = dict(self.base), {"app1": 100, "app2": 100}
+
+
+@pytest.fixture
+def process():
+    return Process()
+
+
+@pytest.fixture
+def running(process, tmp_path):
+    return agent.Balance(process, str(tmp_path / "lock"))
+
+
+def test_after_a_reload_the_new_worker_is_told_of_the_old_ones_sockets(process, running):
+    process.sockets[1] = {"app1": 60, "app2": 20}
+    process.reload()
+    running.run_once()
+    assert (process.weight["app1"], process.weight["app2"]) == (1, 256)
+    assert process.limit == {"app1": 40, "app2": 80}
+    assert running.counts["chat_websocket", "app1"] == (0, 60, 0)
+    told = len(process.told)
+    running.run_once()
+    assert len(process.told) == told, "nothing has changed since"
+
+
+def test_a_node_that_somebody_takes_out_stays_out_and_keeps_the_weight_that_it_comes_back_with(process, running):
+    running.run_once()
+    process.weight["app1"] = 0
+    running.run_once()
+    running.release()
+    assert process.weight["app1"] == 0
+    process.weight["app1"] = 6
+    running.run_once()
+    assert running.bases == {("chat_websocket", "app1"): 6, ("chat_websocket", "app2"): 2}
+
+
+def test_when_it_ends_haproxy_has_what_the_file_says(process, running):
+    process.sockets[1] = {"app1": 60, "app2": 20}
+    process.reload()
+    running.run_once()
+    running.release()
+    assert process.weight == {"app1": 2, "app2": 2}
+    assert process.limit == {"app1": 100, "app2": 100}
+
+
+def test_who_was_out_of_service_in_the_file_has_the_weight_that_it_comes_back_with(process, running):
+    process.base["app1"] = process.weight["app1"] = 0
+    running.run_once()
+    process.weight["app1"] = 6
+    running.run_once()
+    assert running.bases["chat_websocket", "app1"] == 6
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["what is told arrives", "what is told arrives late"])
+def test_two_edges_fill_a_node_to_its_limit_and_no_further(tmp_path, late):
+    table = {}
+    edges = [Process(name, {}) for name in ("edge1", "edge2")]
+    running = [agent.Balance(edge, str(tmp_path / edge.edge)) for edge in edges]
+    for turn in range(60):
+        if turn == 20:
+            edges[0].reload()
+        for edge in edges:
+            edge.table.update(table)
+        for edge, balance in zip(edges, running):
+            balance.run_once()
+            table.update({key: value for key, value in edge.table.items() if key.startswith(edge.edge)})
+            if not late:
+                for other in edges:
+                    other.table.update(table)
+        for edge in edges:
+            come = edge.sockets[edge.pid]
+            come["app1"] = max(come["app1"], min(edge.limit["app1"], come["app1"] + 40))
+    # A new worker takes one more of a full node, since HAProxy takes a limit of 0 for none.
+    assert 99 <= sum(count["app1"] for edge in edges for count in edge.sockets.values()) <= 101

@@ -1,0 +1,160 @@
+"""What each process counts alone is counted over all workers and both edges: balance and limits keep to that."""
+
+from __future__ import annotations
+
+import copy
+import re
+import subprocess
+from collections import Counter
+
+import pytest
+import testinfra
+from resources.edge import Held
+
+testinfra_hosts = ["ansible://counts-edge12"]
+
+RELOADS = 20
+LIMIT = 400
+ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8404/metrics/edge', timeout=20).read().decode())"
+
+
+@pytest.fixture(scope="module")
+def edges(edge):
+    """Both edges: the same service and certificate, other addresses."""
+    other = copy.copy(edge)
+    other.host = testinfra.get_host("ansible://counts-edge13")
+    other.variables = other.host.ansible.get_variables()
+    other.address = other.variables["haproxy_address"]
+    return [edge, other]
+
+
+@pytest.fixture
+def held(edges):
+    """Clients that stay until the test ends, and the nodes as they were before."""
+    found: list[Held] = []
+    yield found
+    for clients in found:
+        clients.stop()
+    for one in edges:
+        one.host.check_output("systemctl restart haproxy realtime-edge-agent")
+
+
+def counted(edge):
+    """(node, worker) → sockets and polls, as the edge's metrics tell."""
+    found = Counter()
+    said = edge.host.run("python3 -c %s", ASK).stdout
+    for server, worker, number in re.findall(r'node_sockets\{.*server="([^"]+)".*worker="(\w+)"\} (\d+)', said):
+        found[server, worker] += int(number)
+    return found
+
+
+def all_counted(edges, wait_until, sockets):
+    """Wait until each edge has counted all sockets, those of the other edge too."""
+    wait_until(
+        f"{sockets} sockets are known everywhere", lambda: all(counted(edge).total() == sockets for edge in edges), 60
+    )
+
+
+def take_out(edge, state, *nodes):
+    """Put nodes out of service on an edge until its next reload, or back into it."""
+    for node in nodes:
+        for transport in ("websocket", "polling"):
+            assert edge.ask(f"set server chat_{transport}/{node} state {state}") == ""
+
+
+def reload(edge, wait_until):
+    before = edge.worker()
+    edge.ask("reload", "master")
+    wait_until("another worker serves", lambda: edge.worker() != before, 60)
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling,websocket"])
+def test_nodes_are_equally_full_whatever_was_reloaded(edges, held, wait_until, play, transport):
+    for edge in edges:
+        take_out(edge, "maint", "counts-app3")
+        held.append(edge.hold(60, transport))
+    sockets = 120
+    assert set(nodes(held)) == {"counts-app1", "counts-app2"}
+    for number in range(RELOADS):
+        edge = edges[number % 2]
+        reload(edge, wait_until)
+        all_counted(edges, wait_until, sockets)
+        held.append(edge.hold(12, transport))
+        sockets += 12
+    all_counted(edges, wait_until, sockets)
+    full = nodes(held)
+    assert sum(full.values()) == sockets
+    assert max(full.values()) / min(full.values()) <= 1.1, full
+    assert not [event for clients in held for event in clients.of("disconnect")]
+    weights = {row["uweight"] for (backend, _), row in edges[0].statistics().items() if backend == "chat_websocket"}
+    assert weights != {"1"}
+    run = play({})
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("changed=0 ") == len(edges), "a run undoes the weights"
+
+
+def nodes(held):
+    """Node → clients that are there."""
+    return Counter(node for clients in held for node in clients.nodes().values())
+
+
+def test_a_limit_of_a_node_holds_over_reloads_and_edges(edges, held, wait_until):
+    def come(edge, clients):
+        command = edge.command("hold.js", "--clients", str(clients), "--transport", "websocket")
+        held.append(Held(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)))
+
+    def waiting(edge):
+        return int(edge.statistics()["chat_websocket", "BACKEND"]["qcur"])
+
+    for edge in edges:
+        take_out(edge, "maint", "counts-app2", "counts-app3")
+        come(edge, 150)
+    all_counted(edges, wait_until, 300)
+    for edge in edges:
+        reload(edge, wait_until)
+        take_out(edge, "maint", "counts-app2", "counts-app3")
+    all_counted(edges, wait_until, 300)
+    for edge in edges:
+        come(edge, 150)
+    # Two hundred more would come: one hundred may.
+    wait_until("the node is full", lambda: sum(nodes(held).values()) >= LIMIT - 2, 60)
+    for edge in edges:
+        wait_until("others wait", lambda edge=edge: waiting(edge) > 0)
+    assert nodes(held)["counts-app1"] <= LIMIT * 1.01
+
+
+def test_a_node_that_somebody_takes_out_stays_out_until_it_is_brought_back(edges, held, wait_until):
+    edge = edges[0]
+
+    def put(state):
+        return edge.host.ansible("realtime.edge.haproxy_server", f"name=counts-app3 state={state}", check=False)
+
+    def weight():
+        return edge.statistics()["chat_websocket", "counts-app3"]["uweight"]
+
+    assert put("drain")["changed"]
+    reload(edge, wait_until)
+    all_counted(edges, wait_until, 0)
+    held.append(edge.hold(30, "websocket"))
+    all_counted(edges, wait_until, 30)
+    assert weight() == "0"
+    assert set(nodes(held)) == {"counts-app1", "counts-app2"}
+    assert not put("drain")["changed"]
+    assert put("ready")["changed"]
+    wait_until("it gets the new ones", lambda: weight() == "256")
+    held.append(edge.hold(15, "websocket"))
+    assert nodes(held) == dict.fromkeys(["counts-app1", "counts-app2", "counts-app3"], 15)
+    assert not put("ready")["changed"]
+
+
+def test_without_the_service_the_edge_serves_and_says_so(edges, held, wait_until):
+    edge = edges[0]
+    edge.host.check_output("systemctl stop realtime-edge-agent")
+    held.append(edge.hold(6, "websocket"))
+    assert held[0].ping()["answered"] == 6
+    said = edge.host.ansible("realtime.edge.haproxy_status", check=False)
+    assert said["agent"] is False
+    assert any("realtime-edge-agent DOES NOT ANSWER" in line for line in said["table"])
+    rows = [row for (backend, _), row in edge.statistics().items() if backend == "chat_websocket" and row["addr"]]
+    # It has given back what the file says.
+    assert {(row["uweight"], row["slim"]) for row in rows} == {("1", str(LIMIT))}
