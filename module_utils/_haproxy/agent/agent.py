@@ -45,6 +45,9 @@ TABLE = "affinity/:sockets"
 _INTERVAL = 1.0
 _REMIND = 3.0
 
+# So many new sockets may come before the next count, at least: nodes that differ by a few take turns.
+_ROOM = 20
+
 # HAProxy's highest weight (manual, 5.2).
 _MOST_WEIGHT = 256
 
@@ -419,7 +422,7 @@ class Balance:
             self.pid, self.bases, self.given, self.limits, self.told = pid, {}, {}, {}, {}
         self._learn_bases(servers)
         self._estimate_arrivals()
-        room = max(len(servers), round(2 * self.arrivals), self.sum // 20)
+        room = max(_ROOM, round(2 * self.arrivals), self.sum // 20)
         # What others may have by now comes first: a claim is told before it is taken, and given back after it is.
         limits = self._find_limits(policy)
         self._tell([*self._tell_others(policy, limits), *self._weigh(servers, room), *self._limit(servers, limits)])
