@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Read, examine and report the addresses that several edges share by VRRP."""
+"""Read, examine and report the addresses that edges share by VRRP, or announce by BGP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from .. import commands
 from ..errors import EdgeError, Problems
-from . import handover, neighbours
+from . import handover, neighbours, ready
 
 KEEPALIVED = "/etc/keepalived/keepalived.conf"
 BANNER = "Written by the role realtime.edge.keepalived"
@@ -186,7 +186,11 @@ def read_state(name: str) -> tuple[str, str]:
             state, since = file.read().split()
     except (FileNotFoundError, ValueError):
         return "", ""
-    return state, datetime.fromtimestamp(int(since), timezone.utc).isoformat()
+    return state, _iso(int(since))
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
 
 
 def flag_path(name: str) -> str:
@@ -235,4 +239,19 @@ def format_table(reported: dict[str, Any]) -> list[str]:
         if "via" in item["handover"]:
             words.append(f"{item['handover']['passed_on']} packets passed on to {item['handover']['via']}")
         lines.append("; ".join(words))
+    return lines
+
+
+def report_announced(folder: str = FOLDER) -> dict[str, dict[str, Any]]:
+    """Return to how many routers this edge announces each address by BGP, and since when."""
+    announced = ready.parse_announced(os.path.join(folder, ready.ANNOUNCED))
+    return {address: {"routers": routers, "since": _iso(since)} for address, (routers, since) in announced.items()}
+
+
+def format_announced(reported: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return one line for each announced address."""
+    lines = []
+    for address, item in reported.items():
+        routers = f"{item['routers']} router{'' if item['routers'] == 1 else 's'}" if item["routers"] else "no router"
+        lines.append(f"{address}: announced to {routers}; since {item['since']}")
     return lines

@@ -5,13 +5,15 @@ It asks the worker over its own socket: a worker that is killed, hangs or drains
 says. keepalived watches the file that this writes (`0` ready, `1` not); its own scripts run once a second at most. BIRD
 is told over its control socket, again and again, as it may have begun anew.
 
-Beside that file it writes metrics, of keepalived's states and of handovers, which HAProxy adds to those of the edge.
+Beside that file it writes to how many routers BIRD announces each address, and metrics: keepalived's states, those
+announcements and handovers, which HAProxy adds to those of the edge.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import fnmatch
 import os
 import re
 import socket
@@ -49,20 +51,28 @@ def write(path: str, ready: bool) -> None:
 
 PROTOCOLS = "realtime_edge_*"
 """BIRD's protocols with the addresses that this edge announces."""
+ANNOUNCED = "announced"
+"""The file that says to how many routers, and since when."""
 
 
-def tell_bird(path: str, ready: bool) -> None:
-    """Have BIRD announce the addresses, or not, where it runs. An answer ends with a line `0000 `."""
+def ask_bird(path: str, command: str) -> list[str]:
+    """Return the lines of BIRD's answer, without their codes; none where no BIRD runs. `0000 ` or an error ends it."""
+    answer = b""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as bird:
         bird.settimeout(1)
         bird.connect(path)
-        bird.sendall(f'{"enable" if ready else "disable"} "{PROTOCOLS}"\n'.encode())
-        answer = b""
+        bird.sendall(f"{command}\n".encode())
         while not re.search(rb"^(0000|[89]\d{3}) ", answer, re.MULTILINE):
             more = bird.recv(4096)
             if not more:
                 break
             answer += more
+    return re.findall(r"^(?:[12]\d{3}[ -]| )(.*)$", answer.decode(errors="replace"), re.MULTILINE)
+
+
+def tell_bird(path: str, ready: bool) -> None:
+    """Have BIRD announce the addresses, or not, where it runs."""
+    ask_bird(path, f'{"enable" if ready else "disable"} "{PROTOCOLS}"')
 
 
 def keep_telling_bird(bird: str, path: str, interval: float) -> None:
@@ -78,9 +88,60 @@ def keep_telling_bird(bird: str, path: str, interval: float) -> None:
         time.sleep(interval)
 
 
+def read_announced(bird: str) -> dict[str, int]:
+    """Return to how many routers BIRD announces each address that it has from the role; none where no BIRD runs."""
+    protocols = [line.split()[0] for line in ask_bird(bird, "show protocols") if line.strip()]
+    announced = {
+        address: 0
+        for protocol in protocols
+        if fnmatch.fnmatch(protocol, PROTOCOLS)
+        for address in _hosts(ask_bird(bird, f"show static {protocol}"))
+    }
+    for router in protocols:
+        if re.fullmatch(r"router\d+", router):
+            for address in announced.keys() & _hosts(ask_bird(bird, f"show route export {router}")):
+                announced[address] += 1
+    return announced
+
+
+def _hosts(lines: list[str]) -> set[str]:
+    """Return the addresses at the beginning of lines of BIRD."""
+    return {found[1] for line in lines for found in [re.match(r"([0-9a-f.:]+)/(?:32|128)\s", line)] if found}
+
+
+def remember_announced(path: str, announced: dict[str, int], now: int) -> None:
+    """Keep a line for each address: to how many routers it is announced, and since when. No BIRD announces nothing."""
+    before = parse_announced(path)
+    after = announced or dict.fromkeys(before, 0)
+    lines = []
+    for address, routers in sorted(after.items()):
+        known, since = before.get(address, (routers, now))
+        lines.append(f"{address} {routers} {since if routers == known else now}\n")
+    if lines:
+        publish(path, "".join(lines))
+
+
+def parse_announced(path: str) -> dict[str, tuple[int, int]]:
+    """Return to how many routers each address is announced, and since when, in seconds since 1970."""
+    with contextlib.suppress(FileNotFoundError), open(path) as file:
+        return {address: (int(routers), int(since)) for address, routers, since in map(str.split, file)}
+    return {}
+
+
+def keep_reading_bird(bird: str, path: str) -> None:
+    """Keep for ever what BIRD announces."""
+    while True:
+        remember_announced(path, read_announced(bird), int(time.time()))
+        time.sleep(1)
+
+
 _STATES = (
     ("held", "Whether this edge holds the shared address."),
     ("since_seconds", "Since when its state is what it is, in seconds since 1970."),
+)
+_ANNOUNCED = (
+    ("announced", "To how many routers this edge announces the address by BGP."),
+    ("announced_since_seconds", "Since when it announces it to so many, in seconds since 1970."),
 )
 _COUNTS = (
     ("leave", "realtime_edge_handover_flows", "gauge", "Connections of an address that has moved, which go on here."),
@@ -94,7 +155,7 @@ _COUNTS = (
 
 
 def describe(folder: str) -> str:
-    """Return the metrics of the shared addresses: states that vrrp-state keeps in this folder, counts of handovers."""
+    """Return the metrics that this folder makes: states of VRRP, counts of handovers, announcements by BGP."""
     lines = []
     states = [item for item in _read_all(folder, "vrrp-") if len(item[1]) == 2]
     for suffix, text in _STATES:
@@ -107,6 +168,11 @@ def describe(folder: str) -> str:
         counts = _read_all(os.path.join(folder, "handover"), f"count-{action}-")
         lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"] if counts else []
         lines += [f'{name}{{address="{address}"}} {words[0]}' for address, words in counts if words]
+    announced = parse_announced(os.path.join(folder, ANNOUNCED))
+    for index, (suffix, text) in enumerate(_ANNOUNCED):
+        name = f"realtime_edge_address_{suffix}"
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} gauge"] if announced else []
+        lines += [f'{name}{{address="{address}"}} {values[index]}' for address, values in announced.items()]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -159,6 +225,8 @@ def main() -> None:
     given = parser.parse_args()
     telling = (given.bird, given.file, given.interval)
     threading.Thread(target=keep_telling_bird, args=telling, daemon=True).start()
+    reading = (given.bird, os.path.join(os.path.dirname(given.file), ANNOUNCED))
+    threading.Thread(target=keep_reading_bird, args=reading, daemon=True).start()
     watch(given.socket, given.file, given.interval, given.timeout, given.rise)
 
 

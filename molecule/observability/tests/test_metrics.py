@@ -33,6 +33,8 @@ realtime_edge_address_since_seconds{address="web"} 1700000000
 realtime_edge_handover_flows{address="web"} 7
 # TYPE realtime_edge_handover_packets_total counter
 realtime_edge_handover_packets_total{address="web"} 70
+# TYPE realtime_edge_address_announced gauge
+realtime_edge_address_announced{address="198.51.100.10"} 2
 """
 
 

@@ -39,6 +39,12 @@ def announced(pair, router, wait_until):
     wait_until("both announce it again", lambda: all(by(address) == {HOME, OTHER} for address in ADDRESSES), 60)
 
 
+def told(pair, edge):
+    """To how many routers an edge says that it announces each address."""
+    seen = pair.hosts[edge].ansible("realtime.edge.haproxy_bgp_info", check=False)
+    return {address: item["routers"] for address, item in seen["addresses"].items()}
+
+
 FAULTS = {
     "a worker that hangs": ("kill -STOP {worker}", "kill -CONT {worker}"),
     "HAProxy stops": ("systemctl stop haproxy", "systemctl start haproxy"),
@@ -53,6 +59,10 @@ def test_an_edge_that_does_not_serve_announces_nothing(pair, router, announced, 
         for address in ADDRESSES:
             wait_until("only the other announces it", lambda address=address: announced(address) == {OTHER})
         assert router.check_output("python3 -c %s", GET) == "200"
+        wait_until("the edge says it", lambda: told(pair, HOME) == dict.fromkeys(ADDRESSES, 0))
+        assert told(pair, OTHER) == dict.fromkeys(ADDRESSES, 1)
+        for address in ADDRESSES:
+            assert f'realtime_edge_address_announced{{address="{address}"}} 1' in pair.metrics(OTHER)
     finally:
         pair.hosts[HOME].check_output(mend)
 

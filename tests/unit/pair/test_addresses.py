@@ -52,3 +52,13 @@ def test_an_address_is_shared_by_two():
 def test_edges_talk_in_one_family():
     with pytest.raises(EdgeError, match="of one family"):
         addresses.read_shared([WEB], {"edge1": "10.0.0.11", "edge2": "fd00::2"})
+
+
+def test_what_is_announced_is_told_in_words(tmp_path):
+    (tmp_path / "announced").write_text("198.51.100.40 0 0\n198.51.100.41 1 0\n2001:db8:40::1 2 0\n")
+    assert addresses.format_announced(addresses.report_announced(str(tmp_path))) == [
+        "198.51.100.40: announced to no router; since 1970-01-01T00:00:00+00:00",
+        "198.51.100.41: announced to 1 router; since 1970-01-01T00:00:00+00:00",
+        "2001:db8:40::1: announced to 2 routers; since 1970-01-01T00:00:00+00:00",
+    ]
+    assert addresses.report_announced(str(tmp_path / "none")) == {}
