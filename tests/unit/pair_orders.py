@@ -16,19 +16,27 @@ RECEIVE = {
 LEAVE = {**RECEIVE, "action": "leave", "own": "10.0.0.11"}
 
 
-def line(address, port, state):
+def line(address, port, state, client=bytes(4), client_port=0):
     """Write a line of /proc/net/tcp or tcp6, in this machine's byte order."""
-    packed = b"".join(struct.pack("=I", word) for word in struct.unpack(f"!{len(address) // 4}I", address))
-    words = struct.unpack(f"={len(packed) // 4}I", packed)
-    swapped = [struct.unpack("=I", struct.pack("!I", word))[0] for word in words]
-    return f" 0: {''.join(f'{word:08X}' for word in swapped)}:{port:04X} 00000000:0000 {state} 0:0"
+    return f" 0: {spell(address)}:{port:04X} {spell(client)}:{client_port:04X} {state} 0:0"
+
+
+def spell(address):
+    """Write words of 32 bits as the kernel does."""
+    return "".join(f"{word:08X}" for word in struct.unpack(f"={len(address) // 4}I", address))
 
 
 four, six = socket.inet_aton("10.0.0.10"), socket.inet_pton(socket.AF_INET6, "fd00::10")
 mapped = socket.inet_pton(socket.AF_INET6, "::ffff:10.0.0.10")
+client, client6 = socket.inet_aton("198.51.100.7"), socket.inet_pton(socket.AF_INET6, "2001:db8::7")
 SOCKETS = {
     "established": [line(four, 443, "01"), line(six, 443, "01"), line(mapped, 443, "01")],
     "over": [line(four, 443, "06"), line(four, 443, "07")],
+    "ended": [
+        line(four, 443, "06", client, 40000),
+        line(mapped, 443, "06", socket.inet_pton(socket.AF_INET6, "::ffff:198.51.100.7"), 40001),
+        line(six, 443, "06", client6, 40002),
+    ],
     "other": [line(socket.inet_aton("10.0.0.11"), 443, "01")],
     "any": [
         line(bytes(4), 80, "0A"),

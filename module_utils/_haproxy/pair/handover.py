@@ -7,7 +7,9 @@ most), and for `receive` `via` (`ipv4`, `ipv6`, `mac` of the edge that had the a
 
 - `receive`, on the new holder: a packet that belongs to no flow of this host and begins none is passed on, unchanged,
   to the edge that had the address. The kernel's own socket table decides: what would reach a listening socket without
-  being a SYN is not ours. (github/glb-director names the idea "second chance".)
+  being a SYN is not ours. (github/glb-director names the idea "second chance".) A connection that has ended here is in
+  that table for another minute, and would hide one that its client has begun at the other edge from the same port: what
+  comes from there is passed on too, until a SYN does.
 - `leave`, on the old holder: the addresses stay on `lo`, so that its sockets go on and answer their clients directly,
   but nobody is told that they are here.
 
@@ -57,13 +59,25 @@ def _receive_rules(order: dict[str, Any]) -> dict[str, str]:
     for kind, word in (("ipv4", "ip"), ("ipv6", "ip6")):
         addresses = ", ".join(address for address in order["addresses"] if family(address) == kind)
         if addresses:
+            ours = f"    {word} daddr {{ {addresses} }} tcp dport {{ {ports} }} tcp flags & syn"
+            flow = f"{word} saddr . tcp sport . {word} daddr . tcp dport"
+            ended = [" . ".join(map(str, ends)) for ends in order.get("ended", ()) if family(ends[0]) == kind]
             # What the other edge has sent is not sent back: a flow that neither knows ends here.
+            pass_on = (
+                f"ether saddr != {order['via']['mac']} counter dup to {order['via'][kind]}"
+                f' device "{order["interface"]}" drop\n'
+            )
             found[word] = (
+                "  set ended {\n"
+                f"    type {kind}_addr . inet_service . {kind}_addr . inet_service\n"
+                f"    flags dynamic\n    size {len(ended) + 1}\n"
+                + (f"    elements = {{ {', '.join(ended)} }}\n" if ended else "")
+                + "  }\n"
                 "  chain second_chance {\n"
                 "    type filter hook prerouting priority mangle;\n"
-                f"    {word} daddr {{ {addresses} }} tcp dport {{ {ports} }} tcp flags & syn == 0 socket wildcard 1"
-                f" ether saddr != {order['via']['mac']} counter dup to {order['via'][kind]}"
-                f' device "{order["interface"]}" drop\n'
+                f"{ours} != 0 delete @ended {{ {flow} }}\n"
+                f"{ours} == 0 {flow} @ended {pass_on}"
+                f"{ours} == 0 socket wildcard 1 {pass_on}"
                 "  }\n"
             )
     return found
@@ -107,7 +121,7 @@ def check(order: dict[str, Any]) -> None:
 
 def apply(order: dict[str, Any]) -> None:
     """Do what the order says. Raises RuntimeError."""
-    text = rules(order)
+    text = rules({**order, "ended": find_ended(order["addresses"])})
     if order["action"] == "leave":
         for address in order["addresses"]:
             _run("ip", "address", "replace", host_prefix(address), "dev", "lo")
@@ -135,13 +149,27 @@ def host_prefix(address: str) -> str:
 
 def count_flows(addresses: Iterable[str], lines: Iterable[str] | None = None) -> int:
     """Return how many TCP connections of this host have one of these local addresses (`lines` of /proc/net/tcp*)."""
+    return sum(state not in (TIME_WAIT, CLOSE, LISTEN) for _, _, state in _find_sockets(addresses, lines))
+
+
+def find_ended(addresses: Iterable[str], lines: Iterable[str] | None = None) -> list[tuple[str | int, ...]]:
+    """Return client, its port, address and port of the connections that the kernel only remembers (TIME_WAIT)."""
+    return sorted(
+        {
+            (*_from_kernel(client), *_from_kernel(local))
+            for local, client, state in _find_sockets(addresses, lines)
+            if state == TIME_WAIT
+        }
+    )
+
+
+def _find_sockets(addresses: Iterable[str], lines: Iterable[str] | None) -> Iterable[tuple[str, str, str]]:
+    """Yield both ends and the state of the sockets with one of these local addresses, as the kernel spells them."""
     wanted = {form for address in addresses for form in _as_kernel(address)}
-    count = 0
     for line in read_sockets() if lines is None else lines:
-        fields = line.split()
-        if fields[1].split(":")[0] in wanted and fields[3] not in (TIME_WAIT, CLOSE, LISTEN):
-            count += 1
-    return count
+        _, local, client, state = line.split()[:4]
+        if local.split(":")[0] in wanted:
+            yield local, client, state
 
 
 def read_sockets() -> Iterable[str]:
@@ -165,6 +193,14 @@ def _as_kernel(address: str) -> list[str]:
         "".join(f"{int.from_bytes(form[at : at + 4], sys.byteorder):08X}" for at in range(0, len(form), 4))
         for form in forms
     ]
+
+
+def _from_kernel(text: str) -> tuple[str, int]:
+    """Return address and port, the reverse of `_as_kernel`; an IPv4 address that is mapped is one of IPv4."""
+    words, port = text.split(":")
+    packed = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
+    address = ipaddress.ip_address(packed)
+    return str(getattr(address, "ipv4_mapped", None) or address), int(port, 16)
 
 
 def passed_on(order: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -27,11 +28,43 @@ def test_the_check_is_restarted_without_a_move(pair, home, wait_until):
     assert pair.at_home()
 
 
-def test_leave_and_return_lose_nobody(pair, home, crowd, playbook, record, away):
+def ask(connection, *headers):
+    """The status of an answer."""
+    lines = ["GET / HTTP/1.1", "Host: chat", *headers]
+    connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+    return connection.recv(65536).split()[1].decode()
+
+
+@pytest.fixture
+def known_elsewhere(pair, home, wait_until):
+    """A connection at HOME, from a port where the other edge remembers one that it has just ended."""
+    address = pair.addresses("web")[0]
+    pair.let(HOME, "web", False)
+    wait_until("the other edge has it", lambda: pair.holders("web") == [OTHER])
+    with socket.create_connection((address, 80), 20) as ended:
+        port = ended.getsockname()[1]
+        ask(ended, "Connection: close")
+        assert ended.recv(65536) == b""
+    wait_until(
+        "the other edge remembers it",
+        lambda: re.search(rf"[.:\]]{port}\b", pair.hosts[OTHER].check_output("ss -tnH state time-wait sport = 80")),
+    )
+    pair.bring_home()
+    with socket.socket() as client:
+        client.settimeout(20)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(("", port))
+        client.connect((address, 80))
+        yield client
+
+
+def test_leave_and_return_lose_nobody(pair, home, known_elsewhere, crowd, playbook, record, away):
     here, watched = crowd(), away(pair.addresses("web")[0])
+    assert ask(known_elsewhere) == "301"
     playbook("leave", leave_edge=HOME)
     assert pair.holders("web") == [OTHER]
     assert pair.holders("second") == [OTHER]
+    assert ask(known_elsewhere) == "301"
     here.unhurt()
     record("leave", here, away=watched.stop(), requests=here.requests())
     # Who comes now comes to the new holder, and the old one answers for those that it had.

@@ -25,6 +25,16 @@ def test_the_kernel_is_read_as_it_is():
     assert handover.count_flows(["127.250.250.250"]) == 0
 
 
+def test_what_has_just_ended_is_read_in_both_families():
+    lines = SOCKETS["established"] + SOCKETS["ended"] + SOCKETS["ended"]
+    assert handover.find_ended(["10.0.0.10", "fd00::10"], lines) == [
+        ("198.51.100.7", 40000, "10.0.0.10", 443),
+        ("198.51.100.7", 40001, "10.0.0.10", 443),
+        ("2001:db8::7", 40002, "fd00::10", 443),
+    ]
+    assert handover.find_ended(["10.0.0.11"], lines) == []
+
+
 def test_what_leaves_is_answered_for_by_nobody():
     assert "arp daddr ip { 10.0.0.10 } drop" in handover.rules(LEAVE)
     assert "ip6" not in handover.rules(LEAVE)
@@ -44,6 +54,7 @@ def test_the_kernel_takes_the_rules_and_gives_them_back(order, tmp_path):
     script = (
         "import sys, json; sys.path.insert(0, sys.argv[1]); import handover as h\n"
         "order = json.loads(sys.argv[2])\n"
+        "h.find_ended = lambda _: [('198.51.100.7', 40000, '10.0.0.10', 443), ('2001:db8::7', 40002, 'fd00::10', 443)]\n"
         "h.check(order); h.apply(order); h.apply(order)\n"
         "print(h._run('nft', 'list', 'ruleset'), h._run('ip', 'address', 'show', 'dev', 'lo'))\n"
         "order['action'] == 'receive' and print('passed', h.passed_on(order))\n"
@@ -62,3 +73,5 @@ def test_the_kernel_takes_the_rules_and_gives_them_back(order, tmp_path):
     assert done.returncode == 0, done.stderr
     assert ("passed 0" in done.stdout) == (order is RECEIVE)
     assert ("inet 10.0.0.10/32" in done.stdout) == (order is LEAVE)
+    for element in ("198.51.100.7 . 40000 . 10.0.0.10 . 443", "2001:db8::7 . 40002 . fd00::10 . 443"):
+        assert (element in done.stdout) == (order is RECEIVE)
