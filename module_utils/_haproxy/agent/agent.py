@@ -48,6 +48,9 @@ _REMIND = 3.0
 # So many new sockets may come before the next count, at least: nodes that differ by a few take turns.
 _ROOM = 20
 
+# What is left, a second later, of sockets that are not there any more.
+_FORGET = 0.995
+
 # HAProxy's highest weight (manual, 5.2).
 _MOST_WEIGHT = 256
 
@@ -350,6 +353,31 @@ def find_weights(
     return weights
 
 
+def find_shares(
+    servers: dict[Name, Server], counts: dict[Name, Count], bases: dict[Name, int], lately: dict[str, float]
+) -> dict[Name, int]:
+    """Return by service and node how many sockets each node that takes new ones is to have, of those that all have.
+
+    `lately` is what they had a moment ago, by service: it is brought up to date. Clients that have lost their socket
+    come back soon, and still count; otherwise a node that gives away sockets would seem to have too many for longer.
+    """
+    weights: dict[str, dict[str, int]] = {}
+    for name, server in servers.items():
+        if server.up and server.weight:
+            own = weights.setdefault(service_of(name[0]), {})
+            own[name[1]] = max(own.get(name[1], 1), bases.get(name, 1))
+    sums = dict.fromkeys(weights, 0)
+    for (backend, node), count in counts.items():
+        if node in weights.get(service_of(backend), ()):
+            sums[service_of(backend)] += count.total
+    lately.update({service: max(number, lately.get(service, 0) * _FORGET) for service, number in sums.items()})
+    return {
+        (service, node): round(lately[service] * weight / sum(nodes.values()))
+        for service, nodes in weights.items()
+        for node, weight in nodes.items()
+    }
+
+
 def find_limit(count: Count, claimed: int, policy: Policy, others: Collection[str]) -> int:
     """Return how many sockets the serving worker may have on a node, of those that the node may have.
 
@@ -380,6 +408,8 @@ class Balance:
         self.policy: Policy | None = None
         self.counts: dict[Name, Count] = {}
         self.others: dict[str, dict[Name, Told]] = {}
+        self.shares: dict[Name, int] = {}
+        self.lately: dict[str, float] = {}
 
     def run_once(self) -> None:
         """Count, and tell HAProxy and the other edges. Raise `NoAnswer`."""
@@ -389,7 +419,7 @@ class Balance:
         pid = workers.serving
         self.policy = read_policy(self.master.tell(pid, "show env", "show peers affinity"))
         if not self.policy:
-            self.counts, self.others = {}, {}
+            self.counts, self.others, self.shares = {}, {}, {}
             return
         with self._undisturbed():
             self._balance(pid, workers.old, self.policy)
@@ -421,6 +451,7 @@ class Balance:
         if pid != self.pid:
             self.pid, self.bases, self.given, self.limits, self.told = pid, {}, {}, {}, {}
         self._learn_bases(servers)
+        self.shares = find_shares(servers, self.counts, self.bases, self.lately)
         self._estimate_arrivals()
         room = max(_ROOM, round(2 * self.arrivals), self.sum // 20)
         # What others may have by now comes first: a claim is told before it is taken, and given back after it is.
@@ -468,7 +499,7 @@ class Balance:
     def _estimate_arrivals(self) -> None:
         """Remember how many sockets come in a second, and forget it slowly: they come in waves."""
         total = sum(count.total for count in self.counts.values())
-        self.arrivals = max(total - self.sum, self.arrivals * 0.9) if self.sum >= 0 else 0.0
+        self.arrivals = max(total - self.sum, self.arrivals * 0.8) if self.sum >= 0 else 0.0
         self.sum = total
 
     def _weigh(self, servers: dict[Name, Server], room: int) -> Iterator[str]:
@@ -525,6 +556,9 @@ def add_sockets(text: Text, balance: Balance) -> None:
     help_text = "Sockets and polls of a node, in all workers of this edge and on the others."
     name = "realtime_edge_node_sockets"
     text.add(name, "gauge", help_text, [(dict(zip(labels, key)), number) for key, number in samples.items()])
+    help_text = "Sockets and polls that a node is to have, of those of all nodes that take new ones."
+    shares = [(dict(zip(labels, key)), number) for key, number in balance.shares.items()]
+    text.add("realtime_edge_node_share", "gauge", help_text, shares)
 
 
 class Metrics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import subprocess
 from collections import Counter
@@ -147,7 +148,68 @@ def test_a_node_that_somebody_takes_out_stays_out_until_it_is_brought_back(edges
     assert not put("ready")["changed"]
 
 
-def test_without_the_service_the_edge_serves_and_says_so(edges, held, wait_until):
+def test_a_node_that_has_come_gets_its_share_little_by_little(edges, held, wait_until, play):
+    rate, sockets = 6, 240
+    began = edges[0].host.check_output("date +%s")
+    for edge in edges:
+        take_out(edge, "maint", "counts-app3")
+        held.append(edge.hold(sockets // 2, "websocket", "--delay", "1", "--retry", "5"))
+    assert set(nodes(held)) == {"counts-app1", "counts-app2"}
+    # The new workers take the third node for one like the others.
+    for edge in edges:
+        reload(edge, wait_until)
+    all_counted(edges, wait_until, sockets)
+    # A run that ends too early says what is left, and another one goes on.
+    first = play({"rebalance_rate": rate, "rebalance_time": 5}, playbook="rebalance")
+    assert first.returncode != 0
+    assert "sockets are too many on some node after 5 seconds: start it again" in first.stdout
+    done = play({"rebalance_rate": rate, "rebalance_time": 60}, playbook="rebalance")
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"counts-edge12: \d+ closed here, \d+ too many on all edges \(counts-app1 \d+ of \d+", done.stdout)
+
+    def away():
+        return sum(len(clients.of("disconnect")) - len(clients.of("reconnect")) for clients in held)
+
+    wait_until("all have come back", lambda: away() == 0, 60)
+    assert all(76 <= number <= 84 for number in nodes(held).values()), nodes(held)
+    assert all(clients.ping()["failed"] == 0 for clients in held)
+    ended = [closed(edge, began) for edge in edges]
+    assert sum(map(len, ended)) == sum(len(clients.of("disconnect")) for clients in held)
+    assert 76 <= sum(map(len, ended)) <= 160, "eighty are enough"
+    # Each of two edges has half of the rate.
+    for times in ended:
+        assert all(later - before >= 5 / (rate / 2) * 0.9 for before, later in zip(times, times[5:])), times
+    assert play({"rebalance_rate": rate}, playbook="rebalance").stdout.count("changed=0 ") == len(edges)
+
+
+def closed(edge, since):
+    """When an operator has closed a socket (state K in HAProxy's log), as the journal has it."""
+    lines = edge.host.check_output("journalctl --unit haproxy --output json --since @%s", since).splitlines()
+    entries = [json.loads(line) for line in lines]
+    killed = [entry for entry in entries if re.search(r" chat_websocket/\S+ \S+ \d+ \d+ K", str(entry["MESSAGE"]))]
+    return sorted(int(entry.get("_SOURCE_REALTIME_TIMESTAMP", entry["__REALTIME_TIMESTAMP"])) / 1e6 for entry in killed)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "rebalance_rate: give the sockets a second that all edges may close together"),
+        ({"rebalance_rate": 0}, "rate: 0 closes no socket"),
+        ({"rebalance_rate": -1}, "rate: -1 is not between 0 and 1000"),
+        ({"rebalance_rate": "fast"}, "rate"),
+        ({"rebalance_rate": 5, "rebalance_time": 0}, "time: each of 2 edges closes one socket in 0.4 seconds"),
+    ],
+)
+def test_a_rate_that_is_none_closes_nothing(hold, play, variables, words):
+    clients = hold(4, "websocket")
+    done = play(variables, playbook="rebalance")
+    assert done.returncode != 0
+    assert words in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not clients.of("disconnect")
+
+
+def test_without_the_service_the_edge_serves_and_says_so(edges, held, play):
     edge = edges[0]
     edge.host.check_output("systemctl stop realtime-edge-agent")
     held.append(edge.hold(6, "websocket"))
@@ -158,3 +220,7 @@ def test_without_the_service_the_edge_serves_and_says_so(edges, held, wait_until
     rows = [row for (backend, _), row in edge.statistics().items() if backend == "chat_websocket" and row["addr"]]
     # It has given back what the file says.
     assert {(row["uweight"], row["slim"]) for row in rows} == {("1", str(LIMIT))}
+    done = play({"rebalance_rate": 5}, "--limit", "counts-edge12", playbook="rebalance")
+    assert done.returncode != 0
+    assert "which counts the sockets, does not answer" in done.stdout
+    assert not held[0].of("disconnect")

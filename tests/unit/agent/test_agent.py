@@ -162,6 +162,25 @@ def test_who_takes_no_new_ones_is_left_so_and_counts_for_nothing():
     assert weights(servers, counts, 9) == {"app1": 256, "app4": 256}
 
 
+def test_a_share_is_one_of_the_nodes_that_take_new_sockets():
+    def name(node, transport="websocket"):
+        return f"chat_{transport}", node
+
+    servers = {name("app1"): server(0), name("app2"): server(0), name("out"): server(0, weight=0)}
+    servers[name("app1", "polling")] = server(0)
+    counts = {name("app1"): agent.Count(10, 20, 30), name("app2"): agent.Count(0, 0, 0)}
+    counts |= {name("out"): agent.Count(90, 0, 0), name("app1", "polling"): agent.Count(20, 0, 0)}
+    lately = {}
+    shares = agent.find_shares(servers, counts, {name("app1"): 3}, lately)
+    assert shares == {("chat", "app1"): 60, ("chat", "app2"): 20}
+    # Forty clients are on their way back.
+    counts[name("app1")] = agent.Count(0, 0, 20)
+    assert agent.find_shares(servers, counts, {}, lately) == {("chat", "app1"): 40, ("chat", "app2"): 40}
+    for _second in range(600):
+        shares = agent.find_shares(servers, counts, {}, lately)
+    assert shares == {("chat", "app1"): 20, ("chat", "app2"): 20}
+
+
 @pytest.mark.parametrize(
     ("count", "claimed", "others", "limit"),
     [

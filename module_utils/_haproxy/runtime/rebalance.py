@@ -1,0 +1,201 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Close the surplus of a node's sockets, so that their clients come back, to the nodes that have fewer.
+
+The service beside HAProxy counts the sockets of all workers and edges, and sends new ones to the emptier nodes. Each
+edge closes its own part of a surplus, one socket after the other. What a client has by polling is left: a request that
+is cut may be a message that is lost.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+import socket
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..errors import EdgeError
+from . import cli
+
+# Seconds until the counts are read anew.
+_ROUND = 5.0
+
+# Seconds until all edges have counted what was closed: each counts once a second and tells the others, and what is read
+# here may be a second old.
+_SETTLED = 3.0
+
+# Sockets in a second; whoever wants more can as well restart the nodes.
+MOST = 1000.0
+
+# The transports whose sessions are sockets.
+_TRANSPORTS = ("websocket", "flashsocket")
+
+_SAMPLE = re.compile(r"^realtime_edge_node_(sockets|share)\{(.*)\} (\d+)$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_SESSION = re.compile(r"^(0x[0-9a-f]+): .*? be=(\S+) srv=(\S+) ", re.MULTILINE)
+
+
+class RebalanceError(EdgeError):
+    """Nothing can be closed, or should be."""
+
+
+Name = tuple[str, str]
+"""Service and node."""
+
+
+class Node(NamedTuple):
+    """Hold the sockets of a node on all edges, those of this edge among them, and how many it is to have."""
+
+    sockets: int
+    own: int
+    share: int
+
+
+class Session(NamedTuple):
+    """Name a socket of a worker."""
+
+    pid: int
+    pointer: str
+    backend: str
+    server: str
+
+
+def find_gap(rate: float, edges: int, seconds: int) -> float:
+    """Return the seconds between two sockets that one of several edges closes.
+
+    Raise `RebalanceError` if the rate is none, or closes nothing within these seconds.
+    """
+    if not 0 < rate <= MOST:
+        given = f"{rate:g}"
+        why = "closes no socket" if rate == 0 else f"is not between 0 and {MOST:g}"
+        raise RebalanceError(
+            f"rate: {given} {why}; give the sockets a second that all edges may close together, such as 5"
+        )
+    if edges < 1:
+        raise RebalanceError(f"edges: {edges} edges close nothing; give how many rebalance at the same time")
+    if seconds * rate < 2 * edges:
+        raise RebalanceError(
+            f"time: each of {edges} edges closes one socket in {edges / rate:g} seconds, and {seconds} are not enough "
+            "for two of them; give more time, or a higher rate"
+        )
+    return edges / rate
+
+
+def read_counts(agent: str) -> str:
+    """Return what the service beside HAProxy tells. Raise `RebalanceError` if it does not answer."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(cli.SOON)
+            connection.connect(agent)
+            return connection.makefile(encoding="utf-8", errors="replace").read()
+    except OSError as error:
+        raise RebalanceError(
+            "the service realtime-edge-agent, which counts the sockets, does not answer "
+            f"({error.strerror or error}): see `journalctl -u realtime-edge-agent`; nothing is closed"
+        ) from None
+
+
+def read_nodes(metrics: str) -> dict[Name, Node]:
+    """Return the nodes that take new sockets. Raise `RebalanceError` if none is counted."""
+    nodes: dict[Name, Node] = {}
+    for kind, text, number in _SAMPLE.findall(metrics):
+        labels = dict(_LABEL.findall(text))
+        name = labels["service"], labels["server"]
+        node = nodes.get(name, Node(0, 0, -1))
+        if kind == "share":
+            nodes[name] = node._replace(share=int(number))
+        else:
+            own = 0 if labels["worker"] == "elsewhere" else int(number)
+            nodes[name] = node._replace(sockets=node.sockets + int(number), own=node.own + own)
+    found = {name: node for name, node in nodes.items() if node.share >= 0}
+    if not found:
+        raise RebalanceError(
+            "the service realtime-edge-agent counts no node that takes sockets: no node is up, no service has sockets, "
+            "or the edge was configured by an older version (run the role); nothing is closed"
+        )
+    return found
+
+
+def find_surplus(nodes: dict[Name, Node]) -> dict[Name, int]:
+    """Return the sockets too many, of each node that has some.
+
+    A service has none if moving them all would give no node more than three in a hundred of a share: the last ones
+    would be moved for ever, because new clients come and go meanwhile.
+    """
+    found: dict[Name, int] = {}
+    for service in {service for service, _server in nodes}:
+        own = {name: node for name, node in nodes.items() if name[0] == service}
+        more = {name: node.sockets - node.share for name, node in own.items() if node.sockets > node.share}
+        if sum(more.values()) > max(len(own), 0.03 * sum(node.share for node in own.values()) / len(own)):
+            found.update(more)
+    return found
+
+
+def read_sessions(master: str) -> list[Session]:
+    """Return the sockets of this edge in a random order, those of old workers first: these workers then end sooner."""
+    found: list[Session] = []
+    for worker in reversed(cli.workers(master)):
+        answer = cli.tell(master, worker.pid, "show sess")
+        sessions = [
+            Session(worker.pid, pointer, backend, server)
+            for pointer, backend, server in _SESSION.findall(answer)
+            if backend.rpartition("_")[2] in _TRANSPORTS
+        ]
+        random.shuffle(sessions)
+        found += sessions
+    return found
+
+
+def choose(sessions: list[Session], nodes: dict[Name, Node]) -> Iterator[Session]:
+    """Yield this edge's part of each node's surplus."""
+    part = {
+        name: math.ceil(number * nodes[name].own / nodes[name].sockets) for name, number in find_surplus(nodes).items()
+    }
+    for session in sessions:
+        name = session.backend.rpartition("_")[0], session.server
+        if part.get(name, 0) > 0:
+            part[name] -= 1
+            yield session
+
+
+def close(master: str, session: Session) -> bool:
+    """Close a socket; return whether it was there. HAProxy gives the name of one that has ended to another."""
+    try:
+        answer = cli.tell(master, session.pid, f"show sess {session.pointer}")
+        found = re.search(r"^\s+backend=(\S+) .*?^\s+server=(\S+) ", answer, re.MULTILINE | re.DOTALL)
+        if not found or found.groups() != (session.backend, session.server):
+            return False
+        return not cli.tell(master, session.pid, f"shutdown session {session.pointer}")
+    except cli.RuntimeFailure:
+        return False  # an old worker ends with its last socket
+
+
+def close_surplus(master: str, agent: str, gap: float, seconds: float, rounds: int = 0) -> tuple[int, dict[Name, Node]]:
+    """Close the surplus until there is none; return how many were closed, and the nodes then.
+
+    It ends after so many seconds at most, and after so many rounds (0: any number); each begins with a new count.
+    Two sockets follow each other after `gap` seconds and a random part of it more, so that clients do not come in step.
+    """
+    limit = time.monotonic() + seconds
+    closed = done = 0
+    while True:
+        nodes = read_nodes(read_counts(agent))
+        left = limit - time.monotonic()
+        if left <= 0 or (done and done == rounds) or not find_surplus(nodes):
+            return closed, nodes
+        done += 1
+        round_ends = time.monotonic() + min(left, max(_ROUND, 2 * gap))
+        chosen = list(choose(read_sessions(master), nodes))
+        tried = 0
+        for session in chosen:
+            pause = gap * random.uniform(1, 1.2)  # noqa: S311 # nobody gains by foreseeing it
+            if time.monotonic() + pause > round_ends:
+                break
+            time.sleep(pause)
+            tried += 1
+            closed += close(master, session)
+        if 2 * tried >= len(chosen):
+            # Near the end a count that still has sockets that were closed would have too many closed.
+            time.sleep(max(0.0, min(_SETTLED, limit - time.monotonic())))
