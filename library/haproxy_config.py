@@ -260,7 +260,8 @@ options:
         type: int
         default: 1000
       server_sockets:
-        description: Concurrent sockets and polls of a server, for each transport, over all workers and all edges that are peers.
+        description:
+          - Concurrent sockets and polls of a server, for each transport, over all workers and all edges that are peers.
         type: int
         default: 10000
       shared:

@@ -45,7 +45,8 @@ TABLE = "affinity/:sockets"
 _INTERVAL = 1.0
 _REMIND = 3.0
 
-# So many new sockets may come before the next count, at least: nodes that differ by a few take turns.
+# So many new sockets may come before the next count, at least, where there are few: nodes that differ by a few take
+# turns.
 _ROOM = 20
 
 # What is left, a second later, of sockets that are not there any more.
@@ -453,7 +454,7 @@ class Balance:
         self._learn_bases(servers)
         self.shares = find_shares(servers, self.counts, self.bases, self.lately)
         self._estimate_arrivals()
-        room = max(_ROOM, round(2 * self.arrivals), self.sum // 20)
+        room = max(_ROOM - self.sum // 20, round(2 * self.arrivals), self.sum // 20)
         # What others may have by now comes first: a claim is told before it is taken, and given back after it is.
         limits = self._find_limits(policy)
         self._tell([*self._tell_others(policy, limits), *self._weigh(servers, room), *self._limit(servers, limits)])

@@ -163,7 +163,7 @@ def test_a_node_that_has_come_gets_its_share_little_by_little(edges, held, wait_
     first = play({"rebalance_rate": rate, "rebalance_time": 5}, playbook="rebalance")
     assert first.returncode != 0
     assert "sockets are too many on some node after 5 seconds: start it again" in first.stdout
-    done = play({"rebalance_rate": rate, "rebalance_time": 60}, playbook="rebalance")
+    done = play({"rebalance_rate": rate, "rebalance_time": 120}, playbook="rebalance")
     assert done.returncode == 0, done.stdout
     assert re.search(r"counts-edge12: \d+ closed here, \d+ too many on all edges \(counts-app1 \d+ of \d+", done.stdout)
 
