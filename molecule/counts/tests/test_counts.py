@@ -63,12 +63,6 @@ def take_out(edge, state, *nodes):
             assert edge.ask(f"set server chat_{transport}/{node} state {state}") == ""
 
 
-def reload(edge, wait_until):
-    before = edge.worker()
-    edge.ask("reload", "master")
-    wait_until("another worker serves", lambda: edge.worker() != before, 60)
-
-
 @pytest.mark.parametrize("transport", ["websocket", "polling,websocket"])
 def test_nodes_are_equally_full_whatever_was_reloaded(edges, held, wait_until, play, transport):
     for edge in edges:
@@ -78,7 +72,7 @@ def test_nodes_are_equally_full_whatever_was_reloaded(edges, held, wait_until, p
     assert set(nodes(held)) == {"counts-app1", "counts-app2"}
     for number in range(RELOADS):
         edge = edges[number % 2]
-        reload(edge, wait_until)
+        edge.reload()
         all_counted(edges, wait_until, sockets)
         held.append(edge.hold(12, transport))
         sockets += 12
@@ -112,7 +106,7 @@ def test_a_limit_of_a_node_holds_over_reloads_and_edges(edges, held, wait_until)
         come(edge, 150)
     all_counted(edges, wait_until, 300)
     for edge in edges:
-        reload(edge, wait_until)
+        edge.reload()
         take_out(edge, "maint", "counts-app2", "counts-app3")
     all_counted(edges, wait_until, 300)
     for edge in edges:
@@ -134,7 +128,7 @@ def test_a_node_that_somebody_takes_out_stays_out_until_it_is_brought_back(edges
         return edge.statistics()["chat_websocket", "counts-app3"]["uweight"]
 
     assert put("drain")["changed"]
-    reload(edge, wait_until)
+    edge.reload()
     all_counted(edges, wait_until, 0)
     held.append(edge.hold(30, "websocket"))
     all_counted(edges, wait_until, 30)
@@ -157,7 +151,7 @@ def test_a_node_that_has_come_gets_its_share_little_by_little(edges, held, wait_
     assert set(nodes(held)) == {"counts-app1", "counts-app2"}
     # The new workers take the third node for one like the others.
     for edge in edges:
-        reload(edge, wait_until)
+        edge.reload()
     all_counted(edges, wait_until, sockets)
     # A run that ends too early says what is left, and another one goes on.
     first = play({"rebalance_rate": rate, "rebalance_time": 5}, playbook="rebalance")
