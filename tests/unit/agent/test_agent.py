@@ -344,3 +344,24 @@ def test_two_edges_fill_a_node_to_its_limit_and_no_further(tmp_path, late):
             come["app1"] = max(come["app1"], min(edge.limit["app1"], come["app1"] + 40))
     # A new worker takes one more of a full node, since HAProxy takes a limit of 0 for none.
     assert 99 <= sum(count["app1"] for edge in edges for count in edge.sockets.values()) <= 101
+
+
+def test_systemd_hears_that_it_is_alive_also_while_the_master_does_not_answer(tmp_path, monkeypatch):
+    class Ended(BaseException):
+        """Ends the loop."""
+
+    class Silent:
+        def run_once(self):
+            raise agent.NoAnswer("away")
+
+    def end(_seconds):
+        raise Ended
+
+    monkeypatch.setattr(agent.time, "sleep", end)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        with pytest.raises(Ended):
+            agent.balance_for_ever(Silent())
+        assert systemd.recv(100) == b"WATCHDOG=1"
