@@ -139,10 +139,11 @@ def ask_next_worker(condition: str) -> Directive:
 
     A client may still send one request on an idle connection (`option idle-close-on-response`), but the tables were
     handed over: the next worker would not know a session that begins here, nor does this one know those of the next.
+    Only GET: clients on Node.js (xmlhttprequest-ssl) never end a POST that is redirected.
     """
     where = "hdr Location %[req.hdr(x-forwarded-proto)]://%[req.hdr(host)]%[pathq]"
     answer = f"return status 307 {where} hdr Cache-Control no-store {answers.HEADERS}"
-    return Directive.of("affinity", f"http-request {answer} if {condition} {{ stopping }}")
+    return Directive.of("affinity", f"http-request {answer} if {condition} {{ stopping }} {{ method GET }}")
 
 
 def unknown_session(names: Names) -> str:
