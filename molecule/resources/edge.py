@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import fcntl
-import functools
 import http.client
 import io
 import json
@@ -56,11 +55,18 @@ for line in sys.stdin:
 """
 
 
-@functools.cache
+_operators: dict[str, subprocess.Popen[str]] = {}
+
+
 def operator(container: str) -> subprocess.Popen[str]:
-    """Start OPERATOR in a container, once: to start it for every question takes longer than the answer."""
-    command = ["docker", "exec", "--interactive", container, "python3", "-c", OPERATOR]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    """Start OPERATOR in a container, once: to start it for every question takes longer than the answer.
+
+    It ends with its container, which may have restarted since.
+    """
+    if container not in _operators or _operators[container].poll() is not None:
+        command = ["docker", "exec", "--interactive", container, "python3", "-c", OPERATOR]
+        _operators[container] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return _operators[container]
 
 
 def wait_until(what: str, condition: Callable[[], T], seconds: float = 30) -> T:

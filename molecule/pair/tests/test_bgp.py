@@ -93,7 +93,6 @@ def test_the_password_is_shown_nowhere(pair, play):
     assert host.file("/etc/bird/bird.conf").mode == 0o640
 
 
-@pytest.mark.thorough
 def test_a_bird_of_somebody_else_is_told(pair, play):
     host, path = pair.hosts[HOME], "/etc/bird/bird.conf"
     host.check_output("cp -p %s /root/ours && echo '# mine' >%s", path, path)

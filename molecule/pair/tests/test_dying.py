@@ -11,7 +11,7 @@ testinfra_hosts = ["ansible://pair-edge12"]
 
 
 def docker(*words):
-    subprocess.run(["docker", *words], check=True, capture_output=True)
+    return subprocess.run(["docker", *words], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def kill(pair):
@@ -30,6 +30,13 @@ def drain(pair):
     pair.hosts[HOME].check_output("systemctl kill --kill-who=main --signal=USR1 haproxy")
 
 
+def plug_in(pair):
+    """With the link, the kernel has lost the route and the edge's own IPv6 address, without which it answers nobody."""
+    network = "{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}}{{end}}"
+    up = "ip link set eth0 up && ip route replace default via 10.213.40.1 && ip address replace %s dev eth0 nodad"
+    pair.hosts[HOME].check_output(up, docker("inspect", "--format", network, HOME))
+
+
 DEATHS = {
     "kill -9 of HAProxy": (kill, lambda pair: None),
     "a worker that hangs": (hang, continue_),
@@ -37,7 +44,7 @@ DEATHS = {
     "the machine stops": (lambda pair: docker("pause", HOME), lambda pair: docker("unpause", HOME)),
     "the link is cut": (
         lambda pair: pair.hosts[HOME].check_output("ip link set eth0 down"),
-        lambda pair: pair.hosts[HOME].check_output("ip link set eth0 up; ip route replace default via 10.213.40.1"),
+        plug_in,
     ),
 }
 
