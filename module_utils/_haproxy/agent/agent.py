@@ -266,7 +266,7 @@ class Told(NamedTuple):
 
 def service_of(backend: str) -> str:
     """Return the service whose sockets a backend has; empty for any other backend."""
-    service, _, transport = backend.rpartition("_")
+    service, _separator, transport = backend.rpartition("_")
     return service if transport in _TRANSPORTS else ""
 
 

@@ -149,7 +149,7 @@ def host_prefix(address: str) -> str:
 
 def count_flows(addresses: Iterable[str], lines: Iterable[str] | None = None) -> int:
     """Return how many TCP connections of this host have one of these local addresses (`lines` of /proc/net/tcp*)."""
-    return sum(state not in (TIME_WAIT, CLOSE, LISTEN) for _, _, state in _find_sockets(addresses, lines))
+    return sum(state not in (TIME_WAIT, CLOSE, LISTEN) for _local, _client, state in _find_sockets(addresses, lines))
 
 
 def find_ended(addresses: Iterable[str], lines: Iterable[str] | None = None) -> list[tuple[str | int, ...]]:
@@ -167,7 +167,7 @@ def _find_sockets(addresses: Iterable[str], lines: Iterable[str] | None) -> Iter
     """Yield both ends and the state of the sockets with one of these local addresses, as the kernel spells them."""
     wanted = {form for address in addresses for form in _as_kernel(address)}
     for line in read_sockets() if lines is None else lines:
-        _, local, client, state = line.split()[:4]
+        local, client, state = line.split()[1:4]
         if local.split(":")[0] in wanted:
             yield local, client, state
 
