@@ -155,7 +155,7 @@ def main() -> None:
     if found.problems:
         text = "Nothing was changed. To mend first:\n" + "\n".join(found.problems)
         module.fail_json(msg=text, problems=found.problems, **host, invocation={})
-    settled: dict[str, Any] = found.as_wanted(wanted)
+    settled: dict[str, Any] = found.settled(wanted)
     foreseen = {"certificates": found.certificates, "configuration": found.configuration}
     results = foreseen if module.check_mode else settled
     told = (warning for part in filter(None, results.values()) for warning in part.pop("warnings", ()))

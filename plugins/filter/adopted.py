@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ..module_utils._haproxy.config.data import from_data, to_data
 from ..module_utils._haproxy.config.model import Configuration, ConfigurationError, Directive, Section
 from ..module_utils._haproxy.paths import RUNTIME_SOCKET
+from ..module_utils._haproxy.services.base import OF_THE_UNIT
 
 DOCUMENTATION = r"""
 name: adopted
@@ -43,8 +44,8 @@ _value:
   elements: raw
 """
 
-# The service begins as the user haproxy, with a sandbox in place of a chroot, and as a master with one worker.
-_OF_THE_UNIT = {"chroot", "daemon", "gid", "group", "master-worker", "nbproc", "pidfile", "uid", "user"}
+# The unit starts a master with one worker, which stays in the foreground.
+_OF_THE_UNIT = OF_THE_UNIT | {"daemon", "master-worker", "nbproc"}
 
 _RUNTIME = Directive.of("", f"stats socket {RUNTIME_SOCKET} mode 660 level admin expose-fd listeners")
 _RELOADS = Directive.of("", "mworker-max-reloads 1000")

@@ -38,7 +38,7 @@ class Comparison(NamedTuple):
     problems: list[str]
     hints: list[str]
 
-    def as_wanted(self, wanted: Wanted) -> dict[str, Result | None]:
+    def settled(self, wanted: Wanted) -> dict[str, Result | None]:
         """Return the results without those that have something to do."""
         first = None if not self.certificates or self.certificates["changed"] else self.certificates
         second = None if wanted.installation.missing or not first else self.configuration

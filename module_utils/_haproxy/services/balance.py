@@ -10,6 +10,7 @@ from ..config.model import Configuration, Line, Section
 from ..config.words import unquote
 from .definition import Service
 from .edge import ROLE, Edge
+from .socketio import TRANSPORTS
 
 # What the service beside HAProxy reads from the process: the limit of a node's sockets for each transport (0: none),
 # and the backends with such a name that it leaves alone.
@@ -19,7 +20,6 @@ ENVIRONMENT = "REALTIME_EDGE_SOCKETS"
 # tells more (gpc0). What a silent edge has told is forgotten.
 _TABLE = "table :sockets type string len 128 size 10k expire 10s store gpt0,gpc0"
 
-_TRANSPORTS = ("websocket", "polling", "flashsocket")
 _METHODS = ("leastconn", "roundrobin")
 
 
@@ -45,7 +45,7 @@ def global_section(services: list[Service], configuration: Configuration, edge: 
 
 
 def _has_sockets(backend: str) -> bool:
-    return backend.rpartition("_")[2] in _TRANSPORTS
+    return backend.rpartition("_")[2] in TRANSPORTS
 
 
 def _other_limits(section: Section, most: int) -> bool:

@@ -43,8 +43,8 @@ _DEFAULT_TIMEOUTS: tuple[Line, ...] = (
 )
 
 
-# What the unit of the service decides; HAProxy does not start as root.
-_OF_THE_SERVICE = ("chroot", "gid", "group", "uid", "user")
+# What the unit of the service decides. HAProxy does not start as root, and would end.
+OF_THE_UNIT = frozenset(("chroot", "gid", "group", "pidfile", "uid", "user"))
 
 _TCP_FRONTEND: list[Line] = [("logging", "option tcplog"), ("protocol", "no option idle-close-on-response")]
 _TCP: list[Line] = [("protocol", "no option http-no-delay")]
@@ -85,16 +85,16 @@ def validate_edge(edge: Edge) -> None:
 
 
 def check_global(contributions: list[Configuration]) -> None:
-    """Raise `ConfigurationError` for lines with which the service could not start: the user and the root of HAProxy."""
+    """Raise `ConfigurationError` for lines with which the service could not start."""
     problems = Problems()
     for contribution in contributions:
         for section in contribution.sections:
             for line in section.directives if section.kind == "global" else ():
-                if line.keyword in _OF_THE_SERVICE and line.text not in (f"user {USER}", f"group {USER}"):
+                if line.keyword in OF_THE_UNIT and line.text not in (f"user {USER}", f"group {USER}"):
                     problems.add(
                         line.yaml_path,
                         f"`{line.text}`: the service starts HAProxy as the user {USER}, in a sandbox that takes "
-                        "the place of a chroot, so HAProxy can change neither; remove the line",
+                        "the place of a chroot, and needs no file for its number; remove the line",
                     )
     problems.raise_if_any()
 

@@ -214,7 +214,8 @@ def test_connections_and_checked_servers_fit_into_the_descriptors_together(serve
 
 
 @pytest.mark.parametrize(
-    "line", [{"chroot": "/var/lib/haproxy"}, {"user": "www-data"}, {"uid": 33}, {"group": "proxy"}]
+    "line",
+    [{"chroot": "/var/lib/haproxy"}, {"user": "www-data"}, {"uid": 33}, {"group": "proxy"}, {"pidfile": "/run/x"}],
 )
 def test_what_the_service_could_not_start_with_is_refused_with_its_place(line):
     (key,) = line
