@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 from ..certificates import manage as certificates
 from ..config import redact
+from ..config.data import from_data
 from ..config.model import ConfigurationError
 from ..deploy import disk
 from ..errors import EdgeError, Problems
 from ..fragments import manage as fragments
 from ..fragments import store
+from ..services.base import check_global
 from .requirements import Installation, check_host, find_hints
 
 Result = dict[str, Any]
@@ -74,6 +76,11 @@ def _configuration(
 ) -> Result | None:
     if wanted.configuration is None:
         return None
+    try:
+        # Also without our base settings, where another service may be meant: here it is the role's.
+        check_global([from_data(wanted.configuration["sections"], "haproxy_sections")])
+    except EdgeError as error:
+        problems.extend(error.problems)
     try:
         request = fragments.Request(wanted.configuration, True, show_diff, hide, _foresee(wanted))
         return fragments.manage(request)

@@ -139,3 +139,11 @@ def test_all_problems_are_told_at_once_without_a_secret(edge, monkeypatch, certi
     assert found["problems"][0] == "this host: no systemd"
     assert problem in str(found["problems"])
     assert SECRET not in printed
+
+
+@pytest.mark.parametrize("base_settings", [True, False])
+def test_what_the_role_s_service_could_not_start_with_is_refused(edge, base_settings):
+    sections = {"global": {"chroot": "/var/lib/haproxy"}, "defaults": {"mode": "http"}}
+    found, _ = edge(configuration={"sections": sections, "base_settings": base_settings})
+    (problem,) = found["problems"]
+    assert problem.startswith("haproxy_sections.global.chroot: ")
