@@ -94,7 +94,7 @@ def check_global(contributions: list[Configuration]) -> None:
                     problems.add(
                         line.yaml_path,
                         f"`{line.text}`: the service starts HAProxy as the user {USER}, in a sandbox that takes "
-                        "the place of a chroot, and needs no file for its number; remove the line",
+                        "the place of a chroot, without a pidfile; remove the line",
                     )
     problems.raise_if_any()
 
