@@ -170,6 +170,9 @@ NOTES: dict[str, str] = {
     "http-request lua.wait_for_table": (
         "After a reload the table arrives late: a request of a session waits until it is there, for some seconds."
     ),
+    "http-request lua.wait_for_servers": (
+        "After a reload the DNS has yet to name the nodes: a request waits for one, for some seconds."
+    ),
     "http-request deny deny_status 400 unless": "Without a Host header there is no address to redirect to.",
     "stick store-response": "The table stores the session id with the node that issued it.",
     "tcp-response content set-var(txn.sid)": (

@@ -12,7 +12,8 @@ from . import limits, request_filter, socketio, telemetry
 from .definition import Service, socketio_names
 from .edge import Edge
 from .limits import Counters
-from .servers import Server
+from .servers import Server, named_by_dns
+from .waiting import WAIT_FOR_SERVERS
 
 # One answer is enough to take a node back in: after a start of HAProxy clients would otherwise wait for three.
 HEALTH_CHECK = ("health", "default-server check inter 2s fall 3 rise 1")
@@ -87,6 +88,8 @@ def service_backend(service: Service, transport: str, counters: Counters, edge: 
     sticky = transport != "http"
     lines = balance_rules(service, transport)
     lines += [*_health_checks(service, transport), HEALTH_CHECK, *limits.servers(edge.limits, sticky)]
+    if named_by_dns(dict(transports_of(service))[transport]):
+        lines.append(WAIT_FOR_SERVERS)
     if service.origins:
         picked = "" if sticky else "{ req.hdr(upgrade) -m found } "
         lines += request_filter.reject_foreign_origins(service.name, service.origins, edge.origins, picked)

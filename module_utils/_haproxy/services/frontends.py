@@ -14,7 +14,7 @@ from itertools import chain
 from ..config.model import Configuration, Directive, Line, Section
 from ..config.words import quote
 from ..errors import Problems
-from . import acme, answers, balance, limits, peers, request_filter, routing, socketio, telemetry, tls
+from . import acme, answers, balance, limits, peers, request_filter, routing, socketio, telemetry, tls, waiting
 from .backends import service_backend, service_servers, transports_of
 from .client_address import CONNECTION, CONTENT, REQUEST, SESSION
 from .definition import Service
@@ -34,6 +34,7 @@ from .edge import (
 from .flash import flash_sections
 from .limits import Counters
 from .peers import SECTION
+from .servers import named_by_dns
 from .socketio import SESSION_ID_LENGTH
 
 
@@ -78,7 +79,7 @@ def service_sections(services: list[Service], edge: Edge) -> Configuration:
     _validate_binds(edge)
     flash = [service for service in services if "flashsocket" in service.transports]
     sticky = [service for service in services if service.affinity == "session" and service.transports]
-    scripts = _lua_scripts(flash, bool(sticky), edge)
+    scripts = _lua_scripts(services, bool(sticky), edge)
     counters = request_counters(edge, bool(flash))
     sections = [
         *_global_section(bool(sticky) or edge.limits.shared, scripts, edge),
@@ -125,9 +126,11 @@ def _acme_sections(edge: Edge) -> list[Section]:
     ]
 
 
-def _lua_scripts(flash: list[Service], sticky: bool, edge: Edge) -> list[Line]:
+def _lua_scripts(services: list[Service], sticky: bool, edge: Edge) -> list[Line]:
     """Return the Lua scripts that the services need, each with its purpose."""
-    scripts = [("affinity", socketio.waiting_script(not edge.peers.members))] if sticky else []
+    named = any(named_by_dns(found) for service in services for _transport, found in transports_of(service))
+    scripts = [("affinity", waiting.script(not edge.peers.members))] if sticky or named else []
+    flash = [service for service in services if "flashsocket" in service.transports]
     if flash and not any(service.policy_servers for service in flash):
         ports = dict.fromkeys(bind_port(address) for address in (*edge.http, *edge.https))
         scripts.append(("policy", socketio.policy_script(ports)))
@@ -160,7 +163,7 @@ def _peers_section(sticky: list[Service], edge: Edge, counters: Counters) -> lis
             "affinity",
             f"table {service.name} type string len {SESSION_ID_LENGTH} size 100k expire 10m"
             # Which of a template's servers gets an address is not the same in each backend and worker.
-            + (" srvkey addr" if any(server.records for server in service.socket_servers) else ""),
+            + (" srvkey addr" if named_by_dns(service.socket_servers) else ""),
         )
         for service in sticky
     ]

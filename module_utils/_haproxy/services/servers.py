@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..config.data import endpoint
@@ -50,6 +50,11 @@ class Server(NamedTuple):
     options: tuple[str, ...]
     yaml_path: str
     records: int = 0
+
+
+def named_by_dns(servers: Iterable[Server]) -> bool:
+    """Say whether the DNS names some of the servers."""
+    return any(server.records for server in servers)
 
 
 def read_servers(value: Any, at: At) -> tuple[Server, ...]:

@@ -93,34 +93,6 @@ def _id_in_path(names: Names) -> str:
     return f"path,field({names.path.rstrip('/').count('/') + 4},/)"
 
 
-# Seconds for which HAProxy lets an old worker hand its tables over at a reload (peers.c, PEER_RESYNC_TIMEOUT). A worker
-# that is replaced before it has them hands over nothing: the one before it does, up to two seconds later.
-_FROM_OLD_WORKER = 5
-# After that another edge is asked.
-_FROM_OTHER_EDGE = 8
-
-
-def waiting_script(alone: bool) -> str:
-    """Return the Lua action `wait_for_table`; an edge that is `alone` has no other one to get the table from."""
-    longest = _FROM_OLD_WORKER if alone else _FROM_OTHER_EDGE
-    return f"""-- A request whose session the affinity table lacks waits for it: for {longest} s in the first ten
--- seconds of a worker, since at a reload the table arrives late; later for 400 ms, since another edge may just open it.
-local patience = {longest}000
-core.register_task(function()
-  core.msleep(10000)
-  patience = 400
-end)
-core.register_action("wait_for_table", {{"http-req"}}, function(txn, table)
-  local session, waited, pause = txn:get_var("txn.sid"), 0, 50
-  while waited < patience and txn.sc:in_table(session, table) ~= "1" do
-    core.msleep(pause)
-    waited = waited + pause
-    pause = math.min(2 * pause, 200, patience - waited)
-  end
-end, 1)
-"""
-
-
 HANDSHAKE = "{ var(txn.handshake) -m bool }"
 """The condition for a request to a backend of Socket.IO that may open a session (`find_session`)."""
 

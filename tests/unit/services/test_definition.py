@@ -78,7 +78,7 @@ def test_edges_of_the_same_services_know_each_other_by_their_certificate():
         for peers in (among, edge().peers)
     ]
     # Where the old worker has handed over nothing, HAProxy asks the other edge after five seconds.
-    assert [re.search(r"patience = (\d+)", script["/etc/haproxy/edge.lua"])[1] for script in scripts] == [
+    assert [re.search(r"young and (\d+)", script["/etc/haproxy/edge.lua"])[1] for script in scripts] == [
         "8000",
         "5000",
     ]

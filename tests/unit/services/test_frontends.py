@@ -19,7 +19,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments i
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import definition, probes, routing
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.limits import Limits
 from examples import CHAT, GROUPS, edge
-from live import LiveEdge, every_version, free_port, wait_for
+from live import LiveEdge, NameServer, every_version, free_port, wait_for
 
 PAGE = "https://page.example.com"
 
@@ -420,3 +420,30 @@ def test_an_old_worker_has_the_next_one_open_a_session(version, nodes, start):
         if status == 307:
             assert answer.getheader("Location") == f"http://chat.example.com{path}"
             assert one.get(path).status == 200
+
+
+@every_version
+def test_a_request_waits_for_the_servers_that_the_dns_names(version, start):
+    """A worker begins without their addresses: at a reload a request would get 503."""
+    names, node, answers = NameServer(), Node("one"), []
+    names.addresses = ["127.0.0.1"]
+    servers = {"dns": "nodes.test", "port": node.server_port, "resolvers": "mine"}
+    resolvers = {"mine": {"nameserver": f"test 127.0.0.1:{names.port}", "timeout": {"retry": "100ms"}}}
+    try:
+        one = start(version, chat(servers=servers), sections={"resolvers": resolvers})
+        assert one.get("/x").status == 200
+        names.awake.clear()
+        one.live.reload()
+        clients = [threading.Thread(target=lambda: answers.append(one.get("/x").status)) for _ in range(5)]
+        for client in clients:
+            client.start()
+        wait_for(lambda: answers or re.search(r"^chat_http,BACKEND,\d+,\d+,5,", one.live.ask("show stat"), re.M))
+        names.awake.set()
+        for client in clients:
+            client.join(30)
+        assert answers == [200] * 5
+    finally:
+        names.awake.set()
+        names.socket.close()
+        node.shutdown()
+        node.server_close()

@@ -1,15 +1,11 @@
 """Servers in all forms: groups, ports, sockets of the host, names of the DNS, several source addresses."""
 
-import socket
-import struct
-import threading
-
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import definition
 from examples import CHAT, GROUPS, edge
-from live import LiveEdge, Node, every_version, free_port, get, wait_for
+from live import LiveEdge, NameServer, Node, every_version, free_port, get, wait_for
 
 
 def assembled(service, sections=None, **about_the_edge):
@@ -188,33 +184,6 @@ def test_the_names_of_the_dns_have_resolvers_unless_they_name_their_own():
         line for line in lines({**CHAT, "servers": named}, "affinity", "peers") if line.startswith("table chat ")
     )
     assert table.endswith("srvkey addr")
-
-
-class NameServer(threading.Thread):
-    """Answers each question of type A with the addresses, in another order each time."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.addresses, self.answers = [], 0
-        self.start()
-
-    def run(self):
-        while True:
-            try:
-                question, asker = self.socket.recvfrom(2000)
-            except OSError:
-                return
-            end = question.index(b"\0", 12) + 5
-            wanted = question[end - 4 : end - 2] == b"\0\1"
-            turn = self.answers % max(1, len(self.addresses))
-            found = self.addresses[turn:] + self.addresses[:turn] if wanted else []
-            records = b"".join(b"\xc0\x0c\0\1\0\1" + struct.pack(">IH", 1, 4) + socket.inet_aton(one) for one in found)
-            head = question[:2] + b"\x81\x80" + struct.pack(">HHHH", 1, len(found), 0, 0)
-            self.socket.sendto(head + question[12:end] + records, asker)
-            self.answers += 1
 
 
 @every_version

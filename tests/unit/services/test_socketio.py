@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import socketio
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import socketio, waiting
 from live import LiveEdge, Node, every_version, free_port, get, wait_for
 
 NAMES = socketio.Names("chat", "/socket.io/", "edges/chat")
@@ -71,7 +71,7 @@ def test_a_request_waits_for_the_table_of_a_young_worker(version, tmp_path):
     nodes[1].sessions.add("its-own")
     names, answers = NAMES._replace(table="affinity/chat"), []
     rules = [*socketio.find_session(names, "polling"), *socketio.wait_for_table(names), socketio.follow_session(names)]
-    (tmp_path / "edge.lua").write_text(socketio.waiting_script(alone=True))
+    (tmp_path / "edge.lua").write_text(waiting.script(alone=True))
     (tmp_path / "haproxy.cfg").write_text(
         f"global\n lua-load-per-thread {tmp_path}/edge.lua\n localpeer edge\n"
         "defaults\n mode http\n timeout client 20s\n timeout connect 5s\n timeout server 20s\n"
