@@ -329,28 +329,28 @@ def find_weights(
     it lacks to that is its weight where servers take turns. With `leastconn` HAProxy counts the sockets of the worker
     by itself: there the weight is what the worker is to have of them in the end.
     """
+    takes: dict[str, dict[str, Server]] = {}
+    for (backend, node), server in servers.items():
+        if server.up and server.weight:
+            takes.setdefault(backend, {})[node] = server
+    full: dict[Name, int] = {}
+    for (backend, node), count in counts.items():
+        place = service_of(backend), node
+        full[place] = full.get(place, 0) + count.total
     weights: dict[Name, int] = {}
-    for service in {service_of(backend) for backend, _server in servers}:
-        own = {name: server for name, server in servers.items() if service_of(name[0]) == service}
-        full: dict[str, int] = {}
-        for (backend, server), count in counts.items():
-            if service_of(backend) == service:
-                full[server] = full.get(server, 0) + count.total
-        for backend in {backend for backend, _server in own}:
-            takes = {
-                name[1]: server for name, server in own.items() if name[0] == backend and server.up and server.weight
-            }
-            shares = {server: max(1, bases.get((backend, server), 1)) for server in takes}
-            every = sum(full.get(server, 0) for server in takes) + room
-            lacks = {
-                server: every * share / sum(shares.values())
-                - full.get(server, 0)
-                + (takes[server].sockets if takes[server].by_connections else 0)
-                for server, share in shares.items()
-            }
-            most = max(lacks.values(), default=0)
-            for server, lack in lacks.items():
-                weights[backend, server] = max(1, round(lack * _MOST_WEIGHT / most)) if most > 0 else shares[server]
+    for backend, taking in takes.items():
+        service = service_of(backend)
+        shares = {node: max(1, bases.get((backend, node), 1)) for node in taking}
+        of_all = (sum(full.get((service, node), 0) for node in taking) + room) / sum(shares.values())
+        lacks = {
+            node: of_all * shares[node]
+            - full.get((service, node), 0)
+            + (server.sockets if server.by_connections else 0)
+            for node, server in taking.items()
+        }
+        most = max(lacks.values())
+        for node, lack in lacks.items():
+            weights[backend, node] = max(1, round(lack * _MOST_WEIGHT / most)) if most > 0 else shares[node]
     return weights
 
 

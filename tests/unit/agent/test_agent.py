@@ -144,6 +144,15 @@ def test_leastconn_is_told_what_the_worker_is_to_have_in_the_end():
     assert weights(servers, counts, 20) == {"app1": round(256 * 50 / 110), "app2": 256}
 
 
+def test_a_thousand_services_are_looked_at_once_each(monkeypatch):
+    """The look at the services within the look at the services once took a second of CPU, every second."""
+    looks, service_of = [], agent.service_of
+    monkeypatch.setattr(agent, "service_of", lambda backend: looks.append(backend) or service_of(backend))
+    servers = {(f"s{number}_{kind}", "app1"): server(0) for number in range(1000) for kind in ("polling", "websocket")}
+    assert len(agent.find_weights(servers, dict.fromkeys(servers, agent.Count(1, 0, 0)), {}, 20)) == 2000
+    assert len(looks) <= 2 * len(servers)
+
+
 def test_where_servers_take_turns_the_weight_is_what_a_node_lacks():
     counts = {"app1": (40, 60, 0), "app2": (70, 10, 0)}
     servers = {name: server(counts[name][0], by_connections=False) for name in counts}
