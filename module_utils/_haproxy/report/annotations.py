@@ -28,7 +28,8 @@ GOALS: dict[str, tuple[str, str]] = {
     ),
     "routing": (
         "Routing",
-        "The Host header selects the service of a request; requests that match none go to the default.",
+        "Host and path of a request select its service, by the longest entry of a map. A request that fits none gets "
+        "421.",
     ),
     "transports": (
         "Telling transports apart",
@@ -65,6 +66,10 @@ GOALS: dict[str, tuple[str, str]] = {
         "Balancing",
         "How the node of a new session is chosen: short requests in turn, long-lived sockets on the node with the "
         "fewest connections.",
+    ),
+    "servers": (
+        "Nodes from the DNS",
+        "The DNS says which nodes a service has; HAProxy asks again and again, and no run is needed when they change.",
     ),
     "health": (
         "Health",

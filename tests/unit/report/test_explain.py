@@ -38,6 +38,7 @@ DESCRIBED = [
         "socketio": {"affinity": "cookie"},
     },
     {"name": "game", "hosts": ["game.example.com"], "servers": NODES, "socketio": {"affinity": "source"}},
+    {"name": "cloud", "hosts": ["cloud.example.com"], "servers": {"dns": "nodes.example.com", "port": 3000}},
 ]
 
 
