@@ -24,6 +24,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 # Seconds for an answer of the master, and for whoever reads the metrics.
@@ -32,8 +33,8 @@ TIMEOUT = 5.0
 # The metrics are read anew after this many seconds: whoever scrapes more often gets the same.
 AGE = 1.0
 
-# Commands in one connection; the master takes a line of up to 16 kB.
-_BATCH = 50
+# Bytes of the commands in one connection: their answers are read when all are sent, and the master waits for that too.
+_LINE = 8000
 
 # Of the addresses that edges share, as far as the role keepalived is there.
 SHARED = "/run/realtime-edge/metrics"
@@ -99,8 +100,14 @@ class Master:
 
     def tell(self, pid: int, *commands: str) -> str:
         """Return one worker's answers to commands of the Runtime API, one after the other; empty if it has ended."""
-        answer = self.ask("; ".join(f"@!{pid} {command}" for command in commands))
-        return "" if answer.startswith("Can't find the target PID") else answer
+        lines: list[str] = []
+        for command in (f"@!{pid} {command}" for command in commands):
+            if lines and len(lines[-1]) + len(command) < _LINE:
+                lines[-1] += f"; {command}"
+            else:
+                lines.append(command)
+        answers = [self.ask(line) for line in lines]
+        return "".join(answer for answer in answers if not answer.startswith("Can't find the target PID"))
 
     def workers(self) -> Workers:
         """Return the workers. After a refused reload the serving one is listed as old: it has the fewest reloads."""
@@ -178,13 +185,11 @@ def _backends(master: Master, pid: int) -> Iterator[tuple[str, int]]:
 
 def _add_certificates(text: Text, master: Master, workers: Workers) -> None:
     paths = re.findall(r"^(/.+)$", master.tell(workers.serving, "show ssl cert"), re.MULTILINE)
+    answer = master.tell(workers.serving, *(f"show ssl cert {_escape(path)}" for path in paths))
     ends: dict[str, float] = {}
-    for first in range(0, len(paths), _BATCH):
-        commands = [f"show ssl cert {_escape(path)}" for path in paths[first : first + _BATCH]]
-        answer = master.tell(workers.serving, *commands)
-        for path, date in re.findall(r"^Filename: (.+)\n(?:(?!Filename: ).*\n)*?notAfter: (.+)$", answer, re.MULTILINE):
-            with contextlib.suppress(ValueError):
-                ends[path] = calendar.timegm(time.strptime(date, "%b %d %H:%M:%S %Y GMT"))
+    for path, date in re.findall(r"^Filename: (.+)\n(?:(?!Filename: ).*\n)*?notAfter: (.+)$", answer, re.MULTILINE):
+        with contextlib.suppress(ValueError):
+            ends[path] = calendar.timegm(time.strptime(date, "%b %d %H:%M:%S %Y GMT"))
     name = "realtime_edge_certificate_not_after_seconds"
     samples = [({"certificate": path.rpartition("/")[2]}, end) for path, end in ends.items()]
     text.add(name, "gauge", "When it ends, in seconds since 1970.", samples)
@@ -200,7 +205,7 @@ def _add_misses(text: Text, master: Master, workers: Workers) -> None:
     own = found[1].strip() if found else ""
     tables = master.tell(workers.serving, "show table")
     names = re.findall(r"^# table: (affinity/:misses\S*), .*used:[1-9]", tables, re.MULTILINE)
-    answer = master.tell(workers.serving, *(f"show table {name}" for name in names)) if names else ""
+    answer = master.tell(workers.serving, *(f"show table {name}" for name in names))
     samples = [
         ({"service": service}, int(count))
         for edge, service, count in re.findall(r"key=([^:\s]+):(\S+) .*http_req_cnt=(\d+)", answer)
@@ -432,9 +437,10 @@ class Balance:
         with self._undisturbed():
             servers = read_servers(self.master.tell(self.pid, "show stat -1 6 -1"))
             own = {name: server for name, server in servers.items() if server.weight == self.given.get(name)}
-            self._tell(f"set server {_place(name)} weight {self.bases.get(name, 1)}" for name in own)
+            self.master.tell(self.pid, *(f"set server {_place(name)} weight {self.bases.get(name, 1)}" for name in own))
             if self.policy.most:
-                self._tell(f"set maxconn server {_place(name)} {self.policy.most}" for name in self.counts)
+                limits = (f"set maxconn server {_place(name)} {self.policy.most}" for name in self.counts)
+                self.master.tell(self.pid, *limits)
 
     @contextlib.contextmanager
     def _undisturbed(self) -> Iterator[None]:
@@ -457,13 +463,9 @@ class Balance:
         room = max(_ROOM - self.sum // 20, round(2 * self.arrivals), self.sum // 20)
         # What others may have by now comes first: a claim is told before it is taken, and given back after it is.
         limits = self._find_limits(policy)
-        self._tell([*self._tell_others(policy, limits), *self._weigh(servers, room), *self._limit(servers, limits)])
+        changes = chain(self._tell_others(policy, limits), self._weigh(servers, room), self._limit(servers, limits))
+        self.master.tell(pid, *changes)
         self.limits = limits
-
-    def _tell(self, commands: Iterable[str]) -> None:
-        listed = list(commands)
-        for first in range(0, len(listed), _BATCH):
-            self.master.tell(self.pid, *listed[first : first + _BATCH])
 
     def _count(self, servers: dict[Name, Server], old_workers: tuple[int, ...]) -> dict[Name, Count]:
         old: dict[Name, int] = {}

@@ -17,8 +17,9 @@ from .socketio import TRANSPORTS
 ENVIRONMENT = "REALTIME_EDGE_SOCKETS"
 
 # The sockets of each node, as each edge tells the others: those that it has (gpt0), and those that it may have until it
-# tells more (gpc0). What a silent edge has told is forgotten.
-_TABLE = "table :sockets type string len 128 size 10k expire 10s store gpt0,gpc0"
+# tells more (gpc0). What a silent edge has told is forgotten. Keys are EDGE:BACKEND/SERVER, where two of the names may
+# be those of hosts (253 characters); a table takes memory for the entries that it has.
+_TABLE = "table :sockets type string len 640 size 1m expire 10s store gpt0,gpc0"
 
 _METHODS = ("leastconn", "roundrobin")
 

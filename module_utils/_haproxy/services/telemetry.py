@@ -22,7 +22,8 @@ LOG_PLAIN = f'log-format "{_LINE} - - %HM %{{+Q,+E}}HPO %HV"'
 # For connections that end before a request, such as those whose TLS handshake failed (manual, 8.2.5).
 LOG_ERRORS = 'error-log-format "%ci:%cp [%tr] %ft - %sslv %{+Q}[fc_err_str] %{+Q}[ssl_fc_err_str]"'
 
-# The tables of sessions that were not found, by service; no service's name has a colon.
+# The tables of sessions that were not found, by edge, which may be the name of a host (253 characters), and service; no
+# service's name has a colon.
 MISSES = ":misses"
 
 
@@ -47,7 +48,7 @@ def count_miss(edge: str, service: str, unknown: str) -> Directive:
 def miss_tables(services: Iterable[str]) -> list[Line]:
     """Return the lines of the section `peers` for the tables of misses, which thus survive a reload."""
     return [
-        ("statistics", f"table {name} type string len 64 size 1k store http_req_cnt")
+        ("statistics", f"table {name} type string len 512 size 1k store http_req_cnt")
         for name in sorted({_miss_table_of(service) for service in services})
     ]
 

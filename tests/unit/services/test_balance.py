@@ -2,6 +2,7 @@
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy import paths
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.agent import agent
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import plan, proxies
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.files import Files
@@ -9,6 +10,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.ser
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import balance
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.edge import Edge
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.peers import Peers
+from live import LiveEdge, every_version, free_port
 
 EDGE = Edge((":80",), (":443",), (), (), "", "/c", "/l", paths.RUNTIME_SOCKET, (3, 2), 20000)
 NONE = Files({}, {}, frozenset(), frozenset())
@@ -50,6 +52,30 @@ def test_edges_tell_each_other_by_the_tables_that_they_share():
     assert tables(Peers()) == []
     members = (("edge1", "10.0.0.1:8406"), ("edge2", "10.0.0.2:8406"))
     assert len(tables(Peers("edge1", members, 8406, "/c/peers.pem"))) == 1
+
+
+@every_version
+def test_edges_tell_each_other_of_thousands_of_nodes_with_long_names(version, tmp_path):
+    members = (("edge1", "10.0.0.1:8406"), ("edge2", "10.0.0.2:8406"))
+    section = made(EDGE._replace(peers=Peers("edge1", members, 8406, "/c/peers.pem"))).section("peers", "affinity")
+    (table,) = [line.text for line in section.directives if ":sockets" in line.text]
+    (tmp_path / "haproxy.cfg").write_text(
+        f"global\n localpeer edge1\ndefaults\n mode http\n timeout client 5s\n"
+        f"peers affinity\n bind 127.0.0.1:{free_port()}\n server edge1\n {table}\n"
+        f"frontend web\n bind 127.0.0.1:{free_port()}\n"
+    )
+    live, host = LiveEdge(version, tmp_path), f"{'long.' * 49}example"
+    nodes = [("chat_websocket", f"{number}.{host}") for number in range(11_000)]
+    try:
+        live.start()
+        master = agent.Master(live.target.master)
+        pid = master.workers().serving
+        keys = (f"{host}:{backend}/{node}" for backend, node in nodes)
+        master.tell(pid, *(f"set table {agent.TABLE} key {key} data.gpt0 7 data.gpc0 9" for key in keys))
+        told = agent.read_others(master.tell(pid, f"show table {agent.TABLE}"), "edge1")
+        assert told == {host: dict.fromkeys(nodes, agent.Told(7, 9))}
+    finally:
+        live.stop()
 
 
 @pytest.mark.parametrize(
