@@ -115,13 +115,10 @@ dest:
   type: str
 """
 
-import os
-import tempfile
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._haproxy.errors import EdgeError
-from ..module_utils._haproxy.report.explain_file import explain_file
+from ..module_utils._haproxy.report.explain_file import explain_file, write_page
 
 OPTIONS = {
     "path": {"type": "path", "default": "/etc/haproxy/haproxy.cfg"},
@@ -132,34 +129,17 @@ OPTIONS = {
 }
 
 
-def write(module: AnsibleModule, dest: str, html: str) -> bool:
-    """Write the page where it differs from what is there; returns whether it does."""
-    try:
-        with open(dest, encoding="utf-8") as file:
-            if file.read() == html:
-                return False
-    except (OSError, ValueError):
-        pass  # there is none yet, or something else
-    if not module.check_mode:
-        if not os.path.isdir(os.path.dirname(dest) or "."):
-            module.fail_json(msg=f"dest: there is no folder {os.path.dirname(dest)}")
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=module.tmpdir, delete=False) as new:
-            new.write(html)
-        module.atomic_move(new.name, dest)
-    return True
-
-
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
     path, binary, version, title, dest = (module.params[option] for option in OPTIONS)
     try:
         explained = explain_file(path, binary, version, title)
+        where = {"html": explained.html} if dest is None else {"dest": dest}
+        changed = dest is not None and write_page(dest, explained.html, module.check_mode)
     except EdgeError as error:
         module.fail_json(msg=str(error))
-    if dest is None:
-        module.exit_json(changed=False, html=explained.html, **explained.result)
-    module.exit_json(changed=write(module, dest, explained.html), dest=dest, **explained.result)
+    module.exit_json(changed=changed, **where, **explained.result)
 
 
 if __name__ == "__main__":

@@ -153,12 +153,10 @@ certificate:
     not_after: Nov 21 06:00:00 2036 GMT
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._haproxy.probe.engineio import GENERATIONS
-from ..module_utils._haproxy.probe.probe import TRANSPORTS, format_table, probe
+from ..module_utils._haproxy.probe.probe import TRANSPORTS, describe_result, probe
 from ..module_utils._haproxy.probe.target import ProbeError, make_context, read_target
 
 MOST_SESSIONS = 1000
@@ -198,23 +196,8 @@ def main() -> None:
     except ProbeError as error:
         module.fail_json(msg=str(error))
     found = probe(where, options["transports"], options["generation"], options["sessions"])
-    result: dict[str, Any] = {
-        "works": all(row.works for row in found.rows),
-        "protocol": found.protocol,
-        "transports": [row._asdict() for row in found.rows],
-        "table": format_table(found.rows),
-        "certificate": found.certificate._asdict() if found.certificate else None,
-    }
-    broken: dict[str, list[str]] = {}
-    for row in found.rows:
-        if not row.works:
-            broken.setdefault(row.detail, []).append(row.transport)
-    if broken:
-        problems = [f"{', '.join(transports)}: {detail}" for detail, transports in broken.items()]
-        result["msg"] = f"{options['url']} does not work by {'; '.join(problems)}"
-        if found.certificate:
-            subject, sha256 = found.certificate.subject, found.certificate.sha256
-            result["msg"] += f"; the certificate it serves: {subject or 'not valid now'}, SHA-256 {sha256[:16]}"
+    result = describe_result(found, options["url"])
+    if "msg" in result:
         module.warn(result["msg"])
     module.exit_json(changed=False, **result)
 

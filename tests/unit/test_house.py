@@ -29,7 +29,7 @@ LEVEL = {package: level for level, packages in enumerate(FLOORS) for package in 
 FOREIGN = {"build.source": {"ansible.module_utils.urls"}}
 
 # Longer than 45 lines, and why.
-LONG = dict.fromkeys(("library/haproxy_build.py:main", "library/socketio_probe.py:main"), "it is the list of arguments")
+LONG = {"library/haproxy_build.py:main": "it is the list of arguments"}
 LINES = 45
 
 
@@ -142,17 +142,7 @@ def faults(tree):
                 yield f"{node.name} has {branches} branches"
 
 
-# Until their logic is in a room.
-NOT_YET = {"haproxy_explain", "socketio_probe"}
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=[pytest.mark.xfail(strict=True)] if path.stem in NOT_YET else [])
-        for path in MODULES
-    ],
-)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_a_module_is_arguments_documentation_and_exit(path):
     assert list(faults(ast.parse(path.read_text()))) == []
 

@@ -14,7 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .client import Client, read_peer_certificate
 from .engineio import (
@@ -217,3 +217,24 @@ def format_table(rows: Sequence[Row]) -> list[str]:
         cells.append([row.transport, "yes" if row.works else "no", took, row.node or "-", row.detail])
     widths = [max(len(line[column]) for line in cells) for column in range(4)]
     return ["  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[4]]) for line in cells]
+
+
+def describe_result(found: Result, url: str) -> dict[str, Any]:
+    """Return what `socketio_probe` returns; `msg`, which names what is broken and why, only where something is."""
+    broken: dict[str, list[str]] = {}
+    for row in found.rows:
+        if not row.works:
+            broken.setdefault(row.detail, []).append(row.transport)
+    problems = "; ".join(f"{', '.join(transports)}: {detail}" for detail, transports in broken.items())
+    served = ""
+    if found.certificate:
+        subject, sha256 = found.certificate.subject, found.certificate.sha256
+        served = f"; the certificate it serves: {subject or 'not valid now'}, SHA-256 {sha256[:16]}"
+    return {
+        "works": not broken,
+        "protocol": found.protocol,
+        "transports": [row._asdict() for row in found.rows],
+        "table": format_table(found.rows),
+        "certificate": found.certificate._asdict() if found.certificate else None,
+        **({"msg": f"{url} does not work by {problems}{served}"} if broken else {}),
+    }

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import os
 import platform
+import stat
 from typing import Any, NamedTuple
 
-from ..atomic_file import read_regular_file
+from ..atomic_file import read_regular_file, write_atomically
 from ..binary import check
 from ..binary.version import binary_version
 from ..config.model import ConfigurationError
@@ -69,3 +70,23 @@ def _contributors(path: str) -> dict[str, str]:
         for service in fragment.services
         if isinstance(service, dict)
     }
+
+
+def write_page(dest: str, html: str, check_mode: bool) -> bool:
+    """Write the page where it differs from what is there, unless in check mode; return whether it does.
+
+    Raises EdgeError where it cannot be written.
+    """
+    mode = 0o644
+    try:
+        if read_regular_file(dest) == html.encode():
+            return False
+        mode = stat.S_IMODE(os.stat(dest).st_mode)
+    except OSError:
+        pass  # there is none yet, or something else
+    if not check_mode:
+        try:
+            write_atomically(os.path.realpath(dest), html, mode)
+        except OSError as error:
+            raise EdgeError(f"dest: {dest} cannot be written: {error.strerror}") from None
+    return True

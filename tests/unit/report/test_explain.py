@@ -11,8 +11,9 @@ from dataclasses import replace
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import Configuration
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import render
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.errors import EdgeError
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import explain, page
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import explain, explain_file, page
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report.annotations import GOALS, NOTES
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report.manual_data import MANUALS
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.edge import Edge
@@ -371,3 +372,19 @@ def test_every_line_is_shown_as_it_is(lines, more):
     if not expected[-1]:
         expected.pop()
     assert list(read.lines.values()) == expected
+
+
+def test_a_page_is_written_where_it_differs_and_keeps_its_mode(tmp_path):
+    dest = tmp_path / "page.html"
+    assert explain_file.write_page(str(dest), "<p>", check_mode=True)
+    assert not dest.exists()
+    assert explain_file.write_page(str(dest), "<p>", check_mode=False)
+    assert not explain_file.write_page(str(dest), "<p>", check_mode=False)
+    dest.chmod(0o600)
+    assert explain_file.write_page(str(dest), "<q>", check_mode=False)
+    assert (dest.read_text(), dest.stat().st_mode & 0o777) == ("<q>", 0o600)
+
+
+def test_a_page_that_cannot_be_written_is_told(tmp_path):
+    with pytest.raises(EdgeError, match=r"^dest: .*/none/page.html cannot be written: No such file or directory$"):
+        explain_file.write_page(str(tmp_path / "none" / "page.html"), "<p>", check_mode=False)
