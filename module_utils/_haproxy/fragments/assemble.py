@@ -58,7 +58,11 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
     if with_base_settings:
         check_global(native)
         base = merge(
-            unknown_host_backend(served), request_settings(served), base, tcp_settings(native), base_settings(edge)
+            unknown_host_backend(served),
+            request_settings(served, edge),
+            base,
+            tcp_settings(native),
+            base_settings(edge),
         )
     configuration = merge(base, sections, *native, routes)
     configuration = merge(configuration, balance.global_section(served, configuration, edge))

@@ -14,9 +14,23 @@ HEADERS = (
 """The headers of an answer, in the words of HAProxy's rules; `txn.cors` is the allowed origin."""
 
 
-def identify_requests() -> list[Line]:
-    """Return the lines of a frontend that give each request an id, for the log and for the node."""
-    return [("logging", "unique-id-format %[uuid()]"), ("logging", "unique-id-header X-Request-ID")]
+# The first version that tells the number of a request on its connection.
+_NUMBERED_SINCE = (3, 0)
+
+
+def identify_connection(version: tuple[int, ...]) -> list[Line]:
+    """Return the rule of a frontend that gives each connection an id, with which those of its requests begin."""
+    random = "uuid,sha1,bytes(0,9),ub64enc,concat(.)"
+    return [("logging", f"tcp-request session set-var(sess.id) {random}")] if version >= _NUMBERED_SINCE else []
+
+
+def identify_requests(version: tuple[int, ...]) -> list[Line]:
+    """Return the lines of a frontend that give each request an id, for the log and for the node.
+
+    A random one for each request costs more than a header. The number of all requests would tell how many there are.
+    """
+    form = "%[var(sess.id)]%[fs.id]" if version >= _NUMBERED_SINCE else "%[uuid()]"
+    return [("logging", f"unique-id-format {form}"), ("logging", "unique-id-header X-Request-ID")]
 
 
 def without_servers() -> list[Line]:

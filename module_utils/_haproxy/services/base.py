@@ -10,9 +10,9 @@ from ..host import USER
 from . import acme, answers, limits, request_filter, telemetry, tls
 from .backends import default_balance, transports_of
 from .definition import Service
-from .edge import ROLE, Edge, allowed_connections, check_bind_address
+from .edge import ROLE, Edge, address_by_request, allowed_connections, check_bind_address
 from .servers import RESOLVERS
-from .telemetry import LOG, LOG_ERRORS, LOG_PLAIN
+from .telemetry import LOG_ERRORS, LOG_PLAIN, log_format
 
 # The first version that requires this setting, about how booleans reach Lua, before any script.
 _LUA_BOOLEANS_SINCE = (3, 1)
@@ -152,11 +152,12 @@ def resolvers(services: list[Service]) -> Configuration:
     return Configuration((Section.of("resolvers", RESOLVERS, lines, own[0].yaml_path),))
 
 
-def request_settings(services: list[Service]) -> Configuration:
+def request_settings(services: list[Service], edge: Edge) -> Configuration:
     """Return log formats and ids of requests in the services' frontends, which a contributor may override."""
     if not services:
         return Configuration()
-    requests = [("logging", LOG), *answers.identify_requests()]
+    log = log_format(not address_by_request(edge))
+    requests = [("logging", log), *answers.identify_requests(edge.version)]
     plain = requests if any(service.plain_http for service in services) else [("logging", LOG_PLAIN)]
     return Configuration(
         (

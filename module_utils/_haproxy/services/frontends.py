@@ -235,6 +235,7 @@ def _request_rules(services: list[Service], edge: Edge, counters: Counters, name
         *request_filter.strip_forwarded_headers(by_connection, name),
     )
     return [
+        *(Directive.of(*line) for line in answers.identify_connection(edge.version)),
         *([Directive.of(*request_filter.remember_address())] if by_connection else ()),
         *(Directive.of(*line) for line in (*known, *restored)),
         *edge.address_rules.get((name, REQUEST), ()),

@@ -128,17 +128,16 @@ def answer_challenges(thumbprint: str, yaml_path: str = "haproxy_acme") -> list[
 
 
 def strip_forwarded_headers(by_connection: bool, scheme: str = "https") -> list[Line]:
-    """Return rules that remove the client's forwarded headers and set them to known values.
+    """Return rules that remove the client's forwarded headers and say who it is and how it came.
 
-    `by_connection`: its address is that of `remember_address`.
+    `by_connection`: its address is that of `remember_address`. The name and the port that it asked for are in `Host`,
+    which reaches the node as it is.
     """
     # What is removed needs no replacing, only adding.
     lines = [
         f"http-request del-header '^({_FORWARDED_HEADERS}|proxy$)' -m reg if {_ODD}",
         f"http-request add-header X-Forwarded-For %[{'var(sess.address)' if by_connection else 'src'}]",
         f"http-request add-header X-Forwarded-Proto {scheme}",
-        "http-request add-header X-Forwarded-Host %[req.hdr(host)]",
-        "http-request add-header X-Forwarded-Port %[dst_port]",
     ]
     return [("forwarding", line) for line in lines]
 

@@ -13,14 +13,23 @@ from .peers import SECTION
 # HAProxy's own HTTP format (manual, 8.2.3) with the TLS version, the beginning of the session id, and at the end the id
 # of the request; backend and server are transport and node. The query is left out: it contains the whole session id,
 # which is enough to take over the session.
-_LINE = "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq"
+_LINE = ":%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq"
 # The path is taken and shortened when the line is written: in Socket.IO 0.9 it contains the session id, too.
 _PATH = r'capture.req.uri,field(1,?),regsub("(/1/[a-z]+(socket|-polling|file)/.{8}).*","\1")'
-LOG = f"log-format '{_LINE} %sslv %[var(txn.sid),bytes(0,8)] %HM %{{+Q,+E}}[{_PATH}] %HV %ID'"
-LOG_PLAIN = f'log-format "{_LINE} - - %HM %{{+Q,+E}}HPO %HV"'
+_REQUEST = f"{_LINE} %sslv %[var(txn.sid),bytes(0,8)] %HM %{{+Q,+E}}[{_PATH}] %HV %ID"
+LOG_PLAIN = f'log-format "%ci{_LINE} - - %HM %{{+Q,+E}}HPO %HV"'
 
 # For connections that end before a request, such as those whose TLS handshake failed (manual, 8.2.5).
 LOG_ERRORS = 'error-log-format "%ci:%cp [%tr] %ft - %sslv %{+Q}[fc_err_str] %{+Q}[ssl_fc_err_str]"'
+
+
+def log_format(by_connection: bool) -> str:
+    """Return the format of a request's line; `by_connection`: its address is that of `remember_address`.
+
+    HAProxy would turn the address into text once more for each line.
+    """
+    return f"log-format '{'%[var(sess.address)]' if by_connection else '%ci'}{_REQUEST}'"
+
 
 # The tables of sessions that were not found, by edge, which may be the name of a host (253 characters), and service; no
 # service's name has a colon.

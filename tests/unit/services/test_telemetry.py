@@ -39,7 +39,7 @@ def test_another_log_format_replaces_ours():
 
 
 def test_the_query_is_in_no_format():
-    for words in (telemetry.LOG, telemetry.LOG_PLAIN, telemetry.LOG_ERRORS):
+    for words in (telemetry.log_format(True), telemetry.log_format(False), telemetry.LOG_PLAIN, telemetry.LOG_ERRORS):
         # %r, %HU and %HQ hold the query, and with it the id of a session.
         assert not re.search(r"%(\{[^}]*\})?(r|HU|HQ)(?![A-Za-z])", words)
 
