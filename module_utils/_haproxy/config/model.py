@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from ..errors import ConfigurationError
 from .words import split
@@ -15,6 +16,9 @@ __all__ = ["Configuration", "ConfigurationError", "Directive", "Line", "Section"
 
 Line = tuple[str, str]
 """A purpose and a line of text, before it has a YAML path."""
+
+# Services have most of their lines in common.
+_split = lru_cache(maxsize=4096)(split)
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,10 @@ class Directive:
     @classmethod
     def of(cls, purpose: str, text: str, yaml_path: str = "") -> Directive:
         """Return the directive of a line of text. Raise `ConfigurationError` if the text is not one line."""
-        keyword, *arguments = split(text)
+        keyword, *arguments = _split(text)
         return cls(keyword, tuple(arguments), purpose, yaml_path)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Return the line as HAProxy reads it, without indentation."""
         return " ".join((self.keyword, *self.arguments))

@@ -38,6 +38,9 @@ _FAMILIES = frozenset(
 
 _MOST_REASONS = 20
 
+# The servers of one backend, by name.
+_Servers = Mapping[str, Server]
+
 
 class Observed(NamedTuple):
     """Hold the state of the serving worker, by (backend, server) and by path of a certificate, map or CA file.
@@ -52,6 +55,13 @@ class Observed(NamedTuple):
     ahead: frozenset[str] = frozenset()
     version: tuple[int, ...] = (3, 0)
     ca_files: Mapping[str, LoadedCA] = MappingProxyType({})
+
+    def servers_by_backend(self) -> dict[str, dict[str, Server]]:
+        """Return the servers of each backend, in the order of the process."""
+        found: dict[str, dict[str, Server]] = {}
+        for (backend, name), server in self.servers.items():
+            found.setdefault(backend, {})[name] = server
+        return found
 
 
 class Step(NamedTuple):
@@ -92,13 +102,16 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
     kept = Configuration(tuple(section for section in present.sections if section.key not in gone))
     reasons = list(_differences(_compare_sections(kept, before), _compare_sections(wanted, after)))
     steps: list[Step] = []
+    live = observed.servers_by_backend()
     for key, proxy in after.items():
         if key in before:
-            _plan_servers(key[1], before[key], proxy, observed, reasons, steps)
+            found = live.get(key[1], {})
+            _plan_servers(key[1], before[key], proxy, found, observed.version, reasons, steps)
     known = {key[1] for key in (*before, *after) if key not in gone}
-    for (backend, name), there in observed.servers.items():
+    for backend, there in live.items():
         if backend not in known:
-            steps.append(_remove_server(backend, name, there, known=("backend", backend) in gone))
+            left = ("backend", backend) in gone
+            steps += [_remove_server(backend, name, server, known=left) for name, server in there.items()]
     reasons.extend(_compare_default_certificates(files, observed))
     certificate_steps = list(_plan_certificates(files, observed))
     reasons.extend(_compare_names(files, certificate_steps))
@@ -109,17 +122,17 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
         # A reload does everything else, but who loses a server has to be told.
         leaving = (step for step in steps if step.kind in ("drain", "server"))
         told = [str(step) for step in leaving if step.sessions or not step.pending_removal]
-        told += _lost_backends(before, after, observed)
+        told += _lost_backends(before, after, live)
         return Plan((*shorten(reasons), *shorten(told)), tuple(step for step in steps if step.kind == "tickets"))
     return Plan((), tuple(steps))
 
 
 def _lost_backends(
-    before: Mapping[tuple[str, str], Proxy], after: Mapping[tuple[str, str], Proxy], observed: Observed
+    before: Mapping[tuple[str, str], Proxy], after: Mapping[tuple[str, str], Proxy], live: Mapping[str, _Servers]
 ) -> Iterator[str]:
     """Yield the backends that take sessions along: no request finds its way to them after the reload."""
     for key in before.keys() - after.keys():
-        sessions = sum(server.sessions for (backend, _name), server in observed.servers.items() if backend == key[1])
+        sessions = sum(server.sessions for server in live.get(key[1], {}).values())
         if sessions:
             yield f"{key[0]} {key[1]} goes with all its servers: polling sessions end there ({sessions} live sessions)"
 
@@ -198,13 +211,19 @@ def _subject(line: Directive) -> str:
 
 
 def _plan_servers(
-    backend: str, before: Proxy, after: Proxy, observed: Observed, reasons: list[str], steps: list[Step]
+    backend: str,
+    before: Proxy,
+    after: Proxy,
+    live: _Servers,
+    version: tuple[int, ...],
+    reasons: list[str],
+    steps: list[Step],
 ) -> None:
-    """Plan the servers of one backend: append reasons for a reload, or steps."""
+    """Plan the servers of one backend, which has those in `live` now: append reasons for a reload, or steps."""
     for name, server in after.servers.items():
-        there = observed.servers.get((backend, name))
+        there = live.get(name)
         if there is None:
-            reason = _why_not_added(before, after, name, observed)
+            reason = _why_not_added(before, after, name, version)
         elif name not in before.servers:
             reason = " is in the process, but not in the file: re-adding it needs a reload"
         elif before.servers[name].options != server.options:
@@ -221,23 +240,23 @@ def _plan_servers(
             steps.extend(_drain_server(backend, name, there))
         else:
             steps.extend(_adjust_server(backend, name, _as_balanced(before, after, name, there), there))
-    for (owner, name), there in observed.servers.items():
-        if owner != backend or name in after.servers or _is_line(name, after.lines):
+    for name, there in live.items():
+        if name in after.servers or _is_line(name, after.lines):
             continue
         if after.fixed:
             reasons.append(f"backend {backend}: server {name} is gone, and {after.fixed}")
         else:
             steps.append(_remove_server(backend, name, there, known=name in before.servers))
-    reasons.extend(f"backend {backend}: {reason}" for reason in _compare_order(backend, before, after, observed))
+    reasons.extend(f"backend {backend}: {reason}" for reason in _compare_order(before, after, live))
 
 
-def _why_not_added(before: Proxy, after: Proxy, name: str, observed: Observed) -> str:
+def _why_not_added(before: Proxy, after: Proxy, name: str, version: tuple[int, ...]) -> str:
     """Return why a server that the worker does not have cannot be added without a reload; empty if it can."""
     if name in before.servers and before.servers[name].options != after.servers[name].options:
         return ": its options have changed, which HAProxy takes by a reload only"
     if after.fixed:
         return f" is new, and {after.fixed}"
-    if observed.version < _COOKIE and "cookie" in after.servers[name].options:
+    if version < _COOKIE and "cookie" in after.servers[name].options:
         return " is new, and this HAProxy version needs a reload to add one with `cookie`"
     return ""
 
@@ -246,12 +265,11 @@ def _drains(proxy: Proxy, name: str) -> bool:
     return proxy.written[name].purpose == DRAINING
 
 
-def _compare_order(backend: str, before: Proxy, after: Proxy, observed: Observed) -> Iterator[str]:
+def _compare_order(before: Proxy, after: Proxy, live: _Servers) -> Iterator[str]:
     """Yield why the worker would choose other servers than a process that starts with the file, where order matters."""
     old, new = ([name for name in proxy.servers if not _drains(proxy, name)] for proxy in (before, after))
     if after.fixed and [name for name in old if name in new] != [name for name in new if name in old]:
         yield f"the order of its servers has changed, and {after.fixed}"
-    live = {name: server for (owner, name), server in observed.servers.items() if owner == backend}
     order = [*live, *(name for name in new if name not in live)]
     backups = [name for name in after.backups if not _drains(after, name)]
     if before.backups != after.backups and [name for name in order if name in backups] != backups:

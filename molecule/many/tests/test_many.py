@@ -39,6 +39,14 @@ def test_the_frontend_has_as_few_rules_as_with_one_service(edge):
     assert len(edge.host.file(MAP).content_string.splitlines()) == 2 * COUNT
 
 
+def test_a_map_edited_by_hand_is_put_right_without_a_reload(edge, play):
+    worker, text = edge.worker(), edge.host.file(MAP).content_string
+    edge.host.check_output("echo 'intruder.test/ s0' >> %s", MAP)
+    assert play({}).returncode == 0
+    assert (edge.host.file(MAP).content_string, edge.worker()) == (text, worker)
+    assert status(edge, "intruder.test") == 421
+
+
 def test_services_come_change_and_go_under_live_sockets(edge, crowd, play):
     services = json.loads(json.dumps(edge.variables["haproxy_services"]))
     for number in (0, 1, COUNT // 2, COUNT - 1):
@@ -53,20 +61,18 @@ def test_services_come_change_and_go_under_live_sockets(edge, crowd, play):
         assert "Traceback" not in done.stdout
         return edge.worker() != worker if done.returncode == 0 else None
 
-    # A host more, and an origin more.
+    # A host more, and an origin more; a service less: its sockets stay, and nobody new comes.
     services[1]["hosts"].append("more.test")
     services[1]["origins"].append("https://partner.test")
-    assert change(services, AT_RUN_TIME, "2 more (more.test/, more.test/socket.io/), 0 less") is False
+    gone = services.pop()
+    said = f"2 more (more.test/, more.test/socket.io/), 2 less ({gone['hosts'][0]}/, {gone['hosts'][0]}/socket.io/)"
+    assert change(services, AT_RUN_TIME, said, f"server {gone['name']}_websocket/many-app1 is removed") is False
+    assert status(edge, gone["hosts"][0]) == 421
     handshake = "/socket.io/?EIO=4&transport=polling"
     assert status(edge, "more.test", handshake, Origin="https://partner.test") == 200
     assert status(edge, "more.test", handshake, Origin="https://s1.test") == 200
     assert status(edge, "more.test", handshake, Origin="https://a.apps1.test") == 200
     assert status(edge, "more.test", handshake, Origin="https://a.apps2.test") == 403
-
-    # A service less: its sockets stay, and nobody new comes.
-    gone = services.pop()
-    assert change(services, AT_RUN_TIME, f"server {gone['name']}_websocket/many-app1 is removed") is False
-    assert status(edge, gone["hosts"][0]) == 421
 
     # One with a mistake changes nothing.
     wrong = [*services, {**gone, "name": "wrong", "hosts": ["s1.test"]}]
@@ -84,12 +90,3 @@ def test_services_come_change_and_go_under_live_sockets(edge, crowd, play):
         assert (seen["clients"], seen["lost"], seen["refused"]) == (50, {}, {}), seen
         assert seen["sent"] == seen["answered"] > 0
         assert (seen["out_of_order"], seen["moved"]) == (0, 0)
-
-
-def test_a_map_edited_by_hand_is_put_right_without_a_reload(edge, play):
-    assert play({}).returncode == 0
-    worker, text = edge.worker(), edge.host.file(MAP).content_string
-    edge.host.check_output("echo 'intruder.test/ s0' >> %s", MAP)
-    assert play({}).returncode == 0
-    assert (edge.host.file(MAP).content_string, edge.worker()) == (text, worker)
-    assert status(edge, "intruder.test") == 421
