@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..config.model import Configuration, Directive, Section
@@ -40,6 +41,8 @@ _OFF = frozenset(
 # Balancing that allows `add server` (configuration manual, `balance`); hashing does if it is consistent.
 _DYNAMIC = frozenset("first leastconn random roundrobin".split())
 _HASHING = frozenset("hash hdr rdp-cookie source uri url_param".split())
+
+_LOOKED_UP = re.compile(r"\bmap\w*\(([^,)]+)").findall
 
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}").fullmatch
 
@@ -117,6 +120,38 @@ def server_names(configuration: Configuration) -> dict[tuple[str, str], list[str
         for section in configuration.sections
         if section.kind in _WITH_SERVERS
     }
+
+
+def without(configuration: Configuration, keys: Collection[tuple[str, str]]) -> Configuration:
+    """Return the configuration without the sections of these keys."""
+    return replace(
+        configuration, sections=tuple(section for section in configuration.sections if section.key not in keys)
+    )
+
+
+def without_unused(present: Configuration, wanted: Configuration, gone: Collection[tuple[str, str]]) -> Configuration:
+    """Return a configuration without the backends that are `gone`, and without what only these were `from`.
+
+    A `defaults` that some section takes because it is the last one before it is a difference, if it is not `wanted`.
+    """
+    kept = without(present, gone)
+    used = {section.key for section in wanted.sections if section.kind == "defaults"}
+    latest = ""
+    for section in kept.sections:
+        name, parent = split_name(section)
+        if section.kind == "defaults":
+            latest = name
+        used.add(("defaults", parent or latest))
+    unused = {section.key for section in present.sections if section.kind == "defaults"} - used
+    return without(kept, unused)
+
+
+def paths_of_checks(configuration: Configuration) -> frozenset[str]:
+    """Return the files that health checks look something up in."""
+    lines = {
+        line.text for section in configuration.sections for line in section.directives if line.keyword == "http-check"
+    }
+    return frozenset(path for line in lines for path in _LOOKED_UP(line))
 
 
 def split_name(section: Section) -> tuple[str, str]:
