@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..certificates.pem import parse_certificate, split_blocks
-from ..config.model import Configuration, Directive, Section
+from ..config.model import Configuration, Directive, Section, split_name
 from ..config.syntax import DRAINING
 from ..runtime import certificates
 from ..runtime.certificates import LoadedCA, LoadedCertificate
@@ -21,7 +21,7 @@ from ..runtime.files import Files
 from ..runtime.maps import PAYLOAD_LIMIT
 from ..runtime.servers import Server
 from ..services import common
-from .proxies import Proxy, ServerLine, paths_of_checks, read_proxies, split_name, without, without_unused
+from .proxies import Proxy, ServerLine, paths_of_checks, read_proxies, without, without_unused
 
 # The first version whose `add server` accepts a cookie: 3.0 does, 2.6 refuses.
 _COOKIE = (3, 0)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..config.model import Configuration, Directive, Section
+from ..config.model import Configuration, Directive, Section, split_name
 from ..config.words import unquote
 from ..services import balance
 
@@ -152,14 +152,6 @@ def paths_of_checks(configuration: Configuration) -> frozenset[str]:
         line.text for section in configuration.sections for line in section.directives if line.keyword == "http-check"
     }
     return frozenset(path for line in lines for path in _LOOKED_UP(line))
-
-
-def split_name(section: Section) -> tuple[str, str]:
-    """Return the section's own name and that of the `defaults` it is from; each may be empty."""
-    words = [unquote(word) for word in section.name.split()]
-    if section.kind == "defaults" and words[:1] == ["from"] and len(words) == 2:
-        return "", words[1]
-    return (words or [""])[0], words[2] if words[1:2] == ["from"] and len(words) > 2 else ""
 
 
 def _named_servers(configuration: Configuration) -> set[str]:

@@ -119,7 +119,7 @@ def _session_rules(service: Service, transport: str, counters: Counters, edge: E
     """Return the rules of a backend of Socket.IO: find the session, limit new ones, follow it to its node."""
     names = socketio_names(service)
     rules = [*socketio.find_session(names, transport)]
-    follows = service.affinity == "session"
+    follows = service.follows_sessions
     if follows and transport == "polling":
         rules.append(socketio.ask_next_worker(socketio.HANDSHAKE))
     rules += limits.sessions(edge.limits, counters, socketio.HANDSHAKE)

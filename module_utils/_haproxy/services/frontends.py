@@ -78,7 +78,7 @@ def service_sections(services: list[Service], edge: Edge) -> Configuration:
         return Configuration()
     _validate_binds(edge)
     flash = [service for service in services if "flashsocket" in service.transports]
-    sticky = [service for service in services if service.affinity == "session" and service.transports]
+    sticky = [service for service in services if service.follows_sessions]
     scripts = _lua_scripts(services, bool(sticky), edge)
     counters = request_counters(edge, bool(flash))
     sections = [
