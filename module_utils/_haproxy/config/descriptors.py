@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .model import Configuration, Directive
+from .model import Configuration, Directive, split_name
 from .words import unquote
 
 
@@ -30,15 +30,18 @@ def process_descriptors(threads: int) -> int:
 def held_descriptors(configurations: Iterable[Configuration]) -> Held:
     """Return what the sections of these configurations hold together."""
     sections = [section for configuration in configurations for section in configuration.sections]
-    common: set[str] = set()
     # One section may be written in parts, its `default-server` in one and its servers in another.
     general: dict[tuple[str, str], set[str]] = {}
     for section in sections:
-        found = common if section.kind == "defaults" else general.setdefault(section.key, set())
+        name, parent = split_name(section)
+        found = general.setdefault((section.kind, name), set())
         found.update(word for line in section.directives if line.keyword == "default-server" for word in line.arguments)
+        found.update(general.get(("defaults", parent), ()) if parent else ())
     checks = listeners = 0
     for section in sections:
-        defaults = common | general.get(section.key, set())
+        name, parent = split_name(section)
+        common = () if parent else general.get(("defaults", ""), ())
+        defaults = general[section.kind, name].union(common)
         for line in section.directives:
             if line.keyword == "bind" or (line.keyword, line.arguments[:1]) == ("stats", ("socket",)):
                 listeners += _addresses(line)

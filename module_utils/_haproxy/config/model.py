@@ -6,15 +6,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 from ..errors import ConfigurationError
-from .words import split
+from .words import split, unquote
 
 # ConfigurationError is here too because everything that builds a configuration raises it.
-__all__ = ["Configuration", "ConfigurationError", "Directive", "Line", "Section", "suggest"]
+__all__ = ["Configuration", "ConfigurationError", "Directive", "Line", "Section", "split_name", "suggest"]
 
 Line = tuple[str, str]
 """A purpose and a line of text, before it has a YAML path."""
+
+# Services have most of their lines in common.
+_split = lru_cache(maxsize=4096)(split)
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,10 @@ class Directive:
     @classmethod
     def of(cls, purpose: str, text: str, yaml_path: str = "") -> Directive:
         """Return the directive of a line of text. Raise `ConfigurationError` if the text is not one line."""
-        keyword, *arguments = split(text)
+        keyword, *arguments = _split(text)
         return cls(keyword, tuple(arguments), purpose, yaml_path)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Return the line as HAProxy reads it, without indentation."""
         return " ".join((self.keyword, *self.arguments))
@@ -84,6 +88,14 @@ class Configuration:
     def section(self, kind: str, name: str = "") -> Section | None:
         """Return the first section of this kind and name, or None."""
         return next((section for section in self.sections if section.key == (kind, name)), None)
+
+
+def split_name(section: Section) -> tuple[str, str]:
+    """Return the section's own name and that of the `defaults` it is from; each may be empty."""
+    words = [unquote(word) for word in section.name.split()]
+    if section.kind == "defaults" and words[:1] == ["from"] and len(words) == 2:
+        return "", words[1]
+    return (words or [""])[0], words[2] if words[1:2] == ["from"] and len(words) > 2 else ""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

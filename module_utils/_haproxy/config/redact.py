@@ -118,11 +118,9 @@ def find_secrets(directive: Directive) -> list[str]:
 
 def all_secrets(configuration: Configuration) -> set[str]:
     """Return the secrets of all lines."""
-    directives = [line for section in configuration.sections for line in section.directives]
-    texts = "\n".join(line.text for line in directives).lower()
-    hints = [hint for hint in _HINTS if hint in texts]
-    numbers = {number for hint in hints for number, text in enumerate(texts.split("\n")) if hint in text}
-    return {secret for number in numbers for secret in find_secrets(directives[number])}
+    # Most lines of a service stand in the others too: each text is looked at once.
+    directives = {line.text: line for section in configuration.sections for line in section.directives}
+    return {secret for line in directives.values() for secret in find_secrets(line)}
 
 
 def secrets_in_data(data: Any, words: tuple[str, ...] = ()) -> set[str]:

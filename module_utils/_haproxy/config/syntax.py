@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from .keywords import is_keyword
@@ -111,7 +112,9 @@ class _Reader:
         elif stripped[0] == "#":
             self._comments[number] = stripped.partition("\r")[0].lstrip("#").strip()
         else:
-            words, comment = _split_line(stripped, number)
+            words, comment, fault = _split_line(stripped)
+            if fault:
+                raise ConfigurationError(f"line {number}: {fault}")
             if self._begins_section(words[0], number, indented=line[0] in BLANKS):
                 self.drop_comments()
                 self.end_section()
@@ -122,7 +125,7 @@ class _Reader:
                 self._purpose = "\n".join(self._comments.values()).strip("\n")
                 self._comments = {}
             purpose = "\n".join(filter(None, (self._purpose, comment)))
-            self._directives.append(Directive(words[0], tuple(words[1:]), purpose))
+            self._directives.append(Directive(words[0], words[1:], purpose))
 
     def end_section(self) -> None:
         """Add the section that has been read."""
@@ -148,10 +151,11 @@ class _Reader:
         return True
 
 
-def _split_line(stripped: str, number: int) -> tuple[list[str], str]:
-    """Return the words of a line, and its comment."""
+@lru_cache(maxsize=4096)  # services have most of their lines in common
+def _split_line(stripped: str) -> tuple[tuple[str, ...], str, str]:
+    """Return the words of a line, its comment, and what no HAProxy can read in it."""
     if is_plain(stripped):
-        return stripped.split(), ""
+        return tuple(stripped.split()), "", ""
     words, rest = split_until_fault(stripped)
     if rest[:1] == "\\" and rest[1:2] in ("", "\r"):
         # HAProxy has no continuation of lines: it is a character like any other.
@@ -159,7 +163,7 @@ def _split_line(stripped: str, number: int) -> tuple[list[str], str]:
             words[-1] += "\\"
         else:
             words.append("\\")
-        return words, ""
+        return tuple(words), "", ""
     if rest and rest[0] != "#":
-        raise ConfigurationError(f"line {number}: {describe_fault(rest)}")
-    return words, rest.partition("\r")[0].lstrip("#").strip()
+        return (), "", describe_fault(rest)
+    return tuple(words), rest.partition("\r")[0].lstrip("#").strip(), ""

@@ -156,7 +156,7 @@ class _Change(NamedTuple):
     @property
     def draining(self) -> tuple[str, ...]:
         """Return the servers that drain afterwards, as far as that can be foreseen."""
-        pending = ("/".join(step.subject) for step in self.steps if step.pending_removal)
+        pending = ("/".join(step.subject) for step in self.steps if step.pending_removal and step.kind == "server")
         return (*map("/".join, self.removals.kept), *pending)
 
     @property
@@ -397,8 +397,7 @@ def _finish_unchanged(change: _Change) -> Outcome:
     draining = change.draining
     if change.running and not check_mode:
         with contextlib.suppress(RuntimeFailure, ConfigurationError):
-            pending = [(step.subject[0], step.subject[1]) for step in change.steps]
-            left = servers.remove_servers(target.master, pending, None)
+            left = carry_out(target.master, cli.serving_worker(target.master), change.steps, change.found, None)
             draining = tuple(map("/".join, (*change.removals.kept, *left)))
         if read_text(target.good) != change.before:
             with contextlib.suppress(ConfigurationError):

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ..config.model import Configuration, Directive
+from ..config.model import Configuration, Directive, split_name
 from ..config.syntax import DRAINING
 from ..runtime.servers import Name, Server
-from .proxies import Proxy, parse_server, read_proxies, server_names, split_name
+from .proxies import Proxy, parse_server, read_proxies, server_names
 
 # What comes last on a server's line counts (configuration manual, 5.2).
 _NO_NEW_CLIENTS = ("weight", "0")

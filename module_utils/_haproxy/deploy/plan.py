@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ..certificates.pem import parse_certificate, split_blocks
-from ..config.model import Configuration, Directive
+from ..config.model import Configuration, Directive, Section, split_name
 from ..config.syntax import DRAINING
 from ..runtime import certificates
 from ..runtime.certificates import LoadedCA, LoadedCertificate
@@ -20,7 +20,8 @@ from ..runtime.cli import escape
 from ..runtime.files import Files
 from ..runtime.maps import PAYLOAD_LIMIT
 from ..runtime.servers import Server
-from .proxies import Proxy, ServerLine, read_proxies
+from ..services import common
+from .proxies import Proxy, ServerLine, paths_of_checks, read_proxies, without, without_unused
 
 # The first version whose `add server` accepts a cookie: 3.0 does, 2.6 refuses.
 _COOKIE = (3, 0)
@@ -38,12 +39,16 @@ _FAMILIES = frozenset(
 
 _MOST_REASONS = 20
 
+# The servers of one backend, by name.
+_Servers = Mapping[str, Server]
+
 
 class Observed(NamedTuple):
     """Hold the state of the serving worker, by (backend, server) and by path of a certificate, map or CA file.
 
-    `ahead`: paths of certificates that HAProxy's own ACME client has renewed, and that are not on the disk yet.
-    `version`: the worker's, major and minor.
+    `backends`: the names of its backends, if it can make and delete some; else empty. `ahead`: paths of certificates
+    that HAProxy's own ACME client has renewed, and that are not on the disk yet. `version`: the worker's, major and
+    minor.
     """
 
     servers: Mapping[tuple[str, str], Server] = MappingProxyType({})
@@ -52,6 +57,14 @@ class Observed(NamedTuple):
     ahead: frozenset[str] = frozenset()
     version: tuple[int, ...] = (3, 0)
     ca_files: Mapping[str, LoadedCA] = MappingProxyType({})
+    backends: frozenset[str] = frozenset()
+
+    def servers_by_backend(self) -> dict[str, dict[str, Server]]:
+        """Return the servers of each backend, in the order of the process."""
+        found: dict[str, dict[str, Server]] = {}
+        for (backend, name), server in self.servers.items():
+            found.setdefault(backend, {})[name] = server
+        return found
 
 
 class Step(NamedTuple):
@@ -89,37 +102,53 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
     """Plan the change from the file that the worker has loaded, and its state since, to the wanted configuration."""
     before, after = read_proxies(present), read_proxies(wanted)
     gone = {key for key, proxy in before.items() if key not in after and _can_be_left(key, proxy)}
-    kept = Configuration(tuple(section for section in present.sections if section.key not in gone))
-    reasons = list(_differences(_compare_sections(kept, before), _compare_sections(wanted, after)))
-    steps: list[Step] = []
+    new = [
+        section for section in wanted.sections if section.key not in before and _can_be_added(section, after, observed)
+    ]
+    reasons = list(
+        _differences(
+            _compare_sections(without_unused(present, wanted, gone), before),
+            _compare_sections(without(wanted, {section.key for section in new}), after),
+        )
+    )
+    patterns = list(_plan_patterns(files, observed))
+    # A check of a new backend asks for what its map says.
+    early = paths_of_checks(wanted) if new else frozenset()
+    steps = [step for step in patterns if step.subject[1] in early]
+    steps += [_add_backend(section, after[section.key]) for section in new]
+    live = observed.servers_by_backend()
     for key, proxy in after.items():
         if key in before:
-            _plan_servers(key[1], before[key], proxy, observed, reasons, steps)
+            found = live.get(key[1], {})
+            _plan_servers(key[1], before[key], proxy, found, observed.version, reasons, steps)
     known = {key[1] for key in (*before, *after) if key not in gone}
-    for (backend, name), there in observed.servers.items():
+    for backend, there in live.items():
         if backend not in known:
-            steps.append(_remove_server(backend, name, there, known=("backend", backend) in gone))
+            left = ("backend", backend) in gone
+            steps += [_remove_server(backend, name, server, known=left) for name, server in there.items()]
     reasons.extend(_compare_default_certificates(files, observed))
     certificate_steps = list(_plan_certificates(files, observed))
     reasons.extend(_compare_names(files, certificate_steps))
     steps += certificate_steps
-    steps += _plan_patterns(files, observed)
+    steps += [step for step in patterns if step.subject[1] not in early]
+    names = {name for _kind, name in after}
+    steps += [_remove_backend(name, ("backend", name) in before) for name in sorted(observed.backends - names)]
     _plan_cas(files, observed, reasons, steps)
     if reasons:
         # A reload does everything else, but who loses a server has to be told.
         leaving = (step for step in steps if step.kind in ("drain", "server"))
         told = [str(step) for step in leaving if step.sessions or not step.pending_removal]
-        told += _lost_backends(before, after, observed)
+        told += _lost_backends(before, after, live)
         return Plan((*shorten(reasons), *shorten(told)), tuple(step for step in steps if step.kind == "tickets"))
     return Plan((), tuple(steps))
 
 
 def _lost_backends(
-    before: Mapping[tuple[str, str], Proxy], after: Mapping[tuple[str, str], Proxy], observed: Observed
+    before: Mapping[tuple[str, str], Proxy], after: Mapping[tuple[str, str], Proxy], live: Mapping[str, _Servers]
 ) -> Iterator[str]:
     """Yield the backends that take sessions along: no request finds its way to them after the reload."""
     for key in before.keys() - after.keys():
-        sessions = sum(server.sessions for (backend, _name), server in observed.servers.items() if backend == key[1])
+        sessions = sum(server.sessions for server in live.get(key[1], {}).values())
         if sessions:
             yield f"{key[0]} {key[1]} goes with all its servers: polling sessions end there ({sessions} live sessions)"
 
@@ -130,6 +159,34 @@ def _can_be_left(key: tuple[str, str], proxy: Proxy) -> bool:
     Nothing leads there any more: the wanted configuration is valid without it.
     """
     return key[0] == "backend" and not proxy.fixed and not proxy.lines
+
+
+def _can_be_added(section: Section, after: Mapping[tuple[str, str], Proxy], observed: Observed) -> bool:
+    """Return whether the worker can make this backend: its lines are those of a named `defaults`, and servers.
+
+    Where that `defaults` is new or has changed too, the comparison of the files finds it.
+    """
+    proxy = after.get(section.key)
+    if proxy is None or section.kind != "backend" or not observed.backends or section.key[1] in observed.backends:
+        return False
+    # 3.4 puts the first of a new backend's servers last: which backup server comes first would not be the file's.
+    return bool(split_name(section)[1]) and not (proxy.rest or proxy.fixed or proxy.lines or proxy.backups)
+
+
+def _add_backend(section: Section, proxy: Proxy) -> Step:
+    """Return the step that makes a backend with its servers; requests reach it once it is published."""
+    name, parent = split_name(section)
+    servers = [
+        command for server in proxy.servers for command in _add_server(name, server, proxy.servers[server]).commands
+    ]
+    commands = (f"add backend {name} from {parent}", *servers, f"publish backend {name}")
+    return Step(f"backend {name} is added, with {len(proxy.servers)} servers", commands)
+
+
+def _remove_backend(name: str, known: bool) -> Step:
+    """Return the step that deletes a backend after its servers; `known`: the file that is loaded has it."""
+    commands = (f"unpublish backend {name}", f"del backend {name}")
+    return Step(f"backend {name} is removed", commands, 0, "backend", (name,), pending_removal=not known)
 
 
 def shorten(reasons: Iterable[str]) -> list[str]:
@@ -198,13 +255,19 @@ def _subject(line: Directive) -> str:
 
 
 def _plan_servers(
-    backend: str, before: Proxy, after: Proxy, observed: Observed, reasons: list[str], steps: list[Step]
+    backend: str,
+    before: Proxy,
+    after: Proxy,
+    live: _Servers,
+    version: tuple[int, ...],
+    reasons: list[str],
+    steps: list[Step],
 ) -> None:
-    """Plan the servers of one backend: append reasons for a reload, or steps."""
+    """Plan the servers of one backend, which has those in `live` now: append reasons for a reload, or steps."""
     for name, server in after.servers.items():
-        there = observed.servers.get((backend, name))
+        there = live.get(name)
         if there is None:
-            reason = _why_not_added(before, after, name, observed)
+            reason = _why_not_added(before, after, name, version)
         elif name not in before.servers:
             reason = " is in the process, but not in the file: re-adding it needs a reload"
         elif before.servers[name].options != server.options:
@@ -221,23 +284,23 @@ def _plan_servers(
             steps.extend(_drain_server(backend, name, there))
         else:
             steps.extend(_adjust_server(backend, name, _as_balanced(before, after, name, there), there))
-    for (owner, name), there in observed.servers.items():
-        if owner != backend or name in after.servers or _is_line(name, after.lines):
+    for name, there in live.items():
+        if name in after.servers or _is_line(name, after.lines):
             continue
         if after.fixed:
             reasons.append(f"backend {backend}: server {name} is gone, and {after.fixed}")
         else:
             steps.append(_remove_server(backend, name, there, known=name in before.servers))
-    reasons.extend(f"backend {backend}: {reason}" for reason in _compare_order(backend, before, after, observed))
+    reasons.extend(f"backend {backend}: {reason}" for reason in _compare_order(before, after, live, version))
 
 
-def _why_not_added(before: Proxy, after: Proxy, name: str, observed: Observed) -> str:
+def _why_not_added(before: Proxy, after: Proxy, name: str, version: tuple[int, ...]) -> str:
     """Return why a server that the worker does not have cannot be added without a reload; empty if it can."""
     if name in before.servers and before.servers[name].options != after.servers[name].options:
         return ": its options have changed, which HAProxy takes by a reload only"
     if after.fixed:
         return f" is new, and {after.fixed}"
-    if observed.version < _COOKIE and "cookie" in after.servers[name].options:
+    if version < _COOKIE and "cookie" in after.servers[name].options:
         return " is new, and this HAProxy version needs a reload to add one with `cookie`"
     return ""
 
@@ -246,15 +309,16 @@ def _drains(proxy: Proxy, name: str) -> bool:
     return proxy.written[name].purpose == DRAINING
 
 
-def _compare_order(backend: str, before: Proxy, after: Proxy, observed: Observed) -> Iterator[str]:
+def _compare_order(before: Proxy, after: Proxy, live: _Servers, version: tuple[int, ...]) -> Iterator[str]:
     """Yield why the worker would choose other servers than a process that starts with the file, where order matters."""
     old, new = ([name for name in proxy.servers if not _drains(proxy, name)] for proxy in (before, after))
     if after.fixed and [name for name in old if name in new] != [name for name in new if name in old]:
         yield f"the order of its servers has changed, and {after.fixed}"
-    live = {name: server for (owner, name), server in observed.servers.items() if owner == backend}
     order = [*live, *(name for name in new if name not in live)]
     backups = [name for name in after.backups if not _drains(after, name)]
-    if before.backups != after.backups and [name for name in order if name in backups] != backups:
+    # Where a new server stands in a backend that was made at run time (3.4 puts it first) is not known.
+    unknown = version >= common.SINCE and backups[1:]
+    if before.backups != after.backups and (unknown or [name for name in order if name in backups] != backups):
         yield "the order of its `backup` servers has changed, and only a reload changes it"
     if after.by_id and {name: before.ids[name] for name in old} != {name: after.ids[name] for name in new}:
         ids = {name: server.number for name, server in live.items()}

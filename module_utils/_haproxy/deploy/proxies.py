@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
-from ..config.model import Configuration, Directive, Section
+from ..config.model import Configuration, Directive, Section, split_name
 from ..config.words import unquote
 from ..services import balance
 
@@ -40,6 +41,8 @@ _OFF = frozenset(
 # Balancing that allows `add server` (configuration manual, `balance`); hashing does if it is consistent.
 _DYNAMIC = frozenset("first leastconn random roundrobin".split())
 _HASHING = frozenset("hash hdr rdp-cookie source uri url_param".split())
+
+_LOOKED_UP = re.compile(r"\bmap\w*\(([^,)]+)").findall
 
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}").fullmatch
 
@@ -119,12 +122,36 @@ def server_names(configuration: Configuration) -> dict[tuple[str, str], list[str
     }
 
 
-def split_name(section: Section) -> tuple[str, str]:
-    """Return the section's own name and that of the `defaults` it is from; each may be empty."""
-    words = [unquote(word) for word in section.name.split()]
-    if section.kind == "defaults" and words[:1] == ["from"] and len(words) == 2:
-        return "", words[1]
-    return (words or [""])[0], words[2] if words[1:2] == ["from"] and len(words) > 2 else ""
+def without(configuration: Configuration, keys: Collection[tuple[str, str]]) -> Configuration:
+    """Return the configuration without the sections of these keys."""
+    return replace(
+        configuration, sections=tuple(section for section in configuration.sections if section.key not in keys)
+    )
+
+
+def without_unused(present: Configuration, wanted: Configuration, gone: Collection[tuple[str, str]]) -> Configuration:
+    """Return a configuration without the backends that are `gone`, and without what only these were `from`.
+
+    A `defaults` that some section takes because it is the last one before it is a difference, if it is not `wanted`.
+    """
+    kept = without(present, gone)
+    used = {section.key for section in wanted.sections if section.kind == "defaults"}
+    latest = ""
+    for section in kept.sections:
+        name, parent = split_name(section)
+        if section.kind == "defaults":
+            latest = name
+        used.add(("defaults", parent or latest))
+    unused = {section.key for section in present.sections if section.kind == "defaults"} - used
+    return without(kept, unused)
+
+
+def paths_of_checks(configuration: Configuration) -> frozenset[str]:
+    """Return the files that health checks look something up in."""
+    lines = {
+        line.text for section in configuration.sections for line in section.directives if line.keyword == "http-check"
+    }
+    return frozenset(path for line in lines for path in _LOOKED_UP(line))
 
 
 def _named_servers(configuration: Configuration) -> set[str]:

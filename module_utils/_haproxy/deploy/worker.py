@@ -25,6 +25,7 @@ from ..runtime.certificates import (
 from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
 from ..runtime.servers import Name
+from ..services import common
 from .disk import Target, explain_os_errors, read_text
 from .listeners import process_family
 from .plan import Observed, Step
@@ -112,13 +113,15 @@ def read_worker_state(master: str, found: Files) -> Observed:
             loaded = {path: read_certificate(master, pid, path) for path in list_certificates(master, pid)}
             certificates = {path: certificate for path, certificate in loaded.items() if certificate}
             ahead = frozenset(acme_client.certificates_ahead(master, worker, certificates))
+        version = parse_release(worker.version)
         return Observed(
             servers.read_servers(master),
             certificates,
             {path: entries for path, entries in patterns.items() if entries is not None},
             ahead,
-            parse_release(worker.version),
+            version,
             {path: ca_file for path, ca_file in ca_files.items() if ca_file is not None},
+            servers.read_backends(master, pid) if version >= common.SINCE else frozenset(),
         )
     except RuntimeFailure:
         return Observed()
@@ -129,7 +132,11 @@ def carry_out(master: str, pid: int, steps: tuple[Step, ...], found: Files, drai
     for step in steps:
         _carry_out_step(master, pid, step, found)
     removals = [(step.subject[0], step.subject[1]) for step in steps if step.kind == "server"]
-    return servers.remove_servers(master, removals, drain_time)
+    left = servers.remove_servers(master, removals, drain_time)
+    # The last of a backend's servers took it along, unless one still drains.
+    for name in {step.subject[0] for step in steps if step.kind == "backend"} - {backend for backend, _name in left}:
+        servers.remove_backend(master, pid, name)
+    return left
 
 
 def _carry_out_step(master: str, pid: int, step: Step, found: Files) -> None:

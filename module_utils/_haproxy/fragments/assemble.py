@@ -7,7 +7,8 @@ from ..config import data
 from ..config.descriptors import held_descriptors
 from ..config.merge import find_shared_addresses, merge
 from ..config.model import Configuration, ConfigurationError
-from ..services import balance, definition, frontends
+from ..services import balance, common, definition, frontends
+from ..services.backends import transports_of
 from ..services.base import (
     balance_settings,
     base_settings,
@@ -66,6 +67,9 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
         )
     configuration = merge(base, sections, *native, routes)
     configuration = merge(configuration, balance.global_section(served, configuration, edge))
+    if edge.version >= common.SINCE:
+        names = {f"{service.name}_{transport}" for service in served for transport, _servers in transports_of(service)}
+        configuration = common.share_lines(configuration, names)
     if problems := find_shared_addresses(configuration):
         raise ConfigurationError(problems)
     return configuration

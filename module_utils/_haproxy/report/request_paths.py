@@ -35,13 +35,15 @@ class RequestPath(NamedTuple):
 
 
 class _Proxy:
-    """Index the lines of a section by keyword."""
+    """Index the lines of a section by keyword, with those of the `defaults` that it names."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, named: Mapping[str, Part]) -> None:
         self.part = part
         self.name = part.name
         self.lines: dict[str, list[Line]] = {}
-        for line in part.lines:
+        header = part.lines[0].words
+        parent = named.get(header[3]) if header[2:3] == ["from"] and len(header) == 4 else None
+        for line in (*(parent.lines if parent else ()), *part.lines):
             if line.words:
                 self.lines.setdefault(line.words[0], []).append(line)
 
@@ -69,7 +71,8 @@ class _Proxy:
 
 def trace_paths(parts: list[Part]) -> Iterator[RequestPath]:
     """Yield the paths from a bind to a server, in the order of the frontends and of their rules."""
-    proxies = [_Proxy(part) for part in parts if part.kind in ("frontend", "backend", "listen")]
+    named = {part.name: part for part in parts if part.kind == "defaults"}
+    proxies = [_Proxy(part, named) for part in parts if part.kind in ("frontend", "backend", "listen")]
     fronts = [proxy for proxy in proxies if proxy.part.kind in ("frontend", "listen")]
     backs = {proxy.name: proxy for proxy in proxies if proxy.part.kind in ("backend", "listen")}
     tcp_front_ends = _tcp_front_ends(fronts, backs)

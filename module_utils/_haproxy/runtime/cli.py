@@ -269,6 +269,8 @@ def wait_for_tables(master: str) -> bool:
 # The answer on success, by the beginning of the command; empty for all others.
 _SUCCESS = (
     (re.compile(r"add server "), r"^New server registered"),
+    (re.compile(r"add backend "), r"^New backend registered"),
+    (re.compile(r"publish backend "), r"^Backend published"),
     (re.compile(r"set server \S+ addr "), r"changed from|no need to change"),
 )
 

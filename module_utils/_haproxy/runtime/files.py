@@ -120,12 +120,13 @@ def find_files(configuration: Configuration) -> Files:
 
 def _lines_with_paths(configuration: Configuration) -> Iterator[list[str]]:
     """Yield the unquoted words of each line that may name a file to load."""
-    for section in configuration.sections:
-        for line in section.directives:
-            if line.keyword not in _WRITTEN_BY_HAPROXY:
-                words = [line.keyword, *(unquote(word) for word in line.arguments)]
-                if any("/" in word for word in words):
-                    yield words
+    lines = {line.text: line for section in configuration.sections for line in section.directives}
+    for text, line in lines.items():
+        # A slash may be written as \x2f.
+        if ("/" in text or "\\" in text) and line.keyword not in _WRITTEN_BY_HAPROXY:
+            words = [line.keyword, *(unquote(word) for word in line.arguments)]
+            if any("/" in word for word in words):
+                yield words
 
 
 def _find_references(words: list[str]) -> Iterator[_Reference]:

@@ -197,6 +197,17 @@ def _end_sessions(master: str, names: Sequence[Name]) -> None:
                 tell(master, worker.pid, f"shutdown sessions server {backend}/{server}")
 
 
+def read_backends(master: str, pid: int) -> frozenset[str]:
+    """Return the names of the worker's backends."""
+    return frozenset(tell(master, pid, "show backend").split("\n")[1:]) - {""}
+
+
+def remove_backend(master: str, pid: int, name: str) -> None:
+    """Delete a backend without servers. One that cannot go, as a request still has it, stays: nothing leads there."""
+    tell(master, pid, f"unpublish backend {name}")
+    tell(master, pid, f"del backend {name}")
+
+
 def _delete_server(master: str, pid: int, backend: str, server: str) -> bool:
     """Delete a server without sessions; return False if it got one after all, and let it drain on."""
     name = f"{backend}/{server}"

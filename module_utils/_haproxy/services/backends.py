@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ..config.model import Directive, Line, Section
 from ..config.words import quote
-from . import limits, request_filter, socketio, telemetry
+from . import common, limits, request_filter, socketio, telemetry
 from .definition import Service, socketio_names
 from .edge import Edge
 from .limits import Counters
@@ -87,12 +87,13 @@ def service_backend(service: Service, transport: str, counters: Counters, edge: 
     """Return the backend of a service for one transport, or for ordinary requests (`http`), without its servers."""
     sticky = transport != "http"
     lines = balance_rules(service, transport)
-    lines += [*_health_checks(service, transport), HEALTH_CHECK, *limits.servers(edge.limits, sticky)]
+    lines += [*_health_checks(service, transport, edge), HEALTH_CHECK, *limits.servers(edge.limits, sticky)]
     if named_by_dns(dict(transports_of(service))[transport]):
         lines.append(WAIT_FOR_SERVERS)
     if service.origins:
         picked = "" if sticky else "{ req.hdr(upgrade) -m found } "
-        lines += request_filter.reject_foreign_origins(service.name, service.origins, edge.origins, picked)
+        name = common.SERVICE if edge.version >= common.SINCE else f"str({service.name}:)"
+        lines += request_filter.reject_foreign_origins(name, service.origins, edge.origins, picked)
     directives = [Directive.of(*line, service.yaml_path) for line in lines]
     if transport in service.transports:
         directives += _session_rules(service, transport, counters, edge)
@@ -118,7 +119,7 @@ def _session_rules(service: Service, transport: str, counters: Counters, edge: E
     """Return the rules of a backend of Socket.IO: find the session, limit new ones, follow it to its node."""
     names = socketio_names(service)
     rules = [*socketio.find_session(names, transport)]
-    follows = service.affinity == "session"
+    follows = service.follows_sessions
     if follows and transport == "polling":
         rules.append(socketio.ask_next_worker(socketio.HANDSHAKE))
     rules += limits.sessions(edge.limits, counters, socketio.HANDSHAKE)
@@ -133,26 +134,44 @@ def _session_rules(service: Service, transport: str, counters: Counters, edge: E
     return [Directive(rule.keyword, rule.arguments, rule.purpose, service.yaml_path) for rule in rules]
 
 
-def _health_checks(service: Service, transport: str) -> list[Line]:
-    """Return the lines of the HTTP check; none if only the connection is checked.
+def _health_checks(service: Service, transport: str, edge: Edge) -> list[Line]:
+    """Return the lines of the HTTP check; none if only the connection is checked."""
+    if service.health is None:
+        return []
+    host, path = _checked_url(service, transport)
+    send = f"uri {quote(path)} ver HTTP/1.1 hdr Host {host}"
+    if edge.version >= common.SINCE:
+        look_up = f"be_name,map_str({quote(edge.health)})"
+        send = f"uri-lf /%[{look_up},field(2,/,0)] ver HTTP/1.1 hdr Host %[{look_up},field(1,/)]"
+    return [
+        ("health", "option httpchk"),
+        ("health", f"http-check send meth GET {send}"),
+        ("health", f"http-check expect status {'200-499' if service.health in ('', '/') else '200-399'}"),
+    ]
+
+
+def health_map(services: list[Service]) -> str:
+    """Return the text of the map of what is asked of the servers of each backend: host and path."""
+    return "".join(
+        f"{service.name}_{transport} {''.join(_checked_url(service, transport))}\n"
+        for service in services
+        for transport, _servers in transports_of(service)
+        if service.health is not None
+    )
+
+
+def _checked_url(service: Service, transport: str) -> tuple[str, str]:
+    """Return host and path of the check.
 
     A path that is not stated is that of Socket.IO, which answers without opening a session: a server without pages, as
     Node's `http.createServer()` without a handler, never answers any other request.
     """
-    if service.health is None:
-        return []
     host = service.hosts[0].replace("*", "edge") if service.hosts else "edge"
-    path, alive = service.health, "200-399"
-    if path in ("", "/"):
-        alive = "200-499"
+    path = service.health or ""
     if not path:
         sockets = service.transports and (transport != "http" or service.servers == service.socket_servers)
         path = _path_at_node(service, service.socketio_path) if sockets else "/"
-    return [
-        ("health", "option httpchk"),
-        ("health", f"http-check send meth GET uri {quote(path)} ver HTTP/1.1 hdr Host {host}"),
-        ("health", f"http-check expect status {alive}"),
-    ]
+    return host, path
 
 
 def _path_at_node(service: Service, path: str) -> str:

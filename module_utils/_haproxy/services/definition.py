@@ -125,6 +125,11 @@ class Service(NamedTuple):
     yaml_path: str
 
     @property
+    def follows_sessions(self) -> bool:
+        """Return whether a table has the node of each session: only polling opens one that further requests follow."""
+        return self.affinity == "session" and "polling" in self.transports
+
+    @property
     def socket_transports(self) -> tuple[str, ...]:
         """Return the transports that have a backend of their own, with the service's other sockets."""
         extra = self.websocket and "websocket" not in self.transports

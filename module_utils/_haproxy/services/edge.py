@@ -98,6 +98,11 @@ class Edge(NamedTuple):
         return f"{self.lists}/origins.list"
 
     @property
+    def health(self) -> str:
+        """Return the path of the map of what is asked of the servers of each backend."""
+        return f"{self.lists}/health.map"
+
+    @property
     def plain_http(self) -> str:
         """Return the path of the list of what port 80 serves without a redirect."""
         return f"{self.lists}/plain-http.list"

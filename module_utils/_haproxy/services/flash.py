@@ -107,7 +107,7 @@ def _legacy_sections(service: Service, edge: Edge) -> tuple[Section, Section]:
             HEALTH_CHECK,
         )
     ]
-    if service.affinity == "session":
+    if service.follows_sessions:
         lines += socketio.follow_flash_session(names)
     lines += [server_line(server, "flashsocket") for server in service.socket_servers]
     return (

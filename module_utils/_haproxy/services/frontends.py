@@ -14,8 +14,8 @@ from itertools import chain
 from ..config.model import Configuration, Directive, Line, Section
 from ..config.words import quote
 from ..errors import Problems
-from . import acme, answers, balance, limits, peers, request_filter, routing, socketio, telemetry, tls, waiting
-from .backends import service_backend, service_servers, transports_of
+from . import acme, answers, balance, common, limits, peers, request_filter, routing, socketio, telemetry, tls, waiting
+from .backends import health_map, service_backend, service_servers, transports_of
 from .client_address import CONNECTION, CONTENT, REQUEST, SESSION
 from .definition import Service
 from .edge import (
@@ -78,7 +78,7 @@ def service_sections(services: list[Service], edge: Edge) -> Configuration:
         return Configuration()
     _validate_binds(edge)
     flash = [service for service in services if "flashsocket" in service.transports]
-    sticky = [service for service in services if service.affinity == "session" and service.transports]
+    sticky = [service for service in services if service.follows_sessions]
     scripts = _lua_scripts(services, bool(sticky), edge)
     counters = request_counters(edge, bool(flash))
     sections = [
@@ -188,6 +188,8 @@ def _files(services: list[Service], scripts: list[Line], edge: Edge) -> tuple[tu
     origins = "".join(request_filter.origins_list(service.name, service.origins) for service in services)
     if origins:
         files.append((edge.origins, origins + request_filter.origins_list("", _common_origins(services))))
+    if edge.version >= common.SINCE and (checks := health_map(services)):
+        files.append((edge.health, checks))
     for setting in ("plain_http", "streamed_uploads"):
         if _has(setting, services):
             files.append((getattr(edge, setting), routing.paths_list(services, setting)))

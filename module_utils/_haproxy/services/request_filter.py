@@ -200,7 +200,7 @@ def note_origin(allowed: tuple[str, ...], path: str, checked: bool) -> list[Line
         return [("origins", "http-request set-var(txn.cors) req.fhdr(origin),lower")]
     lines = ["http-request set-var(txn.origin) req.fhdr(origin),lower"]
     if allowed:
-        rules, listed = _look_up("", allowed, path)
+        rules, listed = _look_up("str(:)", allowed, path)
         lines += rules
         known = "{ var(txn.origin) -m found }"
         lines += [f"http-request set-var(txn.cors) var(txn.origin) if {known} {one}" for one in listed]
@@ -212,8 +212,9 @@ def note_origin(allowed: tuple[str, ...], path: str, checked: bool) -> list[Line
 def reject_foreign_origins(name: str, allowed: tuple[str, ...], path: str, picked: str) -> list[Line]:
     """Return backend rules for one service: pages of other origins may not open sockets.
 
-    `path` is that of the list of origins; `picked` (may be empty) selects the requests that open sockets. The
-    same-origin policy does not apply to WebSocket (RFC 6455, section 10.2); other clients than browsers send no origin.
+    `name` is the sample of its name and a colon, `path` that of the list of origins; `picked` (may be empty) selects
+    the requests that open sockets. The same-origin policy does not apply to WebSocket (RFC 6455, section 10.2); other
+    clients than browsers send no origin.
     """
     answer = 'http-request deny deny_status 403 content-type text/plain string "Pages of this origin may not connect."'
     lines, listed = _look_up(name, allowed, path)
@@ -225,14 +226,17 @@ def reject_foreign_origins(name: str, allowed: tuple[str, ...], path: str, picke
 
 
 def _look_up(name: str, allowed: tuple[str, ...], path: str) -> tuple[list[str], list[str]]:
-    """Return rules that prepare the look-up of an origin, and conditions of which one holds if it is listed."""
+    """Return rules that prepare the look-up of an origin, and conditions of which one holds if it is listed.
+
+    `name` is the sample of the list's name and a colon.
+    """
     lines, known = [], ["txn.origin"]
     for depth in sorted({value.count(".") for value in allowed if "*" in value}):
         # https://a.b.example.com becomes https://*.example.com, as it stands in the list.
         known.append(f"txn.origin_{depth}")
         wide = rf"""'regsub("^(https?://)[a-z0-9.-]+((\.[^.]+){{{depth}}})$","\1*\2")'"""
         lines.append(f"http-request set-var({known[-1]}) var(txn.origin),{wide} if {{ var(txn.origin) -m found }}")
-    return lines, [f"{{ str({name}:),concat(,{variable}) -m str -f {quote(path)} }}" for variable in known]
+    return lines, [f"{{ {name},concat(,{variable}) -m str -f {quote(path)} }}" for variable in known]
 
 
 def require_client_certificate(condition: str) -> list[Line]:

@@ -2,6 +2,7 @@
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import data, descriptors
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import parse
 
 
 def held(**sections):
@@ -32,3 +33,19 @@ def test_what_defaults_say_of_servers_counts():
     assert held(defaults={"default-server": "check"}, backend={"b": {"server": "a 10.0.0.1:1"}}).checks == 1
     # The other edges are no servers, and are not checked.
     assert held(peers={"p": {"default-server": "check", "server": "edge2 10.0.0.2:1"}}).checks == 0
+
+
+def test_named_defaults_are_for_the_sections_that_are_from_them():
+    text = """
+defaults checked
+    default-server check
+defaults deeper from checked
+    timeout server 5s
+defaults
+    timeout server 9s
+backend a from deeper
+    server a 10.0.0.1:1
+backend b
+    server b 10.0.0.1:1
+"""
+    assert descriptors.held_descriptors([parse(text)]).checks == 1
