@@ -360,11 +360,15 @@ options:
     default: false
   drain_time:
     description:
-      - Seconds that the sessions of a removed server have to end on their own before they are shut down. By
-        default they are never shut down, and a later run removes the drained server.
-      - With it, a reload that would leave more old workers than allowed shuts down the sessions of the oldest
-        one, spread over that time.
+      - Seconds that the sessions of a removed server have to end on their own before they are closed, one after the
+        other. By default they are never closed, and a later run removes the drained server.
+      - With it, a reload that would leave more old workers than allowed closes the sessions of the oldest one first.
     type: int
+  drain_rate:
+    description:
+      - Sessions a second that an edge closes, at most, where a drain time lets it close some. It may be less than one.
+    type: float
+    default: 20
   max_old_workers:
     description:
       - Maximum number of old workers, which serve the sockets they had before a reload. From four fifths of it

@@ -24,7 +24,7 @@ from ..runtime.certificates import (
 )
 from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
-from ..runtime.servers import Name
+from ..runtime.servers import DrainPolicy, Name
 from .disk import Target, explain_os_errors, read_text
 from .listeners import process_family
 from .plan import Observed, Step
@@ -124,12 +124,12 @@ def read_worker_state(master: str, found: Files) -> Observed:
         return Observed()
 
 
-def carry_out(master: str, pid: int, steps: tuple[Step, ...], found: Files, drain_time: float | None) -> list[Name]:
+def carry_out(master: str, pid: int, steps: tuple[Step, ...], found: Files, policy: DrainPolicy) -> list[Name]:
     """Do these steps, removals last; return the servers that still drain. Raises `RuntimeFailure`."""
     for step in steps:
         _carry_out_step(master, pid, step, found)
     removals = [(step.subject[0], step.subject[1]) for step in steps if step.kind == "server"]
-    return servers.remove_servers(master, removals, drain_time)
+    return servers.remove_servers(master, removals, policy)
 
 
 def _carry_out_step(master: str, pid: int, step: Step, found: Files) -> None:
