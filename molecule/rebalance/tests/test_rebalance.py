@@ -1,7 +1,7 @@
 """A third node comes to two that are full: sessions move to it, at the rate that is told, and lose nothing.
 
-REBALANCE_CLIENTS is how many each of two processes holds (300), REBALANCE_RATE how many are closed in a second (20). What it
-took is added to .cache/rebalance.jsonl.
+REBALANCE_CLIENTS is how many each of two processes holds (300), REBALANCE_RATE how many are closed in a second (20).
+What it took is added to .cache/rebalance.jsonl.
 """
 
 from __future__ import annotations
