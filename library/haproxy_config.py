@@ -264,6 +264,12 @@ options:
           - Concurrent sockets and polls of a server, for each transport, over all workers and all edges that are peers.
         type: int
         default: 10000
+      rebalance_rate:
+        description:
+          - Sockets a second that all edges close together, at most, by themselves, when a node has had less than half
+            of its share for 30 seconds, until no node has more than its share. By default they close none.
+        type: int
+        default: 0
       shared:
         description:
           - Whether the rates of an address count over all edges that are peers. Its concurrent connections are each

@@ -113,9 +113,11 @@ def close(module: AnsibleModule) -> dict[str, Any]:
     def belongs(session: closing.Session) -> bool:
         return server in (None, session.server)
 
-    rounds = module.params["rounds"]
-    seconds = 0 if module.check_mode else rounds * closing.find_round(1 / rate) if rounds else None
-    done = closing.drain(master, belongs, rate, seconds)
+    if module.check_mode:
+        done = closing.Drained(0, sum(map(belongs, closing.read_sessions(master))))
+    else:
+        seconds = module.params["rounds"] * closing.find_round(1 / rate) or None
+        done = closing.drain(master, belongs, rate, server or "edge", seconds)
     return {
         "changed": bool(done.left if module.check_mode else done.closed),
         **done._asdict(),

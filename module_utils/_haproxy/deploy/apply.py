@@ -467,7 +467,7 @@ def _enforce_old_worker_limit(change: _Change) -> list[str]:
     told = f"{state}: its sessions are closed, {policy.rate:g} a second at most, as haproxy_drain_time allows"
     if change.options.check_mode:
         return [told]
-    left = closing.drain(change.target.master, bool, policy.rate, pids=[oldest.pid]).left
+    left = closing.drain(change.target.master, bool, policy.rate, "old worker", pids=[oldest.pid]).left
     return [f"{told}; {left} of them do not end" if left else told]
 
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from .. import atomic_file, paths
 from ..errors import EdgeError
 from . import cli
 
@@ -54,6 +57,59 @@ class Drained(NamedTuple):
 
     closed: int
     left: int
+
+
+_PROGRESS = """\
+# HELP realtime_edge_closing_left Sessions that were left when the last closing of sessions was heard of.
+# TYPE realtime_edge_closing_left gauge
+realtime_edge_closing_left{{of="{of}"}} {left}
+# HELP realtime_edge_closing_told_seconds When it was heard of, in seconds since 1970.
+# TYPE realtime_edge_closing_told_seconds gauge
+realtime_edge_closing_told_seconds{{of="{of}"}} {now}
+# HELP realtime_edge_closed_sessions_total Sessions that were closed to move their clients or to empty something.
+# TYPE realtime_edge_closed_sessions_total counter
+realtime_edge_closed_sessions_total {closed}
+"""
+
+
+class Told(NamedTuple):
+    """Hold what the last closing of sessions has told: of what, how many were left, and when (seconds since 1970)."""
+
+    of: str
+    left: int
+    when: int
+    closed: int
+
+
+def read_progress() -> Told | None:
+    """Return how far the last closing of sessions is; None if there was none since the boot."""
+    with contextlib.suppress(OSError), open(paths.PROGRESS, encoding="utf-8") as file:
+        values = re.findall(r'^realtime_edge\w+(?:\{of="(.*)"\})? (\d+)$', file.read(), re.MULTILINE)
+        if len(values) == len(Told._fields) - 1:
+            (of, left), (_of, when), (_none, closed) = values
+            return Told(of, int(left), int(when), int(closed))
+    return None
+
+
+class Progress:
+    """Tell once a second how far a closing of sessions is; the service beside HAProxy passes it on."""
+
+    def __init__(self, of: str) -> None:
+        """Begin to close sessions of this."""
+        self.of = of
+        self._before = before.closed if (before := read_progress()) else 0
+        self._told = 0.0
+
+    def tell(self, closed: int, left: int, last: bool = False) -> None:
+        """Tell how many were closed, and how many are left. Without a place for it nobody hears of it."""
+        now = time.time()
+        if not last and now - self._told < 1:
+            return
+        self._told = now
+        text = _PROGRESS.format(of=self.of, left=left, now=int(now), closed=self._before + closed)
+        with contextlib.suppress(OSError):
+            os.makedirs(os.path.dirname(paths.PROGRESS), exist_ok=True)
+            atomic_file.write_atomically(paths.PROGRESS, text, 0o644)
 
 
 def find_fault(rate: float) -> str:
@@ -124,21 +180,30 @@ def close_each(master: str, sessions: Iterable[Session], gap: float, until: floa
 
 
 def drain(
-    master: str, belongs: Callable[[Session], bool], rate: float, seconds: float | None = None, pids: Sequence[int] = ()
+    master: str,
+    belongs: Callable[[Session], bool],
+    rate: float,
+    of: str,
+    seconds: float | None = None,
+    pids: Sequence[int] = (),
 ) -> Drained:
     """Close the sessions that belong to what is to be empty, until none is left, or for so many seconds.
 
-    By default it takes as long as `find_time` says. Sockets come first: a request may end by itself meanwhile. Raise
-    `RuntimeFailure` if HAProxy does not answer, and `ClosingError` for a rate that is none.
+    `of` is its name. By default it takes as long as `find_time` says. Sockets come first: a request may end by itself
+    meanwhile. Raise `RuntimeFailure` if HAProxy does not answer, and `ClosingError` for a rate that is none.
     """
     check_rate(rate)
     closed: set[Session] = set()
+    progress = Progress(of)
     until = None if seconds is None else time.monotonic() + seconds
     while True:
         sessions = sorted(filter(belongs, read_sessions(master, pids)), key=lambda session: not session.service)
         if until is None:
             until = time.monotonic() + find_time(len(sessions), rate)
         if not sessions or time.monotonic() + 1 / rate > until:
+            progress.tell(len(closed), len(sessions), last=True)
             return Drained(len(closed), len(sessions))
-        # One that is closed may be listed for a moment.
-        closed.update(session for session, was_there in close_each(master, sessions, 1 / rate, until) if was_there)
+        for number, (session, was_there) in enumerate(close_each(master, sessions, 1 / rate, until), 1):
+            if was_there:  # one that is closed may be listed for a moment
+                closed.add(session)
+            progress.tell(len(closed), len(sessions) - number)

@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import cli
-from .closing import ClosingError, Session, check_rate, close_each, find_round, read_sessions
+from .closing import ClosingError, Progress, Session, check_rate, close_each, find_round, read_sessions
 
 # Seconds until all edges have counted what was closed: each counts once a second and tells the others, and what is read
 # here may be a second old.
 _SETTLED = 3.0
 
-_SAMPLE = re.compile(r"^realtime_edge_node_(sockets|share)\{(.*)\} (\d+)$", re.MULTILINE)
+_SAMPLE = re.compile(r"^realtime_edge_node_(sockets|share|surplus)\{(.*)\} (\d+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -31,11 +31,15 @@ Name = tuple[str, str]
 
 
 class Node(NamedTuple):
-    """Hold the sockets of a node on all edges, those of this edge among them, and how many it is to have."""
+    """Hold the sockets of a node on all edges, those of this edge among them, how many it is to have, and the surplus.
+
+    What is a surplus the service beside HAProxy decides: a few more than its share are none.
+    """
 
     sockets: int
     own: int
-    share: int
+    share: int = 0
+    surplus: int = -1
 
 
 def find_gap(rate: float, edges: int, seconds: int) -> float:
@@ -74,13 +78,13 @@ def read_nodes(metrics: str) -> dict[Name, Node]:
     for kind, text, number in _SAMPLE.findall(metrics):
         labels = dict(_LABEL.findall(text))
         name = labels["service"], labels["server"]
-        node = nodes.get(name, Node(0, 0, -1))
-        if kind == "share":
-            nodes[name] = node._replace(share=int(number))
+        node = nodes.get(name, Node(0, 0))
+        if kind != "sockets":
+            nodes[name] = node._replace(**{kind: int(number)})
         else:
             own = 0 if labels["worker"] == "elsewhere" else int(number)
             nodes[name] = node._replace(sockets=node.sockets + int(number), own=node.own + own)
-    found = {name: node for name, node in nodes.items() if node.share >= 0}
+    found = {name: node for name, node in nodes.items() if node.surplus >= 0}
     if not found:
         raise ClosingError(
             "the service realtime-edge-agent counts no node that takes sockets: no node is up, no service has sockets, "
@@ -89,26 +93,14 @@ def read_nodes(metrics: str) -> dict[Name, Node]:
     return found
 
 
-def find_surplus(nodes: dict[Name, Node]) -> dict[Name, int]:
-    """Return the sockets too many, of each node that has some.
-
-    A service has none if moving them all would give no node more than three in a hundred of a share: the last ones
-    would be moved for ever, because new clients come and go meanwhile.
-    """
-    found: dict[Name, int] = {}
-    for service in {service for service, _server in nodes}:
-        own = {name: node for name, node in nodes.items() if name[0] == service}
-        more = {name: node.sockets - node.share for name, node in own.items() if node.sockets > node.share}
-        if sum(more.values()) > max(len(own), 0.03 * sum(node.share for node in own.values()) / len(own)):
-            found.update(more)
-    return found
+def count_surplus(nodes: dict[Name, Node]) -> int:
+    """Return the sockets too many of all nodes."""
+    return sum(node.surplus for node in nodes.values())
 
 
 def choose(sessions: list[Session], nodes: dict[Name, Node]) -> Iterator[Session]:
     """Yield this edge's part of each node's surplus."""
-    part = {
-        name: math.ceil(number * nodes[name].own / nodes[name].sockets) for name, number in find_surplus(nodes).items()
-    }
+    part = {name: math.ceil(node.surplus * node.own / max(1, node.sockets)) for name, node in nodes.items()}
     for session in sessions:
         name = session.service, session.server
         if part.get(name, 0) > 0:
@@ -124,16 +116,22 @@ def close_surplus(master: str, agent: str, gap: float, seconds: float, rounds: i
     """
     limit = time.monotonic() + seconds
     closed = done = 0
+    progress = Progress("surplus")
     while True:
         nodes = read_nodes(read_counts(agent))
+        surplus = count_surplus(nodes)
         left = limit - time.monotonic()
-        if left <= 0 or (done and done == rounds) or not find_surplus(nodes):
+        if left <= 0 or (done and done == rounds) or not surplus:
+            progress.tell(closed, surplus, last=True)
             return closed, nodes
         done += 1
         round_ends = time.monotonic() + min(left, find_round(gap))
         chosen = list(choose(read_sessions(master), nodes))
-        tried = [was_there for _session, was_there in close_each(master, chosen, gap, round_ends)]
-        closed += sum(tried)
-        if 2 * len(tried) >= len(chosen):
+        tried = 0
+        for _session, was_there in close_each(master, chosen, gap, round_ends):
+            tried += 1
+            closed += was_there
+            progress.tell(closed, surplus - tried)
+        if 2 * tried >= len(chosen):
             # Near the end a count that still has sockets that were closed would have too many closed.
             time.sleep(max(0.0, min(_SETTLED, limit - time.monotonic())))

@@ -208,7 +208,8 @@ def remove_servers(master: str, names: Sequence[Name], policy: DrainPolicy, fixe
 
 def _end_sessions(master: str, names: Collection[Name], rate: float, last: bool) -> None:
     """Close the sessions of these servers in all workers. Raise `RuntimeFailure` if some do not end."""
-    done = closing.drain(master, lambda session: (session.backend, session.server) in names, rate)
+    of = ", ".join(sorted({server for _backend, server in names}))
+    done = closing.drain(master, lambda session: (session.backend, session.server) in names, rate, of)
     if done.left or last:
         raise RuntimeFailure(f"{', '.join(map('/'.join, names))}: there are sessions that do not end")
 

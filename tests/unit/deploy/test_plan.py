@@ -744,7 +744,7 @@ def test_too_many_old_workers_are_warned_of_and_then_refused(target, edge):
 def test_the_oldest_worker_is_emptied_at_the_rate_that_is_told(target, edge, monkeypatch, left, words):
     asked = []
 
-    def drain(_master, _belongs, rate, pids):
+    def drain(_master, _belongs, rate, _of, pids):
         asked.append((rate, pids, edge.reloads))
         return closing.Drained(5, left)
 

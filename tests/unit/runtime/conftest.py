@@ -60,6 +60,8 @@ class Edge:
         return (
             f'realtime_edge_node_sockets{{{name.format(1)},edge="e",worker="serving"}} {count}\n'
             f"realtime_edge_node_share{{{name.format(1)}}} 6\nrealtime_edge_node_share{{{name.format(2)}}} 6\n"
+            f"realtime_edge_node_surplus{{{name.format(1)}}} {max(0, count - 6)}\n"
+            f"realtime_edge_node_surplus{{{name.format(2)}}} 0\n"
         )
 
 
