@@ -8,7 +8,7 @@ export npm_config_cache := $(CURDIR)/.cache/npm
 
 SHELL_SCRIPTS = tools/common.sh $(shell grep -rlE '^\#!/bin/(ba)?sh' tools .ci molecule/resources/images)
 PYTHON_TOOLS = $(shell grep -lsE '^\#!.*python3' tools/*)
-NODE_PACKAGES = $(addprefix molecule/resources/,apps/chat apps/browser apps/shapes $(addprefix apps/generations/,0.9 1 2 3 4 echo) \
+NODE_PACKAGES = $(addprefix molecule/resources/,apps/chat apps/browser apps/shapes apps/recovery $(addprefix apps/generations/,0.9 1 2 3 4 echo) \
 	clients clients/generations clients/shapes)
 WORKFLOWS = $(wildcard .github/workflows/*.yml docs/examples/*/.github/workflows/*.yml)
 SCENARIO ?= default

@@ -264,6 +264,12 @@ options:
           - Concurrent sockets and polls of a server, for each transport, over all workers and all edges that are peers.
         type: int
         default: 10000
+      rebalance_rate:
+        description:
+          - Sockets a second that all edges close together, at most, by themselves, when a node has had less than half
+            of its share for 30 seconds, until no node has more than its share. By default they close none.
+        type: int
+        default: 0
       shared:
         description:
           - Whether the rates of an address count over all edges that are peers. Its concurrent connections are each
@@ -360,11 +366,15 @@ options:
     default: false
   drain_time:
     description:
-      - Seconds that the sessions of a removed server have to end on their own before they are shut down. By
-        default they are never shut down, and a later run removes the drained server.
-      - With it, a reload that would leave more old workers than allowed shuts down the sessions of the oldest
-        one, spread over that time.
+      - Seconds that the sessions of a removed server have to end on their own before they are closed, one after the
+        other. By default they are never closed, and a later run removes the drained server.
+      - With it, a reload that would leave more old workers than allowed closes the sessions of the oldest one first.
     type: int
+  drain_rate:
+    description:
+      - Sessions a second that an edge closes, at most, where a drain time lets it close some. It may be less than one.
+    type: float
+    default: 20
   max_old_workers:
     description:
       - Maximum number of old workers, which serve the sockets they had before a reload. From four fifths of it

@@ -30,7 +30,7 @@ options:
       - V(stay) lets this edge take the addresses again when it is its turn.
       - V(receive_ended) and V(leave_ended) take V(receive) and V(leave) back at once.
         Connections that need them are cut.
-      - V(drained) waits until no connection to the addresses is left, and ends what is left.
+      - V(drained) waits until no connection to the addresses is left.
     type: str
     choices: [possible, receive, leave, away, stay, receive_ended, leave_ended, drained]
     required: true
@@ -64,17 +64,9 @@ options:
     type: int
     default: 86400
   wait:
-    description: Seconds that V(drained) leaves connections to end by themselves.
+    description: Seconds that V(drained) waits, at most.
     type: int
     default: 300
-  spread:
-    description: Seconds over which V(drained) ends those that are left, one by one.
-    type: int
-    default: 60
-  master_socket:
-    description: The master CLI, by which V(drained) ends connections.
-    type: path
-    default: /run/haproxy/master.sock
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -84,6 +76,7 @@ attributes:
     description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
     support: none
 seealso:
+  - module: realtime.edge.haproxy_drain
   - module: realtime.edge.haproxy_vrrp_info
 """
 
@@ -106,10 +99,6 @@ flows:
   description: How many connections to the addresses this edge has in the end.
   returned: success
   type: int
-ended:
-  description: How many connections HAProxy was told to end.
-  returned: O(state=drained)
-  type: int
 problems:
   description: What has to be mended.
   returned: failure
@@ -121,7 +110,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._haproxy.errors import EdgeError
 from ..module_utils._haproxy.pair import orders
-from ..module_utils._haproxy.paths import MASTER_SOCKET
 
 
 def main() -> None:
@@ -142,8 +130,6 @@ def main() -> None:
             "idle": {"type": "int", "default": 900},
             "limit": {"type": "int", "default": 86400},
             "wait": {"type": "int", "default": 300},
-            "spread": {"type": "int", "default": 60},
-            "master_socket": {"type": "path", "default": MASTER_SOCKET},
         },
         supports_check_mode=True,
     )

@@ -108,9 +108,12 @@ def move(module: AnsibleModule) -> dict[str, Any]:
     """Close the surplus; return the result."""
     given = module.params
     gap = rebalance.find_gap(given["rate"], given["edges"], given["time"])
-    seconds = 0 if module.check_mode else given["time"]
-    closed, nodes = rebalance.close_surplus(given["master_socket"], AGENT_SOCKET, gap, seconds, given["rounds"])
-    surplus = sum(rebalance.find_surplus(nodes).values())
+    if module.check_mode:
+        closed, nodes = 0, rebalance.read_nodes(rebalance.read_counts(AGENT_SOCKET))
+    else:
+        master, seconds, rounds = given["master_socket"], given["time"], given["rounds"]
+        closed, nodes = rebalance.close_surplus(master, AGENT_SOCKET, gap, seconds, rounds)
+    surplus = rebalance.count_surplus(nodes)
     return {
         "changed": bool(surplus if module.check_mode else closed),
         "closed": closed,

@@ -115,6 +115,14 @@ agent:
       that is not the role's.
   type: bool
   returned: the master answers
+closing:
+  description:
+    - What the last module that closes sessions has told (M(realtime.edge.haproxy_drain),
+      M(realtime.edge.haproxy_rebalance), M(realtime.edge.haproxy_config)); null for none since the boot. It has C(of),
+      C(left), and C(age), the seconds since then. What is left while C(age) grows was interrupted.
+  type: dict
+  returned: the master answers
+  sample: {"of": "app1", "left": 120, "age": 1}
 peers:
   description:
     - The other edges that this one shares its affinity tables with.

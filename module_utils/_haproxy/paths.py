@@ -16,6 +16,8 @@ RUNTIME_SOCKET = "/run/haproxy/admin.sock"
 # Of the service beside HAProxy, which the role installs and which asks the master at its default path.
 AGENT_SOCKET = "/run/realtime-edge-agent/metrics.sock"
 AGENT_LOCK = "/run/realtime-edge-agent/lock"
+# How far the last closing of sessions is, for that service, which passes it on.
+PROGRESS = "/run/realtime-edge/closing"
 
 # The collection's own build comes before the distribution's package.
 PACKAGE_BINARY = "/usr/sbin/haproxy"

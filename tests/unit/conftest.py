@@ -1,6 +1,7 @@
 """A host to deploy to, in a folder of its own."""
 
 import pytest
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy import paths
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import disk
 
 
@@ -20,3 +21,9 @@ def target(tmp_path):
         state=str(tmp_path),
         group=-1,
     )
+
+
+@pytest.fixture(autouse=True)
+def progress(tmp_path, monkeypatch):
+    """Keep what closings of sessions tell in a folder of the test."""
+    monkeypatch.setattr(paths, "PROGRESS", str(tmp_path / "run" / "closing"))

@@ -186,6 +186,8 @@ class FakeEdge:
                 limit = "" if server["maxconn"] == "0" else server["maxconn"]
                 writer.writerow([backend, name, self.sessions.get(name, 0), limit])
             return rows.getvalue()
+        if two in ("show sess", "shutdown session"):
+            return self.session(words)
         if three == "show servers state":
             rows = [
                 f"3 {backend} {s['id']} {name} {s['addr']} 2 {s['admin']} {s['weight']} 1 17 6 3 3 {s['checks']} 0 0 0 - {s['port']} - 0 0 - - 0"
@@ -203,6 +205,25 @@ class FakeEdge:
         if words[1:2] in (["ssl"], ["map"], ["acl"]) or words[:2] in (["show", "map"], ["show", "acl"]):
             return self.ssl(words, payload) if words[1] == "ssl" else self.lookup(words, payload)
         return "Unknown command"
+
+    def session(self, words):
+        live = {
+            f"0x{number:x}{one}": (backend, name)
+            for number, (backend, name) in enumerate(self.servers)
+            for one in range(self.sessions.get(name, 0))
+        }
+        if words[0] == "shutdown":
+            name = live[words[2]][1]
+            self.sessions = {**self.sessions, name: self.sessions[name] - 1}
+            self.sessions = {name: count for name, count in self.sessions.items() if count}
+            return ""
+        if len(words) == 2:
+            lines = [
+                f"{one}: proto=tcpv4 src=10.9.9.9:{one} fe=web be={b} srv={s} ts=00" for one, (b, s) in live.items()
+            ]
+            return "\n".join(lines)
+        backend, name = live.get(words[2], ("-", "-"))
+        return f"{words[2]}: id=2 proto=tcpv4 source=10.9.9.9:{words[2]}\n  backend={backend} (id=3)\n  server={name} (id=1)"
 
     def server(self, two, words):
         name = words[3] if two in ("shutdown sessions", "set maxconn") else words[2]

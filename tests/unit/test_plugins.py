@@ -13,12 +13,14 @@ from ansible_collections.realtime.edge.plugins.action import (
     haproxy_certificate,
     haproxy_compare,
     haproxy_config,
+    haproxy_drain,
+    haproxy_rebalance,
 )
 from ansible_collections.realtime.edge.plugins.filter import acme_missing, adopted
 from ansible_collections.realtime.edge.plugins.filter.acme_orders import FilterModule
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data, to_data
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import parse, render
-from ansible_collections.realtime.edge.plugins.plugin_utils import preflight
+from ansible_collections.realtime.edge.plugins.plugin_utils import preflight, rounds
 from ansible_collections.realtime.edge.plugins.plugin_utils.inventory import add_groups
 from ansible_collections.realtime.edge.plugins.plugin_utils.pem_files import PemFiles
 
@@ -441,3 +443,49 @@ KEYS, OTHERS = ["a", "b", "c"], ["b", "c", "d"]
 )
 def test_edges_get_common_ticket_keys_where_theirs_differ_or_are_old(keys, seen, more):
     assert due(seen, **more) == keys
+
+
+@pytest.fixture
+def closing(monkeypatch):
+    """Run a plugin whose module has these rounds to tell, of five seconds each: its result, and what was shown."""
+
+    def run(plugin, parts, check_mode=False):
+        shown, clock = [], [0.0]
+        made, started = action(plugin, {"rate": 5})
+        made._task.check_mode, made._task.delegate_to = check_mode, "edge1"
+
+        def execute(module_args, task_vars):
+            started.append(module_args)
+            clock.append(clock[-1] + 5)
+            return dict(parts[min(len(started), len(parts)) - 1])
+
+        made._execute_module = execute
+        monkeypatch.setattr(rounds, "Display", lambda: SimpleNamespace(display=shown.append))
+        monkeypatch.setattr(rounds.time, "monotonic", lambda: clock[-1])
+        done = made.run(task_vars={"inventory_hostname": "n1"})
+        assert all(arguments == {"rounds": 1, "rate": 5} for arguments in started)
+        return done, shown
+
+    return run
+
+
+def part(closed, left, **more):
+    return {"changed": closed > 0, "closed": closed, "left": left, "reached": not left, "time": 60, **more}
+
+
+def test_what_closes_sessions_shows_after_each_round_how_far_it_is(closing):
+    done, shown = closing(haproxy_drain, [part(25, 30), part(25, 5), part(5, 0)])
+    assert (done["closed"], done["changed"], done["reached"]) == (55, True, True)
+    assert shown == ["edge1: 25 closed here, 30 left", "edge1: 50 closed here, 5 left"]
+    nodes = [{"server": "app1", "sockets": 90, "share": 60}, {"server": "app2", "sockets": 30, "share": 60}]
+    _done, shown = closing(haproxy_rebalance, [part(25, 30, surplus=30, nodes=nodes), part(5, 0)])
+    assert shown == ["edge1: 25 closed here, 30 too many on all edges (app1 90 of 60, app2 30 of 60)"]
+
+
+def test_it_ends_when_its_time_is_over_in_check_mode_at_once_and_where_the_module_fails(closing):
+    done, shown = closing(haproxy_drain, [part(1, 9)])
+    assert (done["closed"], done["reached"], len(shown)) == (12, False, 11)
+    done, shown = closing(haproxy_drain, [part(0, 9)], check_mode=True)
+    assert (done["left"], shown) == (9, [])
+    done, _shown = closing(haproxy_drain, [part(25, 30), {"failed": True, "msg": "it does not answer"}])
+    assert (done["failed"], done["msg"]) == (True, "it does not answer")

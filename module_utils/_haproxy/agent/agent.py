@@ -16,7 +16,9 @@ import argparse
 import calendar
 import contextlib
 import fcntl
+import math
 import os
+import random
 import re
 import signal
 import socket
@@ -39,6 +41,9 @@ _LINE = 8000
 # Of the addresses that edges share, as far as the role keepalived is there.
 SHARED = "/run/realtime-edge/metrics"
 
+# How far a module is that closes sessions.
+CLOSING = "/run/realtime-edge/closing"
+
 # The sockets of all edges, among the tables that they share.
 TABLE = "affinity/:sockets"
 
@@ -56,11 +61,24 @@ _FORGET = 0.995
 # HAProxy's highest weight (manual, 5.2).
 _MOST_WEIGHT = 256
 
+# Seconds for which a node has less than half of its share before others give sockets away: one that only restarts gets
+# its clients back anyway.
+_PATIENCE = 30.0
+
+# Seconds of a round, in which sockets of one count are closed, and after which all edges have counted anew.
+_ROUND = 5.0
+_SETTLED = 3.0
+
 # The ends of the names of the backends that have sockets, and the columns of `show stat` that count.
 _TRANSPORTS = frozenset(("websocket", "polling", "flashsocket"))
 _COLUMNS = ("pxname", "svname", "scur", "slim", "status", "uweight", "algo")
 
 _PROCESS = re.compile(r"^(\d+)\s+(master|worker)\s+(\d+)(?: \[failed: (\d+)\])?", re.MULTILINE)
+
+
+# The client, backend and server of a session, among others and alone.
+_SESSION = re.compile(r"^(0x[0-9a-f]+): proto=\S+ src=(\S+) .*?be=(\S+) srv=(\S+) ", re.MULTILINE)
+_DETAILS = re.compile(r" source=(\S+)$.*?^\s+backend=(\S+) .*?^\s+server=(\S+) ", re.MULTILINE | re.DOTALL)
 
 
 class NoAnswer(Exception):
@@ -141,7 +159,7 @@ def _quote(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-def read_metrics(master: Master, shared: str = SHARED) -> str:
+def read_metrics(master: Master, shared: str = SHARED, closing: str = CLOSING) -> str:
     """Return what HAProxy's exporter lacks. If the master does not answer, the metrics say so."""
     text = Text()
     try:
@@ -154,8 +172,9 @@ def read_metrics(master: Master, shared: str = SHARED) -> str:
     except NoAnswer:
         up = 0
     text.add("realtime_edge_master_up", "gauge", "Whether HAProxy's master answers beside the worker.", [({}, up)])
-    with contextlib.suppress(OSError), open(shared, encoding="utf-8") as file:
-        text.lines += file.read().rstrip("\n").split("\n")
+    for path in (shared, closing):
+        with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
+            text.lines += file.read().rstrip("\n").split("\n")
     return str(text)
 
 
@@ -230,13 +249,14 @@ class Policy(NamedTuple):
     """Hold what the configuration says: `most` sockets a node for each transport (0: any number).
 
     `alone` are backends that are none of this program's business. `edge` is this edge's name among others; `apart` says
-    whether there are any.
+    whether there are any. `rate` sockets a second may all edges close together to make nodes equally full (0: none).
     """
 
     most: int
     alone: frozenset[str]
     edge: str
     apart: bool
+    rate: int = 0
 
 
 class Server(NamedTuple):
@@ -277,11 +297,18 @@ def service_of(backend: str) -> str:
 
 def read_policy(answer: str) -> Policy | None:
     """Read `show env` and `show peers`; None if this HAProxy's configuration does not ask for it."""
-    values = dict(re.findall(r"^(REALTIME_EDGE_SOCKETS|HAPROXY_LOCALPEER)=(.*)$", answer, re.MULTILINE))
+    values = dict(re.findall(r"^(REALTIME_EDGE_\w+|HAPROXY_LOCALPEER)=(.*)$", answer, re.MULTILINE))
     words = values.get("REALTIME_EDGE_SOCKETS", "").split()
     if not words or not words[0].isdigit():
         return None
-    return Policy(int(words[0]), frozenset(words[1:]), values.get("HAPROXY_LOCALPEER", "").strip(), "(remote" in answer)
+    rate = values.get("REALTIME_EDGE_REBALANCE", "").strip()
+    return Policy(
+        int(words[0]),
+        frozenset(words[1:]),
+        values.get("HAPROXY_LOCALPEER", "").strip(),
+        "(remote" in answer,
+        int(rate) if rate.isdigit() else 0,
+    )
 
 
 def read_servers(answer: str) -> dict[Name, Server]:
@@ -384,6 +411,37 @@ def find_shares(
     }
 
 
+class Node(NamedTuple):
+    """Hold the sockets of a node of a service on all edges, those of this edge among them, and those too many."""
+
+    sockets: int
+    own: int
+    share: int
+    surplus: int
+
+
+def find_nodes(counts: dict[Name, Count], shares: dict[Name, int]) -> dict[Name, Node]:
+    """Return by service and node those that take new sockets.
+
+    A service has no surplus if moving all of it would give no node more than three in a hundred of a share: the last
+    ones would be moved for ever, because new clients come and go meanwhile.
+    """
+    sums: dict[Name, list[int]] = {name: [0, 0] for name in shares}
+    for (backend, server), count in counts.items():
+        if (found := sums.get((service_of(backend), server))) is not None:
+            found[0] += count.total
+            found[1] += count.serving + count.old
+    nodes: dict[Name, Node] = {}
+    for service in {service for service, _server in shares}:
+        own = {name: share for name, share in shares.items() if name[0] == service}
+        more = {name: max(0, sums[name][0] - share) for name, share in own.items()}
+        few = sum(more.values()) <= max(len(own), 0.03 * sum(own.values()) / len(own))
+        nodes.update(
+            {name: Node(sums[name][0], sums[name][1], share, 0 if few else more[name]) for name, share in own.items()}
+        )
+    return nodes
+
+
 def find_limit(count: Count, claimed: int, policy: Policy, others: Collection[str]) -> int:
     """Return how many sockets the serving worker may have on a node, of those that the node may have.
 
@@ -416,6 +474,9 @@ class Balance:
         self.others: dict[str, dict[Name, Told]] = {}
         self.shares: dict[Name, int] = {}
         self.lately: dict[str, float] = {}
+        self.counted = 0.0
+        self.moving: set[str] = set()
+        self.moved = 0
 
     def run_once(self) -> None:
         """Count, and tell HAProxy and the other edges. Raise `NoAnswer`."""
@@ -459,6 +520,7 @@ class Balance:
             self.pid, self.bases, self.given, self.limits, self.told = pid, {}, {}, {}, {}
         self._learn_bases(servers)
         self.shares = find_shares(servers, self.counts, self.bases, self.lately)
+        self.counted = time.monotonic()
         self._estimate_arrivals()
         room = max(_ROOM - self.sum // 20, round(2 * self.arrivals), self.sum // 20)
         # What others may have by now comes first: a claim is told before it is taken, and given back after it is.
@@ -539,6 +601,92 @@ class Balance:
                 yield f"set table {TABLE} key {policy.edge}:{_place(name)} {values}"
 
 
+class Session(NamedTuple):
+    """Name a socket of a worker: of the client with this address and port, on a server."""
+
+    pid: int
+    pointer: str
+    source: str
+    backend: str
+    server: str
+
+
+class Rebalance:
+    """Close the surplus of nodes, where the configuration has a rate for it, when one has come or has come back.
+
+    It begins when a node has had less than half of its share for a while, and ends when no node of the service has a
+    surplus. Each edge closes its own part, of all and of the rate.
+    """
+
+    def __init__(self, master: Master, balance: Balance) -> None:
+        """Begin with no node that lacks sockets."""
+        self.master, self.balance = master, balance
+        self.lacking: dict[str, float] = {}
+
+    def run_once(self) -> None:
+        """Close sockets for a round if it is time for that. Raise `NoAnswer`."""
+        balance, now = self.balance, time.monotonic()
+        policy, nodes = balance.policy, find_nodes(balance.counts, balance.shares)
+        # Counts that nobody brings up to date would have the same sockets closed again and again.
+        fresh = now - balance.counted < _SETTLED
+        balance.moving = self._find_due(nodes, now) if policy and policy.rate and fresh else set()
+        if policy and balance.moving:
+            self._close_surplus(policy, {name: node for name, node in nodes.items() if name[0] in balance.moving})
+
+    def _find_due(self, nodes: dict[Name, Node], now: float) -> set[str]:
+        surplus = {service for (service, _server), node in nodes.items() if node.surplus}
+        lack = {service for (service, _server), node in nodes.items() if 2 * node.sockets < node.share} & surplus
+        self.lacking = {service: self.lacking.get(service, now) for service in lack}
+        late = {service for service, since in self.lacking.items() if now - since >= _PATIENCE}
+        return late | self.balance.moving & surplus
+
+    def _close_surplus(self, policy: Policy, nodes: dict[Name, Node]) -> None:
+        """Close this edge's part for a round, one socket after the other."""
+        part = {name: math.ceil(node.surplus * node.own / max(1, node.sockets)) for name, node in nodes.items()}
+        chosen = []
+        for session in self._sockets(policy):
+            name = service_of(session.backend), session.server
+            if part.get(name, 0) > 0:
+                part[name] -= 1
+                chosen.append(session)
+        gap = (1 + len(self.balance.others)) / policy.rate
+        ends = time.monotonic() + max(_ROUND, 2 * gap)
+        tried = 0
+        for session in chosen:
+            # Of different lengths, so that clients do not come in step.
+            pause = gap * random.uniform(1, 1.2)  # noqa: S311 # nobody gains by foreseeing it
+            if time.monotonic() + pause > ends:
+                break
+            time.sleep(pause)
+            tried += 1
+            self.balance.moved += self._close(session)
+        if 2 * tried >= len(chosen):
+            # Near the end a count that still has sockets that were closed would have too many closed.
+            time.sleep(_SETTLED)
+
+    def _sockets(self, policy: Policy) -> Iterator[Session]:
+        """Yield the sockets of all workers in a random order, those of old ones first: these then end sooner.
+
+        What a client has by polling is left: a request that is cut may be a message that is lost.
+        """
+        workers = self.master.workers()
+        for pid in (*reversed(workers.old), workers.serving):
+            answer = self.master.tell(pid, "show sess")
+            found = [Session(pid, *words) for words in _SESSION.findall(answer)]
+            random.shuffle(found)
+            for session in found:
+                if session.backend not in policy.alone and not session.backend.endswith("_polling"):
+                    yield session
+
+    def _close(self, session: Session) -> bool:
+        """Close a socket; return whether it was there. HAProxy gives the name of one that has ended to another."""
+        found = _DETAILS.search(self.master.tell(session.pid, f"show sess {session.pointer}"))
+        if not found or found.groups() != (session.source, session.backend, session.server):
+            return False
+        self.master.tell(session.pid, f"shutdown session {session.pointer}")
+        return True
+
+
 def _place(name: Name) -> str:
     return f"{name[0]}/{name[1]}"
 
@@ -560,8 +708,17 @@ def add_sockets(text: Text, balance: Balance) -> None:
     name = "realtime_edge_node_sockets"
     text.add(name, "gauge", help_text, [(dict(zip(labels, key)), number) for key, number in samples.items()])
     help_text = "Sockets and polls that a node is to have, of those of all nodes that take new ones."
-    shares = [(dict(zip(labels, key)), number) for key, number in balance.shares.items()]
-    text.add("realtime_edge_node_share", "gauge", help_text, shares)
+    nodes = [(dict(zip(labels, key)), node) for key, node in find_nodes(balance.counts, balance.shares).items()]
+    text.add("realtime_edge_node_share", "gauge", help_text, [(of, node.share) for of, node in nodes])
+    if balance.policy and balance.policy.rate:
+        services = sorted({service for service, _server in balance.shares})
+        running = [({"service": service}, int(service in balance.moving)) for service in services]
+        help_text = "Whether this edge closes its part of a surplus by itself."
+        text.add("realtime_edge_rebalance_running", "gauge", help_text, running)
+        help_text = "Sockets that this edge has closed by itself, as others have fewer."
+        text.add("realtime_edge_rebalanced_sockets_total", "counter", help_text, [({}, balance.moved)])
+    help_text = "Sockets and polls of a node beyond what it is to have, unless they are few."
+    text.add("realtime_edge_node_surplus", "gauge", help_text, [(of, node.surplus) for of, node in nodes])
 
 
 class Metrics:
@@ -621,6 +778,14 @@ def balance_for_ever(balance: Balance) -> None:
         time.sleep(max(0.05, begun + _INTERVAL - time.monotonic()))
 
 
+def rebalance_for_ever(rebalance: Rebalance) -> None:
+    """Close what is too much. Without an answer of the master there is nothing to close: it is asked again."""
+    while True:
+        with contextlib.suppress(NoAnswer):
+            rebalance.run_once()
+        time.sleep(_INTERVAL)
+
+
 def _report_alive() -> None:
     """Tell systemd, which otherwise starts this program anew: a limit that nobody corrects keeps clients out."""
     if path := os.environ.get("NOTIFY_SOCKET"):
@@ -642,6 +807,8 @@ def main() -> None:
     balance = Balance(Master(given.master), os.path.join(os.path.dirname(given.listen), "lock"))
     listener = Listener(given.listen, Metrics(Master(given.master), balance))
     threading.Thread(target=listener.serve_forever, daemon=True).start()
+    rebalance = Rebalance(Master(given.master), balance)
+    threading.Thread(target=rebalance_for_ever, args=[rebalance], daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
     try:
         balance_for_ever(balance)

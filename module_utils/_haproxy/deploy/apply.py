@@ -15,7 +15,7 @@ from ..certificates import acme_client
 from ..config.merge import in_order_of, says_the_same
 from ..config.model import Configuration, ConfigurationError
 from ..config.syntax import parse
-from ..runtime import certificates, cli, files, servers
+from ..runtime import certificates, cli, closing, files, servers
 from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
 from ..runtime.servers import Name, Server
@@ -66,16 +66,22 @@ class ApplyOptions(NamedTuple):
 
     With `restart` the caller may restart an HAProxy that cannot be reloaded, which ends its connections. With
     `warnings_fatal` a warning of HAProxy refuses the text. `drain_time`: seconds after which remaining sessions are
-    shut down, None for never. `max_old_workers`: how many old workers a reload may leave. `foreseen`: path → text of
-    files that are written before this is applied, for check mode.
+    closed, None for never; `drain_rate`: how many a second at most. `max_old_workers`: how many old workers a reload
+    may leave. `foreseen`: path → text of files that are written before this is applied, for check mode.
     """
 
     check_mode: bool = False
     restart: bool = False
     warnings_fatal: bool = False
     drain_time: float | None = None
+    drain_rate: float = 20.0
     max_old_workers: int = 20
     foreseen: Mapping[str, str] | None = None
+
+    @property
+    def drain_policy(self) -> servers.DrainPolicy:
+        """Return when and how fast sessions may be closed."""
+        return servers.DrainPolicy(self.drain_time, self.drain_rate)
 
 
 def _name_load(draft: Marked, before: str, master: str) -> str:
@@ -368,11 +374,11 @@ def _apply_by_reload(change: _Change, outcome: Outcome, draft: Marked) -> Outcom
     if not change.running:
         return outcome
     outcome.warnings.extend(_finish_reload(change))
-    removals, drain_time = change.removals, change.options.drain_time
+    removals, policy = change.removals, change.options.drain_policy
     names = [name for name in removals.leaving if name not in removals.fixed]
-    names += [name for name in removals.kept if drain_time is not None]
+    names += [name for name in removals.kept if policy.time is not None]
     try:
-        left = servers.remove_servers(change.target.master, names, drain_time, removals.fixed)
+        left = servers.remove_servers(change.target.master, names, policy, removals.fixed)
         draining, marked = _write_what_is_left(change, draft, left)
     except (ConfigurationError, RuntimeFailure) as failure:
         outcome.warnings.append(f"the reload is done, and servers are still to be removed, by the next run: {failure}")
@@ -397,7 +403,9 @@ def _finish_unchanged(change: _Change) -> Outcome:
     draining = change.draining
     if change.running and not check_mode:
         with contextlib.suppress(RuntimeFailure, ConfigurationError):
-            left = carry_out(target.master, cli.serving_worker(target.master), change.steps, change.found, None)
+            left = carry_out(
+                target.master, cli.serving_worker(target.master), change.steps, change.found, servers.NEVER
+            )
             draining = tuple(map("/".join, (*change.removals.kept, *left)))
         if read_text(target.good) != change.before:
             with contextlib.suppress(ConfigurationError):
@@ -426,7 +434,7 @@ def _write_and_run_steps(change: _Change) -> tuple[tuple[str, ...], str]:
                 put_file(path, content, group)
         raise
     pid = cli.serving_worker(target.master)
-    left = carry_out(target.master, pid, change.steps, change.found, change.options.drain_time)
+    left = carry_out(target.master, pid, change.steps, change.found, change.options.drain_policy)
     draining, marked = _write_what_is_left(change, change.draft, left)
     final = marked.configuration
     rest = make_plan(final, final, change.found, read_worker_state(target.master, change.found))
@@ -440,11 +448,11 @@ def _write_and_run_steps(change: _Change) -> tuple[tuple[str, ...], str]:
 def _enforce_old_worker_limit(change: _Change) -> list[str]:
     """Keep the number of old workers below the limit; return the warnings.
 
-    With a drain time, the sessions of the oldest worker are shut down, spread over that time. Without one, no session
-    may be ended: the reload is refused.
+    With a drain time, the sessions of the oldest worker are closed, at the rate that is told. Without one, no session
+    may be closed: the reload is refused.
     """
     old = [worker for worker in change.workers if worker.old]
-    limit, drain_time = change.options.max_old_workers, change.options.drain_time
+    limit, policy = change.options.max_old_workers, change.options.drain_policy
     if not old or len(old) + 1 < limit * 0.8:
         return []
     oldest = max(old, key=lambda worker: worker.uptime)
@@ -452,14 +460,16 @@ def _enforce_old_worker_limit(change: _Change) -> list[str]:
     state = f"{len(old)} old workers still serve, the oldest for {since}, with {oldest.sessions} connections"
     if len(old) < limit:
         return [f"{state}; from {limit} on, a reload is refused or ends the oldest one (haproxy_max_old_workers)"]
-    if drain_time is None:
+    if policy.time is None:
         raise ConfigurationError(
             f"{state}, and haproxy_max_old_workers allows {limit}: allow more, or set the time after which sessions "
-            "may be shut down (haproxy_drain_time)"
+            "may be closed (haproxy_drain_time)"
         )
-    if not change.options.check_mode:
-        cli.end_sessions(change.target.master, oldest.pid, drain_time)
-    return [f"{state}: its sessions are shut down over {drain_time:g} s, as haproxy_drain_time allows"]
+    told = f"{state}: its sessions are closed, {policy.rate:g} a second at most, as haproxy_drain_time allows"
+    if change.options.check_mode:
+        return [told]
+    left = closing.drain(change.target.master, bool, policy.rate, "old worker", pids=[oldest.pid]).left
+    return [f"{told}; {left} of them do not end" if left else told]
 
 
 def _reload_reasons(before: str, loaded: Marker, running: bool, target: Target, others: tuple[str, ...]) -> list[str]:
@@ -559,7 +569,7 @@ def _finish_reload(change: _Change) -> list[str]:
         pid = cli.serving_worker(master)
         for path, pem in loaded.items():
             certificates.remember(master, pid, path, pem)
-        carry_out(master, pid, left, found, None)
+        carry_out(master, pid, left, found, servers.NEVER)
     except (ConfigurationError, RuntimeFailure) as failure:
         return [f"the reload is done, but a step after it failed: {failure}"]
     return []
@@ -604,7 +614,7 @@ def _restore(change: _Change, before: dict[str, tuple[str, int | None]], link_be
         serving_text = _parse_or_empty(without_marker(read_text(target.path)))
         found = files.find_files(serving_text)
         plan = make_plan(serving_text, serving_text, found, read_worker_state(target.master, found))
-        carry_out(target.master, cli.serving_worker(target.master), plan.steps, found, None)
+        carry_out(target.master, cli.serving_worker(target.master), plan.steps, found, servers.NEVER)
 
 
 def _reload_and_wait(marked: Marked, target: Target) -> None:

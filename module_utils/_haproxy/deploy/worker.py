@@ -24,7 +24,7 @@ from ..runtime.certificates import (
 )
 from ..runtime.cli import RuntimeFailure, Worker
 from ..runtime.files import Files
-from ..runtime.servers import Name
+from ..runtime.servers import DrainPolicy, Name
 from ..services import common
 from .disk import Target, explain_os_errors, read_text
 from .listeners import process_family
@@ -127,12 +127,12 @@ def read_worker_state(master: str, found: Files) -> Observed:
         return Observed()
 
 
-def carry_out(master: str, pid: int, steps: tuple[Step, ...], found: Files, drain_time: float | None) -> list[Name]:
+def carry_out(master: str, pid: int, steps: tuple[Step, ...], found: Files, policy: DrainPolicy) -> list[Name]:
     """Do these steps, removals last; return the servers that still drain. Raises `RuntimeFailure`."""
     for step in steps:
         _carry_out_step(master, pid, step, found)
     removals = [(step.subject[0], step.subject[1]) for step in steps if step.kind == "server"]
-    left = servers.remove_servers(master, removals, drain_time)
+    left = servers.remove_servers(master, removals, policy)
     # The last of a backend's servers took it along, unless one still drains.
     for name in {step.subject[0] for step in steps if step.kind == "backend"} - {backend for backend, _name in left}:
         servers.remove_backend(master, pid, name)

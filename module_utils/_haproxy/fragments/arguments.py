@@ -101,6 +101,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "file_descriptors": {"type": "int"},
     "restart": {"type": "bool", "default": False},
     "drain_time": {"type": "int"},
+    "drain_rate": {"type": "float", "default": 20.0},
     "max_old_workers": {"type": "int", "default": 20},
 }
 

@@ -14,6 +14,7 @@ from ..config.syntax import read, render
 from ..config.words import one_line
 from ..deploy import apply, disk, draining, marker
 from ..errors import Problems
+from ..runtime import closing
 from ..services import acme, definition
 from ..services.probes import list_probes
 from . import store
@@ -25,6 +26,9 @@ _EMPTY = (
     "haproxy_services, haproxy_sections: this edge has no service and no section, and no contributor has added any: it "
     "serves no application"
 )
+
+# How a change is made here, whatever it is.
+_HOST_OPTIONS = ("restart", "warnings_fatal", "drain_time", "drain_rate", "max_old_workers")
 
 
 class Request(NamedTuple):
@@ -60,6 +64,8 @@ def _check_values(parameters: Mapping[str, Any]) -> None:
             problems.add(name, f"its values are nested more than {store.DEPTH} levels deep")
         elif isinstance(value, str) and name != "running_config" and not one_line(value):
             problems.add(name, f"a line break, another control character or no text stands inside {value!a}")
+    if fault := closing.find_fault(parameters["drain_rate"]):
+        problems.add("drain_rate", fault)
     problems.raise_if_any()
 
 
@@ -78,7 +84,7 @@ def _contribute(request: Request) -> dict[str, Any]:
     options = apply.ApplyOptions(
         check_mode=request.check_mode,
         foreseen=request.foreseen,
-        **{name: parameters[name] for name in ("restart", "warnings_fatal", "drain_time", "max_old_workers")},
+        **{name: parameters[name] for name in _HOST_OPTIONS},
     )
     done = contribute(parameters["path"], _fragment(parameters, own), absent, assemble_all, options)
     described = _describe(done, parameters["path"], request.show_diff)

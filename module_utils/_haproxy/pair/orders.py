@@ -12,7 +12,6 @@ from typing import Any
 
 from .. import atomic_file, commands
 from ..errors import EdgeError
-from ..runtime import cli
 from . import addresses, handover
 
 _SECONDS = 30.0
@@ -49,8 +48,7 @@ def move(given: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     elif state in ("stay", "away"):
         result["changed"] = set_flag(name, state == "away")
     elif state == "drained":
-        result["ended"] = drain(given["master_socket"], shared, given["wait"], given["spread"])
-        result["changed"] = bool(result["ended"])
+        wait_until_drained(shared, given["wait"])
     elif given["only_via"] in (None, _read_via(name)):
         result["changed"] = end(state.split("_")[0], name)
     return {**result, "flows": handover.count_flows(shared)}
@@ -179,19 +177,8 @@ def leave(order: dict[str, Any], holds: Callable[[], bool]) -> bool:
     return changed
 
 
-def drain(master: str, shared: Sequence[str], wait: float, spread: float) -> int:
-    """Wait until no flow of these addresses is left, then end the rest over `spread` seconds.
-
-    Return how many connections HAProxy was told to end. Raises RuntimeFailure.
-    """
-    limit = time.monotonic() + wait
-    while handover.count_flows(shared) and time.monotonic() < limit:
-        time.sleep(1)
-    ended = 0
-    if handover.count_flows(shared):
-        workers = cli.workers(master)
-        ended = sum(cli.end_sessions(master, worker.pid, spread / len(workers)) for worker in workers)
-    limit = time.monotonic() + _SECONDS
+def wait_until_drained(shared: Sequence[str], seconds: float) -> None:
+    """Wait until no flow of these addresses is left, for so many seconds at most."""
+    limit = time.monotonic() + seconds
     while handover.count_flows(shared) and time.monotonic() < limit:
         time.sleep(0.2)
-    return ended

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -15,6 +16,7 @@ from ..config.model import ConfigurationError
 from ..fragments import store
 from ..host import is_listening
 from ..paths import AGENT_SOCKET, BINARIES, MASTER_SOCKET
+from ..runtime import closing
 from ..runtime.certificates import show_certificate, show_certificates
 from ..runtime.cli import RuntimeFailure, Worker, failed_reloads, processes, tell, workers
 from ..runtime.servers import STATS_BACKENDS, STATS_SERVERS, read_stats
@@ -26,6 +28,9 @@ _BACKENDS, _SERVERS = "1", "2"
 
 # The connection was made, and no answer came in time (management guide, 9.1, `check_status`).
 _NO_ANSWER = "L7TOUT"
+
+# Seconds for which a closing of sessions that has reached its end is news.
+_RECENT = 600
 
 Rows = list[dict[str, str]]
 
@@ -51,6 +56,7 @@ def read_live(master: str, path: str, now: datetime | None = None) -> dict[str, 
             "services": _services(rows, serving, _tables(tell(master, serving, "show table"))),
             # It watches the HAProxy of the role, and no other one.
             "agent": is_listening(AGENT_SOCKET) if master == MASTER_SOCKET else None,
+            "closing": _closing() if master == MASTER_SOCKET else None,
             "peers": _peers(tell(master, serving, f"show peers {SECTION}")),
             "contributors": _contributors(path),
         }
@@ -60,6 +66,12 @@ def read_live(master: str, path: str, now: datetime | None = None) -> dict[str, 
         return {"answers": False, "problem": str(failure)}
     facts["table"] = format_table(facts)
     return facts
+
+
+def _closing() -> dict[str, Any] | None:
+    """Return how far the last closing of sessions is; None if there was none since the boot."""
+    told = closing.read_progress()
+    return {"of": told.of, "left": told.left, "age": int(time.time()) - told.when} if told else None
 
 
 def _read_worker(worker: Worker) -> dict[str, Any]:
@@ -276,7 +288,12 @@ def _worker_lines(facts: dict[str, Any]) -> list[str]:
 
 def _agent_lines(facts: dict[str, Any]) -> list[str]:
     away = "the service realtime-edge-agent DOES NOT ANSWER: HAProxy serves, and /metrics/edge has nothing"
-    return [away] if facts["agent"] is False else []
+    lines = [away] if facts["agent"] is False else []
+    told = facts["closing"]
+    if told and (told["left"] or told["age"] < _RECENT):
+        left = f"{told['left']} left" if told["left"] else "none left"
+        lines.append(f"sessions closed ({told['of']}): {left}, {duration(told['age'])} ago")
+    return lines
 
 
 def _service_lines(facts: dict[str, Any]) -> list[str]:

@@ -311,13 +311,3 @@ def _locked(file: BinaryIO) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def end_sessions(master: str, pid: int, seconds: float) -> int:
-    """Shut down a worker's sessions one by one, spread over this time; return how many there were."""
-    found = re.findall(r"^(0x[0-9a-f]+): proto=(?!unix)", tell(master, pid, "show sess"), re.MULTILINE)
-    for session in found:
-        with contextlib.suppress(RuntimeFailure):  # the worker ends with its last session
-            tell(master, pid, f"shutdown session {session}")
-        time.sleep(seconds / len(found))
-    return len(found)

@@ -9,36 +9,21 @@ is cut may be a message that is lost.
 from __future__ import annotations
 
 import math
-import random
 import re
 import socket
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..errors import EdgeError
 from . import cli
-
-# Seconds until the counts are read anew.
-_ROUND = 5.0
+from .closing import ClosingError, Progress, Session, check_rate, close_each, find_round, read_sessions
 
 # Seconds until all edges have counted what was closed: each counts once a second and tells the others, and what is read
 # here may be a second old.
 _SETTLED = 3.0
 
-# Sockets in a second; whoever wants more can as well restart the nodes.
-MOST = 1000.0
-
-# The transports whose sessions are sockets.
-_TRANSPORTS = ("websocket", "flashsocket")
-
-_SAMPLE = re.compile(r"^realtime_edge_node_(sockets|share)\{(.*)\} (\d+)$", re.MULTILINE)
+_SAMPLE = re.compile(r"^realtime_edge_node_(sockets|share|surplus)\{(.*)\} (\d+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
-_SESSION = re.compile(r"^(0x[0-9a-f]+): .*? be=(\S+) srv=(\S+) ", re.MULTILINE)
-
-
-class RebalanceError(EdgeError):
-    """Nothing can be closed, or should be."""
 
 
 Name = tuple[str, str]
@@ -46,37 +31,27 @@ Name = tuple[str, str]
 
 
 class Node(NamedTuple):
-    """Hold the sockets of a node on all edges, those of this edge among them, and how many it is to have."""
+    """Hold the sockets of a node on all edges, those of this edge among them, how many it is to have, and the surplus.
+
+    What is a surplus the service beside HAProxy decides: a few more than its share are none.
+    """
 
     sockets: int
     own: int
-    share: int
-
-
-class Session(NamedTuple):
-    """Name a socket of a worker."""
-
-    pid: int
-    pointer: str
-    backend: str
-    server: str
+    share: int = 0
+    surplus: int = -1
 
 
 def find_gap(rate: float, edges: int, seconds: int) -> float:
     """Return the seconds between two sockets that one of several edges closes.
 
-    Raise `RebalanceError` if the rate is none, or closes nothing within these seconds.
+    Raise `ClosingError` if the rate is none, or closes nothing within these seconds.
     """
-    if not 0 < rate <= MOST:
-        given = f"{rate:g}"
-        why = "closes no socket" if rate == 0 else f"is not between 0 and {MOST:g}"
-        raise RebalanceError(
-            f"rate: {given} {why}; give the sockets a second that all edges may close together, such as 5"
-        )
+    check_rate(rate)
     if edges < 1:
-        raise RebalanceError(f"edges: {edges} edges close nothing; give how many rebalance at the same time")
+        raise ClosingError(f"edges: {edges} edges close nothing; give how many rebalance at the same time")
     if seconds * rate < 2 * edges:
-        raise RebalanceError(
+        raise ClosingError(
             f"time: each of {edges} edges closes one socket in {edges / rate:g} seconds, and {seconds} are not enough "
             "for two of them; give more time, or a higher rate"
         )
@@ -84,92 +59,53 @@ def find_gap(rate: float, edges: int, seconds: int) -> float:
 
 
 def read_counts(agent: str) -> str:
-    """Return what the service beside HAProxy tells. Raise `RebalanceError` if it does not answer."""
+    """Return what the service beside HAProxy tells. Raise `ClosingError` if it does not answer."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(cli.SOON)
             connection.connect(agent)
             return connection.makefile(encoding="utf-8", errors="replace").read()
     except OSError as error:
-        raise RebalanceError(
+        raise ClosingError(
             "the service realtime-edge-agent, which counts the sockets, does not answer "
             f"({error.strerror or error}): see `journalctl -u realtime-edge-agent`; nothing is closed"
         ) from None
 
 
 def read_nodes(metrics: str) -> dict[Name, Node]:
-    """Return the nodes that take new sockets. Raise `RebalanceError` if none is counted."""
+    """Return the nodes that take new sockets. Raise `ClosingError` if none is counted."""
     nodes: dict[Name, Node] = {}
     for kind, text, number in _SAMPLE.findall(metrics):
         labels = dict(_LABEL.findall(text))
         name = labels["service"], labels["server"]
-        node = nodes.get(name, Node(0, 0, -1))
-        if kind == "share":
-            nodes[name] = node._replace(share=int(number))
+        node = nodes.get(name, Node(0, 0))
+        if kind != "sockets":
+            nodes[name] = node._replace(**{kind: int(number)})
         else:
             own = 0 if labels["worker"] == "elsewhere" else int(number)
             nodes[name] = node._replace(sockets=node.sockets + int(number), own=node.own + own)
-    found = {name: node for name, node in nodes.items() if node.share >= 0}
+    found = {name: node for name, node in nodes.items() if node.surplus >= 0}
     if not found:
-        raise RebalanceError(
+        raise ClosingError(
             "the service realtime-edge-agent counts no node that takes sockets: no node is up, no service has sockets, "
             "or the edge was configured by an older version (run the role); nothing is closed"
         )
     return found
 
 
-def find_surplus(nodes: dict[Name, Node]) -> dict[Name, int]:
-    """Return the sockets too many, of each node that has some.
-
-    A service has none if moving them all would give no node more than three in a hundred of a share: the last ones
-    would be moved for ever, because new clients come and go meanwhile.
-    """
-    found: dict[Name, int] = {}
-    for service in {service for service, _server in nodes}:
-        own = {name: node for name, node in nodes.items() if name[0] == service}
-        more = {name: node.sockets - node.share for name, node in own.items() if node.sockets > node.share}
-        if sum(more.values()) > max(len(own), 0.03 * sum(node.share for node in own.values()) / len(own)):
-            found.update(more)
-    return found
-
-
-def read_sessions(master: str) -> list[Session]:
-    """Return the sockets of this edge in a random order, those of old workers first: these workers then end sooner."""
-    found: list[Session] = []
-    for worker in reversed(cli.workers(master)):
-        answer = cli.tell(master, worker.pid, "show sess")
-        sessions = [
-            Session(worker.pid, pointer, backend, server)
-            for pointer, backend, server in _SESSION.findall(answer)
-            if backend.rpartition("_")[2] in _TRANSPORTS
-        ]
-        random.shuffle(sessions)
-        found += sessions
-    return found
+def count_surplus(nodes: dict[Name, Node]) -> int:
+    """Return the sockets too many of all nodes."""
+    return sum(node.surplus for node in nodes.values())
 
 
 def choose(sessions: list[Session], nodes: dict[Name, Node]) -> Iterator[Session]:
     """Yield this edge's part of each node's surplus."""
-    part = {
-        name: math.ceil(number * nodes[name].own / nodes[name].sockets) for name, number in find_surplus(nodes).items()
-    }
+    part = {name: math.ceil(node.surplus * node.own / max(1, node.sockets)) for name, node in nodes.items()}
     for session in sessions:
-        name = session.backend.rpartition("_")[0], session.server
+        name = session.service, session.server
         if part.get(name, 0) > 0:
             part[name] -= 1
             yield session
-
-
-def close(master: str, session: Session) -> bool:
-    """Close a socket; return whether it was there. HAProxy gives the name of one that has ended to another."""
-    try:
-        answer = cli.tell(master, session.pid, f"show sess {session.pointer}")
-        found = re.search(r"^\s+backend=(\S+) .*?^\s+server=(\S+) ", answer, re.MULTILINE | re.DOTALL)
-        if not found or found.groups() != (session.backend, session.server):
-            return False
-        return not cli.tell(master, session.pid, f"shutdown session {session.pointer}")
-    except cli.RuntimeFailure:
-        return False  # an old worker ends with its last socket
 
 
 def close_surplus(master: str, agent: str, gap: float, seconds: float, rounds: int = 0) -> tuple[int, dict[Name, Node]]:
@@ -180,22 +116,22 @@ def close_surplus(master: str, agent: str, gap: float, seconds: float, rounds: i
     """
     limit = time.monotonic() + seconds
     closed = done = 0
+    progress = Progress("surplus")
     while True:
         nodes = read_nodes(read_counts(agent))
+        surplus = count_surplus(nodes)
         left = limit - time.monotonic()
-        if left <= 0 or (done and done == rounds) or not find_surplus(nodes):
+        if left <= 0 or (done and done == rounds) or not surplus:
+            progress.tell(closed, surplus, last=True)
             return closed, nodes
         done += 1
-        round_ends = time.monotonic() + min(left, max(_ROUND, 2 * gap))
+        round_ends = time.monotonic() + min(left, find_round(gap))
         chosen = list(choose(read_sessions(master), nodes))
         tried = 0
-        for session in chosen:
-            pause = gap * random.uniform(1, 1.2)  # noqa: S311 # nobody gains by foreseeing it
-            if time.monotonic() + pause > round_ends:
-                break
-            time.sleep(pause)
+        for _session, was_there in close_each(master, chosen, gap, round_ends):
             tried += 1
-            closed += close(master, session)
+            closed += was_there
+            progress.tell(closed, surplus - tried)
         if 2 * tried >= len(chosen):
             # Near the end a count that still has sockets that were closed would have too many closed.
             time.sleep(max(0.0, min(_SETTLED, limit - time.monotonic())))

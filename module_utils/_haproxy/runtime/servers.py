@@ -6,12 +6,14 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import math
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from . import cli
+from ..config.model import suggest
+from . import cli, closing
 from .cli import TIMEOUT, RuntimeFailure, run_command, tell
 
 # Bits of srv_admin_state (management guide, `show servers state`): by command, inherited, by DNS. The bit 0x04 says
@@ -98,6 +100,13 @@ def _count_sessions(master: str, pids: Sequence[int]) -> Counter[Name]:
     return found
 
 
+def require_server(master: str, name: str) -> None:
+    """Raise `RuntimeFailure` if no worker has a server of this name."""
+    known = {server for _backend, server in count_sessions(master)}
+    if name not in known:
+        raise RuntimeFailure(f"server: no backend of this edge has a server '{name}'{suggest(name, known)}")
+
+
 def find_busy(master: str, names: Collection[Name]) -> set[Name]:
     """Return the servers that have sessions, watched for as long as a polling client may be away between two polls."""
     found: set[Name] = set()
@@ -156,20 +165,29 @@ class Draining:
         del self._idle_since[name]
 
 
-def remove_servers(
-    master: str, names: Sequence[Name], drain_time: float | None, fixed: Collection[Name] = ()
-) -> list[Name]:
+class DrainPolicy(NamedTuple):
+    """Say when sessions may be closed: after `time` seconds (None: never), and how many a second at most."""
+
+    time: float | None = None
+    rate: float = 20.0
+
+
+NEVER = DrainPolicy()
+
+
+def remove_servers(master: str, names: Sequence[Name], policy: DrainPolicy, fixed: Collection[Name] = ()) -> list[Name]:
     """Drain and delete servers; return those that are still there and continue to drain.
 
-    None of them gets new clients from now on. With `drain_time` (seconds), sessions that last longer are shut down in
-    all workers; without, they last as long as they like, and a later run removes the server. Those in `fixed`, which
-    only a reload can delete, are left without sessions. Raise `RuntimeFailure`.
+    None of them gets new clients from now on. Sessions that last longer than the policy allows are closed in all
+    workers, at its rate; otherwise they last as long as they like, and a later run removes the server. Those in
+    `fixed`, which only a reload can delete, are left without sessions. Raise `RuntimeFailure`.
     """
     pid = cli.serving_worker(master)
     for backend, server in names:
         run_command(master, pid, f"set server {backend}/{server} weight 0")
     draining, left = Draining(names), []
-    limit = time.monotonic() + (2 * _QUIET if drain_time is None else drain_time)
+    limit = time.monotonic() + (2 * _QUIET if policy.time is None else policy.time)
+    last_limit = math.inf
     while draining.waiting:
         now = time.monotonic()
         for name in draining.tick(now, count_sessions(master)):
@@ -178,23 +196,22 @@ def remove_servers(
                 draining.remove(name)
             elif _delete_server(master, pid, *name):
                 draining.remove(name)
-        if drain_time is None and (len(draining.busy) == len(draining.waiting) or now > limit):
+        if policy.time is None and (len(draining.busy) == len(draining.waiting) or now > limit):
             return left + draining.waiting
-        if drain_time is not None and draining.busy and now > limit:
-            _end_sessions(master, draining.busy)
-            if now > limit + TIMEOUT:
-                raise RuntimeFailure(f"{'/'.join(draining.busy[0])} has sessions that do not end")
+        if policy.time is not None and draining.busy and now > limit:
+            _end_sessions(master, draining.busy, policy.rate, now > last_limit)
+            last_limit = min(last_limit, time.monotonic() + TIMEOUT)
         if draining.waiting:
             time.sleep(0.1)
     return left
 
 
-def _end_sessions(master: str, names: Sequence[Name]) -> None:
-    """Shut down the sessions of these servers in all workers."""
-    for worker in cli.workers(master):
-        for backend, server in names:
-            with contextlib.suppress(RuntimeFailure):  # an old worker ends with its last session
-                tell(master, worker.pid, f"shutdown sessions server {backend}/{server}")
+def _end_sessions(master: str, names: Collection[Name], rate: float, last: bool) -> None:
+    """Close the sessions of these servers in all workers. Raise `RuntimeFailure` if some do not end."""
+    of = ", ".join(sorted({server for _backend, server in names}))
+    done = closing.drain(master, lambda session: (session.backend, session.server) in names, rate, of)
+    if done.left or last:
+        raise RuntimeFailure(f"{', '.join(map('/'.join, names))}: there are sessions that do not end")
 
 
 def read_backends(master: str, pid: int) -> frozenset[str]:

@@ -16,6 +16,9 @@ from .socketio import TRANSPORTS
 # and the backends with such a name that it leaves alone.
 ENVIRONMENT = "REALTIME_EDGE_SOCKETS"
 
+# How many sockets a second it may close, on all edges together, so that others get them; without it none.
+_RATE = "REALTIME_EDGE_REBALANCE"
+
 # The sockets of each node, as each edge tells the others: those that it has (gpt0), and those that it may have until it
 # tells more (gpc0). What a silent edge has told is forgotten. Keys are EDGE:BACKEND/SERVER, where two of the names may
 # be those of hosts (253 characters); a table takes memory for the entries that it has.
@@ -41,8 +44,10 @@ def global_section(services: list[Service], configuration: Configuration, edge: 
         and (section.name not in own or _other_limits(section, most))
     ]
     words = " ".join([str(most), *alone])
-    line = ("balance", f'setenv {ENVIRONMENT} "{words}"' if alone else f"setenv {ENVIRONMENT} {words}")
-    return Configuration((Section.of("global", "", [line], ROLE),))
+    lines = [("balance", f'setenv {ENVIRONMENT} "{words}"' if alone else f"setenv {ENVIRONMENT} {words}")]
+    if rate := edge.limits.rebalance_rate:
+        lines.append(("balance", f"setenv {_RATE} {rate}"))
+    return Configuration((Section.of("global", "", lines, ROLE),))
 
 
 def _has_sockets(backend: str) -> bool:

@@ -56,6 +56,7 @@ class Limits(NamedTuple):
     url_length: int = 8192
     server_requests: int = 1000
     server_sockets: int = 10000
+    rebalance_rate: int = 0
     shared: bool = False
     exempt: tuple[str, ...] = ()
 
@@ -67,6 +68,11 @@ def validate(limits: Limits, yaml_path: str = "haproxy_limits") -> None:
         if isinstance(value, int) and value < 0:
             problems.add(f"{yaml_path}.{name}", f"a number is expected, 0 for no limit, not {value}")
     check_networks(limits.exempt, f"{yaml_path}.exempt", problems)
+    if limits.rebalance_rate > 1000:
+        problems.add(
+            f"{yaml_path}.rebalance_rate",
+            f"at most 1000 sockets a second can be closed, not {limits.rebalance_rate}; give a number such as 5",
+        )
     if limits.url_length > 15000:
         problems.add(
             f"{yaml_path}.url_length",

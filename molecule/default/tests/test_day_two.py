@@ -126,7 +126,7 @@ def test_the_oldest_worker_is_emptied_gently_where_that_is_allowed(edge, hold, p
         assert edge.worker() == worker
         assert not held.of("disconnect")
 
-        done = change(7002, haproxy_drain_time=20)
+        done = change(7002, haproxy_drain_time=20, haproxy_drain_rate=1)
         assert done.returncode == 0, done.stdout
         assert edge.worker() != worker
     finally:

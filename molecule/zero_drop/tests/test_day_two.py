@@ -92,7 +92,7 @@ def test_polling_sessions_of_a_removed_node_survive_reloads(edge, crowd, play):
         run([])
 
 
-def test_an_update_tells_of_sessions_that_an_old_worker_has(edge, crowd, play, tmp_path):
+def test_an_update_closes_the_sessions_that_an_old_worker_has(edge, crowd, play, tmp_path):
     (tmp_path / "update.yml").write_text("- name: Nothing\n  ansible.builtin.meta: noop\n")
     crowd.come(30, "chat.example.com", "websocket", "--interval", "1000")
     try:
@@ -101,9 +101,9 @@ def test_an_update_tells_of_sessions_that_an_old_worker_has(edge, crowd, play, t
         done = rolling_update(play, tmp_path / "update.yml", drain=2)
         assert done.returncode == 0, done.stdout
         for node in edge.variables["groups"]["chat_nodes"]:
-            assert f" sessions of {node} are ended now" in done.stdout, done.stdout
+            assert f" sessions of {node} were closed, 0 do not end" in done.stdout, done.stdout
         (seen,) = crowd.observed()
-        assert (seen["lost"], seen["refused"]) == ({}, {}), seen
+        assert (sum(seen["lost"].values()), seen["refused"]) == (30, {}), seen
         crowd.processes.clear()
     finally:
         play({}, "--limit", "zero-edge1")

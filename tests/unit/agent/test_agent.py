@@ -78,7 +78,8 @@ def samples(text):
 
 def test_it_tells_what_the_exporter_lacks(master, tmp_path):
     (tmp_path / "shared").write_text('realtime_edge_address_held{address="web"} 1\n')
-    assert samples(agent.read_metrics(master, str(tmp_path / "shared"))) == {
+    (tmp_path / "closing").write_text('realtime_edge_closing_left{of="app1"} 7\n')
+    assert samples(agent.read_metrics(master, str(tmp_path / "shared"), str(tmp_path / "closing"))) == {
         'realtime_edge_workers{state="serving"}': 1,
         'realtime_edge_workers{state="old"}': 1,
         "realtime_edge_failed_reloads": 1,
@@ -90,6 +91,7 @@ def test_it_tells_what_the_exporter_lacks(master, tmp_path):
         'realtime_edge_peer_up{peer="edge3"}': 0,
         "realtime_edge_master_up": 1,
         'realtime_edge_address_held{address="web"}': 1,
+        'realtime_edge_closing_left{of="app1"}': 7,
     }
 
 
@@ -191,6 +193,30 @@ def test_a_share_is_one_of_the_nodes_that_take_new_sockets():
 
 
 @pytest.mark.parametrize(
+    ("sockets", "surplus"),
+    [
+        ((80, 80, 80), {}),
+        ((82, 81, 77), {}),
+        ((82, 82, 76), {"app0": 2, "app1": 2}),
+        ((1020, 1010, 970), {}),
+        ((1020, 1011, 969), {"app0": 20, "app1": 11}),
+    ],
+)
+def test_a_few_are_no_surplus(sockets, surplus):
+    share = sum(sockets) // 3
+    counts = {("chat_websocket", f"app{number}"): agent.Count(count, 0, 0) for number, count in enumerate(sockets)}
+    shares = {("chat", server): share for _backend, server in counts} | {("other", "app0"): 0}
+    nodes = agent.find_nodes(counts, shares)
+    assert {name[1]: node.surplus for name, node in nodes.items() if node.surplus} == surplus
+
+
+def test_a_node_has_the_sockets_of_all_transports_workers_and_edges():
+    counts = {("chat_websocket", "app1"): agent.Count(10, 20, 40), ("chat_polling", "app1"): agent.Count(1, 0, 0)}
+    counts[("chat_websocket", "out")] = agent.Count(500, 0, 0)
+    assert agent.find_nodes(counts, {("chat", "app1"): 50}) == {("chat", "app1"): agent.Node(71, 31, 50, 21)}
+
+
+@pytest.mark.parametrize(
     ("count", "claimed", "others", "limit"),
     [
         ((0, 0, 0), 0, "", 100),
@@ -217,6 +243,7 @@ def test_only_a_configuration_that_asks_for_it_is_balanced():
     answer = "HAPROXY_LOCALPEER=edge1\nREALTIME_EDGE_SOCKETS=500 other_websocket\n"
     assert agent.read_policy(answer + peers) == agent.Policy(500, frozenset(["other_websocket"]), "edge1", True)
     assert not agent.read_policy(answer).apart
+    assert [agent.read_policy(f"{answer}REALTIME_EDGE_REBALANCE={rate}\n").rate for rate in ("5", "x", "")] == [5, 0, 0]
 
 
 def test_what_other_edges_tell():
@@ -374,3 +401,162 @@ def test_systemd_hears_that_it_is_alive_also_while_the_master_does_not_answer(tm
         with pytest.raises(Ended):
             agent.balance_for_ever(Silent())
         assert systemd.recv(100) == b"WATCHDOG=1"
+
+
+# --- Sockets that move by themselves
+
+
+class Clock:
+    """A time that passes when somebody sleeps."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        monkeypatch.setattr(agent.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(agent.time, "sleep", self.pass_)
+
+    def pass_(self, seconds):
+        self.now += seconds
+
+
+class Sockets:
+    """A master whose workers have sockets on app1, app2 and app3; who loses one comes back to the emptiest."""
+
+    def __init__(self, clock, **full):
+        self.clock, self.closed = clock, []
+        self.workers_ = agent.Workers(2, (1,), 0)
+        self.sessions = {1: {}, 2: {}}
+        for node, number in full.items():
+            self.sessions[1].update({f"0x1{node[-1]}{n}": ("chat_websocket", node) for n in range(number // 2)})
+            self.sessions[2].update(
+                {f"0x2{node[-1]}{n}": ("chat_websocket", node) for n in range(number - number // 2)}
+            )
+        self.sessions[2] |= {"0xff": ("chat_polling", "app1"), "0xfe": ("chat_flashsocket", "app1")}
+
+    def count(self):
+        return {
+            ("chat_websocket", node): agent.Count(
+                *(list(self.sessions[pid].values()).count(("chat_websocket", node)) for pid in (2, 1)), 0
+            )
+            for node in ("app1", "app2", "app3")
+        }
+
+    def workers(self):
+        return self.workers_
+
+    def tell(self, pid, command):
+        words = command.split()
+        mine = self.sessions[pid]
+        if command == "show sess":
+            return "".join(f"{p}: proto=tcpv4 src=c:1 fe=f be={b} srv={s} ts=0\n" for p, (b, s) in mine.items())
+        if words[0] == "show":
+            backend, server = mine.get(words[2], ("none", "none"))
+            return f"{words[2]}: id=1 proto=tcpv4 source=c:1\n  backend={backend} (id=3)\n  server={server} (id=1)\n"
+        self.closed.append((self.clock.now, words[2], mine.pop(words[2])))
+        totals = {name: count.total for name, count in self.count().items()}
+        self.sessions[2][f"0x3{len(self.closed)}"] = min(totals, key=totals.get)
+        return ""
+
+
+def moving(clock, master, rate=10, others=0):
+    """A balance that has just counted, and the rebalance beside it."""
+    balance = agent.Balance(master, "lock")
+    balance.policy = agent.Policy(100, frozenset(["chat_flashsocket"]), "edge1", bool(others), rate)
+    balance.others = {f"edge{number + 2}": {} for number in range(others)}
+
+    def count():
+        balance.counts, balance.counted = master.count(), clock.now
+        share = sum(found.total for found in balance.counts.values()) // 3
+        balance.shares = {("chat", node): share for _backend, node in balance.counts}
+
+    rebalance = agent.Rebalance(master, balance)
+
+    def second():
+        count()
+        rebalance.run_once()
+        clock.now += 1
+
+    return balance, second
+
+
+def test_a_node_that_has_come_gets_its_share_by_itself_and_never_faster_than_told(monkeypatch):
+    clock = Clock(monkeypatch)
+    master = Sockets(clock, app1=60, app2=60)
+    balance, second = moving(clock, master, rate=4)
+    for _ in range(30):
+        second()
+    assert (master.closed, balance.moving) == ([], set()), "it may only restart"
+    while clock.now < 1075:
+        second()
+    assert not balance.moving
+    assert all(36 <= count.total <= 44 for count in master.count().values()), master.count()
+    assert balance.moved == len(master.closed) <= 44
+    times = [when for when, _pointer, _place in master.closed]
+    assert all(later - before >= 0.25 for before, later in zip(times, times[1:]))
+    assert all(pointer.startswith("0x1") for _when, pointer, _place in master.closed[:20]), "those of old workers first"
+    assert {place[0] for _when, _pointer, place in master.closed} == {"chat_websocket"}
+    text = agent.Text()
+    agent.add_sockets(text, balance)
+    found = samples(str(text))
+    assert found['realtime_edge_rebalance_running{service="chat"}'] == 0
+    assert found["realtime_edge_rebalanced_sockets_total"] == balance.moved
+    assert found['realtime_edge_node_surplus{service="chat",server="app1"}'] == 0
+
+
+def test_each_of_several_edges_takes_its_part_of_the_rate(monkeypatch):
+    clock = Clock(monkeypatch)
+    master = Sockets(clock, app1=60, app2=60)
+    _balance, second = moving(clock, master, others=1)
+    while clock.now < 1045:
+        second()
+    times = [when for when, _pointer, _place in master.closed]
+    assert len(times) > 5
+    assert all(later - before >= 0.2 for before, later in zip(times, times[1:]))
+
+
+@pytest.mark.parametrize("full", [{"app1": 60, "app2": 60, "app3": 40}, {"app1": 40, "app2": 41, "app3": 39}])
+def test_nodes_that_differ_by_less_are_left_to_new_clients(monkeypatch, full):
+    clock = Clock(monkeypatch)
+    master = Sockets(clock, **full)
+    _balance, second = moving(clock, master)
+    while clock.now < 1100:
+        second()
+    assert master.closed == []
+
+
+@pytest.mark.parametrize("fault", ["no rate", "no policy", "old counts"])
+def test_without_a_rate_or_a_count_nothing_is_closed(monkeypatch, fault):
+    clock = Clock(monkeypatch)
+    master = Sockets(clock, app1=60, app2=60)
+    balance, second = moving(clock, master, rate=0 if fault == "no rate" else 2)
+    if fault == "no policy":
+        balance.policy = None
+    for _ in range(100 if fault != "old counts" else 32):
+        second()
+    if fault == "old counts":
+        closed = len(master.closed)
+        assert closed
+        clock.now += 60
+        assert balance.moving
+        agent.Rebalance(master, balance).run_once()
+        assert (len(master.closed), balance.moving) == (closed, set())
+    else:
+        assert master.closed == []
+
+
+def test_a_socket_that_has_another_ones_name_by_now_is_left(monkeypatch):
+    master = Sockets(Clock(monkeypatch), app1=2)
+    rebalance = agent.Rebalance(master, agent.Balance(master, "lock"))
+    session = agent.Session(2, "0x210", "c:1", "chat_websocket", "app1")
+    assert not rebalance._close(session._replace(server="app2"))
+    assert not rebalance._close(session._replace(source="c:2"))
+    assert not rebalance._close(session._replace(pointer="0xaa"))
+    assert rebalance._close(session)
+
+
+def test_polls_and_the_sockets_of_others_are_left(monkeypatch):
+    clock = Clock(monkeypatch)
+    master = Sockets(clock, app1=4)
+    balance, _second = moving(clock, master)
+    found = list(agent.Rebalance(master, balance)._sockets(balance.policy))
+    assert len(found) == 4
+    assert {session.backend for session in found} == {"chat_websocket"}

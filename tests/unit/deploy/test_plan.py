@@ -12,7 +12,7 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config impo
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import parse
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import apply, disk
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, servers
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, closing, servers
 from fake import FakeEdge, files, read
 
 OPTIONS = "check inter 2s"
@@ -167,6 +167,8 @@ def test_sessions_are_shut_down_only_after_the_time_that_is_given(target, edge):
     outcome = apply.apply(configuration(N1), target, apply.ApplyOptions(drain_time=0.3))
     assert (outcome.action, outcome.draining, edge.sessions) == ("runtime", (), {})
     assert ("chat", "n2") not in edge.servers
+    assert sum("shutdown session 0x" in question for question in edge.asked) == 3
+    assert not any("shutdown sessions" in question for question in edge.asked)
 
 
 def test_a_server_that_comes_back_while_it_drains_goes_on(target, edge):
@@ -736,6 +738,25 @@ def test_too_many_old_workers_are_warned_of_and_then_refused(target, edge):
     assert (files(target), edge.reloads) == (before, 0)
     allowed = apply.apply(wanted, target, options._replace(drain_time=0.1))
     assert (allowed.action, edge.reloads) == ("reload", 1)
+
+
+@pytest.mark.parametrize(("left", "words"), [(0, ""), (2, "; 2 of them do not end")])
+def test_the_oldest_worker_is_emptied_at_the_rate_that_is_told(target, edge, monkeypatch, left, words):
+    asked = []
+
+    def drain(_master, _belongs, rate, _of, pids):
+        asked.append((rate, pids, edge.reloads))
+        return closing.Drained(5, left)
+
+    monkeypatch.setattr(closing, "drain", drain)
+    edge.old_workers = 5
+    wanted = configuration(N1, N2, timeout={"server": "5s"})
+    options = apply.ApplyOptions(max_old_workers=5, drain_time=1.0, drain_rate=7.5)
+    told = "its sessions are closed, 7.5 a second at most, as haproxy_drain_time allows"
+    assert apply.apply(wanted, target, options._replace(check_mode=True)).warnings[0].endswith(told)
+    assert asked == []
+    assert apply.apply(wanted, target, options).warnings[0].endswith(told + words)
+    assert asked == [(7.5, [104], 0)]
 
 
 def test_what_was_done_in_part_is_told_where_the_rest_is_refused(target, edge):

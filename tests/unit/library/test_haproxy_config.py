@@ -85,6 +85,14 @@ def test_the_settings_of_the_edge_are_its_owners(run):
     assert run(fragment="shop", sections=SHOP)["checked"]  # by the owner's binary
 
 
+@pytest.mark.parametrize("rate", [0, -1, 1001, "nan"])
+def test_a_rate_that_is_none_is_refused_before_anything_is_written(run, tmp_path, rate):
+    said = run(sections=OWN, drain_rate=rate)
+    assert said["problems"][0].startswith("drain_rate: ")
+    assert "give the sockets a second that may be closed, such as 5" in said["msg"]
+    assert not (tmp_path / "haproxy.cfg").exists()
+
+
 def test_a_warning_is_one_or_an_error(run):
     doubtful = {**OWN, "global": {"doubtful": True}}
     assert "doubtful" in run(sections=doubtful, warnings_fatal=True)["msg"]

@@ -3,9 +3,10 @@
 from datetime import datetime, timezone
 
 import pytest
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy import paths
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import status
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import certificates, cli, servers
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import certificates, cli, closing, servers
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.cli import RuntimeFailure, Worker
 
 PROC = """\
@@ -109,6 +110,20 @@ def test_known_sessions_are_those_of_the_affinity_table(running):
     facts = status.read_live("master", "/none/haproxy.cfg", NOW)
     assert service(facts, "chat")["known_sessions"] == 17
     assert service(facts, "reports")["known_sessions"] is None
+
+
+def test_how_far_a_closing_is_is_told_while_some_are_left_or_it_is_news(running, monkeypatch):
+    def told(left, age):
+        found = closing.Told("app1", left, 1000 - age, 9)
+        monkeypatch.setattr(status.closing, "read_progress", lambda: found)
+        monkeypatch.setattr(status.time, "time", lambda: 1000.0)
+        facts = status.read_live(paths.MASTER_SOCKET, "/none/haproxy.cfg", NOW)
+        assert facts["closing"] == {"of": "app1", "left": left, "age": age}
+        return [line for line in facts["table"] if "sessions closed" in line]
+
+    assert told(7, 65) == ["sessions closed (app1): 7 left, 1 min 5 s ago"]
+    assert told(0, 5) == ["sessions closed (app1): none left, 5 s ago"]
+    assert told(0, 700) == []
 
 
 def test_other_edges_are_told_with_whether_they_are_heard(running):

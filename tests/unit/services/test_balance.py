@@ -33,6 +33,15 @@ def test_it_knows_the_limit_of_a_node():
     ]
 
 
+def test_it_closes_sockets_by_itself_only_where_a_rate_allows_it():
+    def rates(rate):
+        configuration = made(EDGE._replace(limits=EDGE.limits._replace(rebalance_rate=rate)))
+        return [line.text for line in configuration.section("global", "").directives if "REBALANCE" in line.text]
+
+    assert rates(0) == []
+    assert rates(5) == ["setenv REALTIME_EDGE_REBALANCE 5"]
+
+
 def test_where_no_service_is_beside_this_haproxy_nothing_is_asked():
     assert asked(made(EDGE._replace(master_socket="/run/other.sock"))) == []
 

@@ -1,0 +1,16 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The controller's part of the module `haproxy_drain`: it shows how far it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..plugin_utils.rounds import RoundsAction
+
+
+class ActionModule(RoundsAction):
+    """Show how many sessions are left."""
+
+    def describe(self, part: dict[str, Any]) -> str:
+        """Return in words what is left after a round."""
+        return f"{part['left']} left"
