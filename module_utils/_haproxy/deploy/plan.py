@@ -20,6 +20,7 @@ from ..runtime.cli import escape
 from ..runtime.files import Files
 from ..runtime.maps import PAYLOAD_LIMIT
 from ..runtime.servers import Server
+from ..services import canary
 from .proxies import Proxy, ServerLine, read_proxies
 
 # The first version whose `add server` accepts a cookie: 3.0 does, 2.6 refuses.
@@ -103,7 +104,7 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
     certificate_steps = list(_plan_certificates(files, observed))
     reasons.extend(_compare_names(files, certificate_steps))
     steps += certificate_steps
-    steps += _plan_patterns(files, observed)
+    steps += _plan_patterns(files, observed, _name_of_edge(wanted))
     _plan_cas(files, observed, reasons, steps)
     if reasons:
         # A reload does everything else, but who loses a server has to be told.
@@ -112,6 +113,12 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
         told += _lost_backends(before, after, observed)
         return Plan((*shorten(reasons), *shorten(told)), tuple(step for step in steps if step.kind == "tickets"))
     return Plan((), tuple(steps))
+
+
+def _name_of_edge(configuration: Configuration) -> str:
+    """Return the name of the edge in the tables that edges share; empty if there are none."""
+    lines = (line for section in configuration.sections if section.kind == "global" for line in section.directives)
+    return next((line.arguments[0] for line in lines if line.keyword == "localpeer" and line.arguments), "")
 
 
 def _lost_backends(
@@ -403,8 +410,8 @@ def _read_names(pem: str) -> frozenset[tuple[str, bool]]:
     return frozenset((name.lower(), certificate.rsa) for name in certificate.names)
 
 
-def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
-    """Yield the steps that replace the entries of maps and ACL files."""
+def _plan_patterns(files: Files, observed: Observed, edge: str) -> Iterator[Step]:
+    """Yield the steps that replace the entries of maps and ACL files; `edge` is the name of this one."""
     for path, found in files.patterns.items():
         there = observed.patterns.get(path)
         if there is None or there == found.entries:
@@ -422,6 +429,17 @@ def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
             (found.kind, path),
             "\n".join(found.entries),
         )
+        if path.endswith(f"/{canary.MAP}"):
+            yield from _plan_canaries(found.entries, there, edge)
+
+
+def _plan_canaries(entries: Iterable[str], there: Iterable[str], edge: str) -> Iterator[Step]:
+    """Yield the steps by which canaries whose share was set anew are no longer withdrawn."""
+    before = canary.shares(there)
+    for service, share in canary.shares(entries).items():
+        if before.get(service) != share:
+            what = f"the canary of {service} gets {share} % of its new sessions"
+            yield Step(what, (canary.reset(edge, service),))
 
 
 def _plan_cas(files: Files, observed: Observed, reasons: list[str], steps: list[Step]) -> None:
