@@ -130,6 +130,13 @@ peers:
   type: list
   elements: dict
   returned: the master answers
+canaries:
+  description:
+    - The canaries of services. Each has C(service), C(share), C(withdrawn_by), C(sessions), C(errors) and C(text), as
+      M(realtime.edge.haproxy_canary) tells.
+  type: list
+  elements: dict
+  returned: the master answers
 contributors:
   description:
     - Who contributes to the configuration, in the order in which it is merged.

@@ -70,6 +70,37 @@ options:
             name servers of the host answer.
         type: raw
         required: true
+      canary:
+        description:
+          - Servers of another version, which get a share of the service's new sessions. A session stays where it began,
+            whatever the share. Sessions are those of Socket.IO, sockets, and, of a service without either, visitors
+            (C(affinity=cookie)); other requests stay with C(servers).
+          - When too many of these sessions fail, HAProxy withdraws the canary - no new session goes there any more, on
+            no edge, until C(share) is set anew.
+        type: dict
+        suboptions:
+          servers:
+            description:
+              - The servers of that version, as a list or C({group, port}), like the service's C(servers). Each gets its
+                part by its weight.
+            type: raw
+            required: true
+          share:
+            description:
+              - Percentage of new sessions, 0 to 100. It changes without a reload.
+            type: int
+            required: true
+          max_errors:
+            description:
+              - Percentage of new sessions that may fail within 30 seconds, by an answer of 500 or above, before the
+                canary is withdrawn. V(100) never withdraws it.
+            type: int
+            default: 10
+          min_sessions:
+            description:
+              - Number of new sessions within 30 seconds below which nothing is decided.
+            type: int
+            default: 20
       health:
         description:
           - Path of the health check, or V(false) to check the connection only. By default the path of Socket.IO, which

@@ -140,7 +140,8 @@ def without_templates(data):
 
 def render(arguments):
     """The configuration that arguments of haproxy_config make, with groups as they name them."""
-    groups = {group: [{"name": "n1", "address": "10.0.0.1"}] for group in named_groups(arguments.get("services", []))}
+    named = sorted(named_groups(arguments.get("services", [])))
+    groups = {group: [{"name": f"n{n}", "address": f"10.0.0.{n}"}] for n, group in enumerate(named, 1)}
     checked = ArgumentSpecValidator(OPTIONS).validate({"groups": groups, **arguments})
     assert checked.error_messages == []
     if checked.validated_parameters["state"] != "rendered":

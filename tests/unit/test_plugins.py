@@ -16,7 +16,7 @@ from ansible_collections.realtime.edge.plugins.action import (
     haproxy_drain,
     haproxy_rebalance,
 )
-from ansible_collections.realtime.edge.plugins.filter import acme_missing, adopted
+from ansible_collections.realtime.edge.plugins.filter import acme_missing, adopted, canary_steps
 from ansible_collections.realtime.edge.plugins.filter.acme_orders import FilterModule
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.data import from_data, to_data
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import parse, render
@@ -489,3 +489,28 @@ def test_it_ends_when_its_time_is_over_in_check_mode_at_once_and_where_the_modul
     assert (done["left"], shown) == (9, [])
     done, _shown = closing(haproxy_drain, [part(25, 30), {"failed": True, "msg": "it does not answer"}])
     assert (done["failed"], done["msg"]) == (True, "it does not answer")
+
+
+def test_each_step_of_a_canary_has_its_share():
+    find = canary_steps.FilterModule().filters()["canary_steps"]
+    chat = {"name": "chat", "servers": ["10.0.0.1:1"], "canary": {"servers": ["10.0.0.2:1"], "share": 1}}
+    services = [{"name": "news"}, chat]
+    steps = find(services, "chat", "5, 100")
+    assert [step["share"] for step in steps] == [5, 100]
+    assert steps[1]["services"] == [{"name": "news"}, {**chat, "canary": {**chat["canary"], "share": 100}}]
+    assert chat["canary"]["share"] == 1
+    assert [step["share"] for step in find(services, "chat", 0)] == [0]
+    assert len(find(services, "chat", [5, 10])) == 2
+    for service, shares, words in (
+        ("news", 5, "canary_service: haproxy_services has no canary of 'news' (services with one: chat)"),
+        ("", 5, "canary_service: haproxy_services has no canary of ''"),
+        ("chat", "5,101", "canary_steps: '101' is no percentage from 0 to 100"),
+        ("chat", "-5", "canary_steps: '-5' is no percentage"),
+        ("chat", "", "canary_steps: '' is no percentage"),
+        ("chat", "a few", "canary_steps: 'a few' is no percentage"),
+    ):
+        with pytest.raises(AnsibleFilterError) as error:
+            find(services, service, shares)
+        assert str(error.value).startswith(words)
+    with pytest.raises(AnsibleFilterError):
+        find(None, "chat", 5)

@@ -47,6 +47,9 @@ CLOSING = "/run/realtime-edge/closing"
 # The sockets of all edges, among the tables that they share.
 TABLE = "affinity/:sockets"
 
+# The canaries of all edges, among the same tables: gpt0 is the share at which an edge has withdrawn one.
+CANARIES = "affinity/:canary"
+
 # Seconds between two counts, and after which the other edges are told again what has not changed.
 _INTERVAL = 1.0
 _REMIND = 3.0
@@ -166,7 +169,7 @@ def read_metrics(master: Master, shared: str = SHARED, closing: str = CLOSING) -
         workers = master.workers()
         if not workers.serving:
             raise NoAnswer(f"{master.path} has no worker")
-        for part in (_add_workers, _add_old_sessions, _add_certificates, _add_misses, _add_peers):
+        for part in (_add_workers, _add_old_sessions, _add_certificates, _add_misses, _add_canaries, _add_peers):
             part(text, master, workers)
         up = 1
     except NoAnswer:
@@ -219,9 +222,13 @@ def _escape(word: str) -> str:
     return re.sub(r"([\\;\t #\"'<])", r"\\\1", word)
 
 
+def _name_of_edge(master: Master, pid: int) -> str:
+    found = re.search(r"^HAPROXY_LOCALPEER=(.*)$", master.tell(pid, "show env"), re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
 def _add_misses(text: Text, master: Master, workers: Workers) -> None:
-    found = re.search(r"^HAPROXY_LOCALPEER=(.*)$", master.tell(workers.serving, "show env"), re.MULTILINE)
-    own = found[1].strip() if found else ""
+    own = _name_of_edge(master, workers.serving)
     tables = master.tell(workers.serving, "show table")
     names = re.findall(r"^# table: (affinity/:misses\S*), .*used:[1-9]", tables, re.MULTILINE)
     answer = master.tell(workers.serving, *(f"show table {name}" for name in names))
@@ -232,6 +239,31 @@ def _add_misses(text: Text, master: Master, workers: Workers) -> None:
     ]
     name = "realtime_edge_affinity_misses_total"
     text.add(name, "counter", "Requests of sessions that no node was known for.", samples)
+
+
+def _add_canaries(text: Text, master: Master, workers: Workers) -> None:
+    """Add the share of new sessions that each canary gets now, and what became of those that this edge sent there."""
+    path = re.search(r"\((/\S*/canary\.map)\)", master.tell(workers.serving, "show map"))
+    if not path:
+        return
+    lines = master.tell(workers.serving, f"show map {path[1]}")
+    shares = dict(re.findall(r"^0x\w+ ([^\s:/]+) (\d+)$", lines, re.MULTILINE))
+    own = _name_of_edge(master, workers.serving)
+    rows = re.findall(
+        r"key=([^:\s]+):(\S+) .*gpt0=(\d+) http_req_cnt=(\d+) .*http_fail_cnt=(\d+)",
+        master.tell(workers.serving, f"show table {CANARIES}"),
+    )
+    withdrawn = {row[1] for row in rows if row[2] == shares.get(row[1]) != "0"}
+    samples = [({"service": name}, 0 if name in withdrawn else int(share)) for name, share in shares.items()]
+    text.add("realtime_edge_canary_share", "gauge", "Percentage of new sessions that the canary gets now.", samples)
+    samples = [({"service": name}, int(name in withdrawn)) for name in shares]
+    text.add("realtime_edge_canary_withdrawn", "gauge", "Whether too many of its sessions have failed.", samples)
+    for place, what, help_text in (
+        (3, "sessions", "New sessions that this edge sent to the canary."),
+        (4, "errors", "Answers of the canary of 500 or above to new sessions, and in others."),
+    ):
+        samples = [({"service": row[1]}, int(row[place])) for row in rows if row[0] == own and row[1] in shares]
+        text.add(f"realtime_edge_canary_{what}_total", "counter", help_text, samples)
 
 
 def _add_peers(text: Text, master: Master, workers: Workers) -> None:

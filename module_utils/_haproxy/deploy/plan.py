@@ -20,7 +20,7 @@ from ..runtime.cli import escape
 from ..runtime.files import Files
 from ..runtime.maps import PAYLOAD_LIMIT
 from ..runtime.servers import Server
-from ..services import common
+from ..services import canary, common
 from .proxies import Proxy, ServerLine, paths_of_checks, read_proxies, without, without_unused
 
 # The first version whose `add server` accepts a cookie: 3.0 does, 2.6 refuses.
@@ -111,7 +111,7 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
             _compare_sections(without(wanted, {section.key for section in new}), after),
         )
     )
-    patterns = list(_plan_patterns(files, observed))
+    patterns = list(_plan_patterns(files, observed, _name_of_edge(wanted)))
     # A check of a new backend asks for what its map says.
     early = paths_of_checks(wanted) if new else frozenset()
     steps = [step for step in patterns if step.subject[1] in early]
@@ -141,6 +141,12 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
         told += _lost_backends(before, after, live)
         return Plan((*shorten(reasons), *shorten(told)), tuple(step for step in steps if step.kind == "tickets"))
     return Plan((), tuple(steps))
+
+
+def _name_of_edge(configuration: Configuration) -> str:
+    """Return the name of the edge in the tables that edges share; empty if there are none."""
+    lines = (line for section in configuration.sections if section.kind == "global" for line in section.directives)
+    return next((line.arguments[0] for line in lines if line.keyword == "localpeer" and line.arguments), "")
 
 
 def _lost_backends(
@@ -467,8 +473,8 @@ def _read_names(pem: str) -> frozenset[tuple[str, bool]]:
     return frozenset((name.lower(), certificate.rsa) for name in certificate.names)
 
 
-def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
-    """Yield the steps that replace the entries of maps and ACL files."""
+def _plan_patterns(files: Files, observed: Observed, edge: str) -> Iterator[Step]:
+    """Yield the steps that replace the entries of maps and ACL files; `edge` is the name of this one."""
     for path, found in files.patterns.items():
         there = observed.patterns.get(path)
         if there is None or there == found.entries:
@@ -486,6 +492,17 @@ def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
             (found.kind, path),
             "\n".join(found.entries),
         )
+        if path.endswith(f"/{canary.MAP}"):
+            yield from _plan_canaries(found.entries, there, edge)
+
+
+def _plan_canaries(entries: Iterable[str], there: Iterable[str], edge: str) -> Iterator[Step]:
+    """Yield the steps by which canaries whose share was set anew are no longer withdrawn."""
+    before = canary.shares(there)
+    for service, share in canary.shares(entries).items():
+        if before.get(service) != share:
+            what = f"the canary of {service} gets {share} % of its new sessions"
+            yield Step(what, (canary.reset(edge, service),))
 
 
 def _plan_cas(files: Files, observed: Observed, reasons: list[str], steps: list[Step]) -> None:

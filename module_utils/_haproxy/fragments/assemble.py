@@ -31,24 +31,7 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
 
     Raises `ConfigurationError` with the problems of all fragments.
     """
-    problems: list[str] = []
-    served: list[Service] = []
-    native: list[Configuration] = []
-    for name, described, written, groups, _settings in contributions:
-        # The user of an edge with one fragment knows the role's variables, not fragments.
-        root = "" if len(contributions) == 1 else f"fragment {name}: "
-        root += "haproxy_" if name == OWNER else ""
-        try:
-            served += definition.read_services(described, groups, f"{root}services")
-        except ConfigurationError as error:
-            problems += error.problems
-        try:
-            purpose = "" if name == OWNER else f"fragment {name}"
-            native.append(data.from_data(written, f"{root}sections", purpose))
-        except ConfigurationError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigurationError(problems)
+    served, native = _read(contributions)
     definition.check_conflicts(served)
     validate_edge(edge)
     native, rules = take_address_rules(native, _frontends(served))
@@ -73,6 +56,29 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
     if problems := find_shared_addresses(configuration):
         raise ConfigurationError(problems)
     return configuration
+
+
+def _read(contributions: list[Fragment]) -> tuple[list[Service], list[Configuration]]:
+    """Return the services of all fragments, and what each writes itself. Raise `ConfigurationError`."""
+    problems: list[str] = []
+    served: list[Service] = []
+    native: list[Configuration] = []
+    for name, described, written, groups, _settings in contributions:
+        # The user of an edge with one fragment knows the role's variables, not fragments.
+        root = "" if len(contributions) == 1 else f"fragment {name}: "
+        root += "haproxy_" if name == OWNER else ""
+        try:
+            served += definition.read_services(described, groups, f"{root}services")
+        except ConfigurationError as error:
+            problems += error.problems
+        try:
+            purpose = "" if name == OWNER else f"fragment {name}"
+            native.append(data.from_data(written, f"{root}sections", purpose))
+        except ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return served, native
 
 
 def _frontends(services: list[Service]) -> frozenset[str]:

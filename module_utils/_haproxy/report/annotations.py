@@ -71,6 +71,11 @@ GOALS: dict[str, tuple[str, str]] = {
         "Nodes from the DNS",
         "The DNS says which nodes a service has; HAProxy asks again and again, and no run is needed when they change.",
     ),
+    "canary": (
+        "Canary",
+        "Nodes of another version get a share of new sessions, which then stay there. Share and nodes are in a map, so "
+        "that they change without a reload. When too many of these sessions fail, no new one goes there any more.",
+    ),
     "health": (
         "Health",
         "Each node is checked every two seconds. Three failures take it out of service, one success puts it back, so "

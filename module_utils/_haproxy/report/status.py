@@ -21,6 +21,7 @@ from ..runtime.certificates import show_certificate, show_certificates
 from ..runtime.cli import RuntimeFailure, Worker, failed_reloads, processes, tell, workers
 from ..runtime.servers import STATS_BACKENDS, STATS_SERVERS, read_stats
 from ..services.peers import SECTION
+from . import canaries
 from .annotations import TRANSPORTS, service_of
 
 # `show stat` of these kinds: backends and servers (management guide, 9.3 "show stat").
@@ -60,6 +61,8 @@ def read_live(master: str, path: str, now: datetime | None = None) -> dict[str, 
             "peers": _peers(tell(master, serving, f"show peers {SECTION}")),
             "contributors": _contributors(path),
         }
+        states = canaries.read_canaries(master, serving)
+        facts["canaries"] = [{**state._asdict(), "text": canaries.describe(state)} for state in states]
         facts["outages"] = list(find_outages(facts["services"]))
         facts["unchecked"] = list(_find_unchecked(facts["services"]))
     except RuntimeFailure as failure:
@@ -255,7 +258,7 @@ def _read_figures(row: dict[str, str], old: dict[tuple[str, str], int]) -> dict[
 def format_table(facts: dict[str, Any]) -> list[str]:
     """Return the facts as lines of text, a block for each subject."""
     blocks = (
-        *(_version_lines, _worker_lines, _agent_lines, _service_lines),
+        *(_version_lines, _worker_lines, _agent_lines, _service_lines, _canary_lines),
         *(_table_lines, _certificate_lines, _contributor_lines),
     )
     lines: list[str] = []
@@ -304,6 +307,10 @@ def _service_lines(facts: dict[str, Any]) -> list[str]:
             rows.append((service["name"], transport, "", *_figures(backend)))
             rows += [("", "", server["name"], *_figures(server)) for server in backend["servers"]]
     return _aligned(rows)
+
+
+def _canary_lines(facts: dict[str, Any]) -> list[str]:
+    return [state["text"] for state in facts["canaries"]]
 
 
 def _table_lines(facts: dict[str, Any]) -> list[str]:

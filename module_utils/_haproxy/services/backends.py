@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from ..config.model import Directive, Line, Section
 from ..config.words import quote
-from . import common, limits, request_filter, socketio, telemetry
+from . import canary, common, limits, request_filter, socketio, telemetry
+from .canary import Canary
 from .definition import Service, socketio_names
 from .edge import Edge
 from .limits import Counters
@@ -59,6 +60,15 @@ def server_line(server: Server, purpose: str, *more: str) -> Directive:
     return Directive("server", (server.name, *words), purpose, server.yaml_path)
 
 
+def canary_of(service: Service, transport: str) -> Canary | None:
+    """Return the canary that gets new sessions of a backend.
+
+    Ordinary requests beside Socket.IO are part of no session, nor are those of clients that nothing is known of.
+    """
+    known = transport != "http" or (not service.transports and service.own_affinity == "cookie")
+    return service.canary if known else None
+
+
 def transports_of(service: Service) -> Iterator[tuple[str, tuple[Server, ...]]]:
     """Yield the transports that have a backend, `http` for ordinary requests, each with its servers."""
     yield "http", service.servers
@@ -74,6 +84,8 @@ def service_servers(service: Service, edge: Edge) -> Iterator[Section]:
     for transport, servers in transports_of(service):
         cookie = affinity_of(service, transport) == "cookie"
         lines = []
+        if found := canary_of(service, transport):
+            servers += tuple(map(canary.out_of_balance, found.servers))
         for server in servers:
             words = ("cookie", server.name) if cookie else ()
             if server.records and edge.version >= _HASH_KEY_SINCE:
@@ -97,13 +109,29 @@ def service_backend(service: Service, transport: str, counters: Counters, edge: 
     directives = [Directive.of(*line, service.yaml_path) for line in lines]
     if transport in service.transports:
         directives += _session_rules(service, transport, counters, edge)
+    if found := canary_of(service, transport):
+        rules = canary.rules(service.name, found, edge.names, edge.canary, _new_session(service, transport))
+        if affinity_of(service, transport) == "cookie":
+            rules += canary.set_cookie(f"{_cookie_of(service)}=%[srv_name]; path=/; HttpOnly; Secure; SameSite=None")
+        directives += [Directive.of("canary", line, f"{service.yaml_path}.canary") for line in rules]
     if service.strip_path:
         directives += [Directive.of("routing", line, service.yaml_path) for line in _strip_path(service.path)]
     if affinity_of(service, transport) == "cookie":
         # SameSite=None: a page of another site that connects here keeps its node too.
-        text = f"cookie {service.name}_node insert indirect nocache httponly secure attr SameSite=None"
+        text = f"cookie {_cookie_of(service)} insert indirect nocache httponly secure attr SameSite=None"
         directives.append(Directive.of("affinity", text, service.yaml_path))
     return Section("backend", f"{service.name}_{transport}", tuple(directives), service.yaml_path)
+
+
+def _cookie_of(service: Service) -> str:
+    return f"{service.name}_node"
+
+
+def _new_session(service: Service, transport: str) -> str:
+    """Return the condition for a request that opens a session in this backend; empty for each."""
+    if transport in service.transports:
+        return socketio.HANDSHAKE
+    return f"!{{ req.cook({_cookie_of(service)}) -m found }}" if affinity_of(service, transport) == "cookie" else ""
 
 
 def _strip_path(path: str) -> list[str]:

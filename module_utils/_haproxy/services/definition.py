@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ..config.model import ConfigurationError, suggest
 from ..errors import Problems
 from . import request_filter
+from .canary import Canary, weight_of
 from .peers import PORT, SECTION, Peers
 from .reading import NAME, At, Groups, Reader
 from .servers import Server, read_group, read_servers
@@ -36,6 +37,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "client_ca": {"type": "str"},
     "origins": {"type": "list", "elements": "str"},
     "servers": {"type": "raw", "required": True},
+    "canary": {
+        "type": "dict",
+        "options": {
+            "servers": {"type": "raw", "required": True},
+            "share": {"type": "int", "required": True},
+            "max_errors": {"type": "int", "default": 10},
+            "min_sessions": {"type": "int", "default": 20},
+        },
+    },
     "health": {"type": "raw"},
     "websocket": {"type": "bool", "default": False},
     "plain_http": {"type": "raw", "default": False},
@@ -75,29 +85,33 @@ OPTIONS: dict[str, dict[str, Any]] = {
 ARGUMENT: dict[str, Any] = {"type": "list", "elements": "raw", "default": [], "options": OPTIONS}
 """The option `services` of a module."""
 
+# HAProxy's highest weight (manual, 5.2).
+_MOST_WEIGHT = 256
+
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
 
 # The samples of a request (configuration manual 7.3) by the kind of a service's `key`.
 _KEYS = {"query": "url_param", "header": "req.hdr", "cookie": "req.cook"}
 
 # Where a service names servers, and so a group of the inventory.
-_SERVERS = (("servers",), ("socketio", "servers"), ("socketio", "flash", "policy_servers"))
+_SERVERS = (("servers",), ("canary", "servers"), ("socketio", "servers"), ("socketio", "flash", "policy_servers"))
 
 
 class Service(NamedTuple):
     """A service whose definition is sound; `transports` is empty where it has no Socket.IO.
 
     `path` is where it is below its hosts, `socketio_path` that of its Socket.IO, whole; with `strip_path` nodes do not
-    see `path`. Requests in `plain_http` are not redirected on port 80, in `streamed_uploads` a body may take any time;
-    both are paths, whole. `health` is the path of the check, None for one of the connection, empty where it is not
-    stated. With `websocket` it has sockets outside Socket.IO, too. With `eio` the service takes only requests of this
-    revision of Engine.IO, and leaves all others to the service that has the same path. `balance` is the algorithm that
-    chooses a node, empty for that of each transport. `key` is what of a request decides about its node, in HAProxy's
-    words, empty for nothing. `affinity` keeps clients of Socket.IO on their node, `own_affinity` all others.
-    `certificates` are names of entries of `haproxy_certificates`, such as an ECDSA and an RSA one; `client_ca` is that
-    of the CA whose certificates clients must have, `origins` the pages that may open sockets: empty for all.
-    `policy_servers` answer the Flash player's request for a policy, without them the edge does; `legacy_tls` is the
-    name of the RSA certificate with which it takes the Flash movie's TLS 1.0, empty where it does not.
+    see `path`. `canary` gets a share of new sessions. Requests in `plain_http` are not redirected on port 80, in
+    `streamed_uploads` a body may take any time; both are paths, whole. `health` is the path of the check, None for one
+    of the connection, empty where it is not stated. With `websocket` it has sockets outside Socket.IO, too. With `eio`
+    the service takes only requests of this revision of Engine.IO, and leaves all others to the service that has the
+    same path. `balance` is the algorithm that chooses a node, empty for that of each transport. `key` is what of a
+    request decides about its node, in HAProxy's words, empty for nothing. `affinity` keeps clients of Socket.IO on
+    their node, `own_affinity` all others. `certificates` are names of entries of `haproxy_certificates`, such as an
+    ECDSA and an RSA one; `client_ca` is that of the CA whose certificates clients must have, `origins` the pages that
+    may open sockets: empty for all. `policy_servers` answer the Flash player's request for a policy, without them the
+    edge does; `legacy_tls` is the name of the RSA certificate with which it takes the Flash movie's TLS 1.0, empty
+    where it does not.
     """
 
     name: str
@@ -108,6 +122,7 @@ class Service(NamedTuple):
     client_ca: str
     origins: tuple[str, ...]
     servers: tuple[Server, ...]
+    canary: Canary | None
     socket_servers: tuple[Server, ...]
     health: str | None
     websocket: bool
@@ -312,6 +327,8 @@ def _read_service(item: Any, at: At) -> Service | None:
     sockets = socketio.pop("servers")
     read["own_affinity"] = read.pop("affinity")
     _check_affinity(read, socketio, sockets, at)
+    if read["canary"]:
+        _check_canary(read, socketio, sockets, at.key("canary"))
     if read["strip_path"] and socketio["legacy_tls"]:
         at.key("strip_path").problem("the Flash movie's own TLS is passed on as it is, with its path")
     prefix = read["path"].rstrip("/")
@@ -341,6 +358,25 @@ def _check_affinity(read: dict[str, Any], socketio: dict[str, Any], sockets: Any
             at.key(key).problem("the cookie is for TLS only; `plain_http` needs another affinity")
         if affinity == "cookie" and any(server.records for server in servers):
             at.key(key).problem("a cookie names a server, and servers of the DNS keep no name; `source` follows them")
+
+
+def _check_canary(read: dict[str, Any], socketio: dict[str, Any], sockets: Any, at: At) -> None:
+    """Report a canary that cannot have sessions of its own, or whose servers are the service's."""
+    if read["key"]:
+        at.problem("the service has a `key`, which chooses the server of each request: no session is free to go there")
+    if "flashsocket" in socketio["transports"]:
+        at.problem("flash sockets are carried as TCP, past a canary: give them a service of their own")
+    if socketio["transports"] and socketio["affinity"] != "session":
+        at.problem(f"its sessions stay with it by `socketio.affinity: session`, not '{socketio['affinity']}'")
+    if not socketio["transports"] and not read["websocket"] and read["own_affinity"] != "cookie":
+        at.problem("nothing would keep a visitor on it: the service needs `affinity: cookie`, or sockets")
+    stable = read["servers"] if sockets is None or not socketio["transports"] else sockets
+    names, places = ({getattr(server, key) for server in stable} for key in ("name", "endpoint"))
+    for server in read["canary"].servers:
+        templates = any(one.records and re.fullmatch(rf"{one.name}\d+", server.name) for one in stable)
+        if server.name in names or server.endpoint in places or templates:
+            text = f"the service itself has '{server.name}' ({server.endpoint}): a canary has servers of its own"
+            At(server.yaml_path, at.problems, at.groups).problem(text)
 
 
 def _read_name(value: Any, at: At) -> str:
@@ -517,6 +553,44 @@ def _read_flash(value: Any, at: At) -> dict[str, Any] | None:
     return {**read, "policy_servers": read["policy_servers"] or ()}
 
 
+def _read_canary(value: Any, at: At) -> Canary | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        at.problem("a mapping of `servers` and `share` is expected, such as {servers: [10.0.0.9:3000], share: 5}")
+        return None
+    return Canary(**_read_keys(value, OPTIONS["canary"]["options"], _CANARY_READERS, at))
+
+
+def _read_canary_servers(value: Any, at: At) -> tuple[Server, ...]:
+    if value is None or value in ([], {}):
+        at.problem("a canary needs servers: those of the new version, in a list or a group of the inventory")
+        return ()
+    servers = read_servers(value, at)
+    for server in servers:
+        if server.records:
+            at.problem("a canary's servers are chosen by their names, and the DNS gives none: use a list or a group")
+        weight = weight_of(server)
+        if not weight.isdigit() or not 0 < int(weight) <= _MOST_WEIGHT:
+            text = f"a weight from 1 to {_MOST_WEIGHT} is expected in a canary, not {weight}"
+            At(server.yaml_path, at.problems, at.groups).problem(text)
+    return servers
+
+
+def _read_percentage(value: Any, at: At) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
+        at.problem(f"a percentage from 0 to 100 is expected, not {value!r}")
+        return 0
+    return value
+
+
+def _read_sessions(value: Any, at: At) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        at.problem(f"a number of sessions is expected, 1 or more, not {value!r}")
+        return 1
+    return value
+
+
 def _read_own_servers(value: Any, at: At) -> tuple[Server, ...] | None:
     """Return servers that need not be stated, None where they are not."""
     return None if value is None else read_servers(value, at)
@@ -531,6 +605,7 @@ _SERVICE_READERS: dict[str, Reader] = {
     "client_ca": _read_client_ca,
     "origins": _read_origins,
     "servers": read_servers,
+    "canary": _read_canary,
     "health": _read_health,
     "websocket": _read_flag,
     "plain_http": _read_paths,
@@ -539,6 +614,12 @@ _SERVICE_READERS: dict[str, Reader] = {
     "affinity": _read_own_affinity,
     "key": _read_key,
     "socketio": _read_socketio,
+}
+_CANARY_READERS: dict[str, Reader] = {
+    "servers": _read_canary_servers,
+    "share": _read_percentage,
+    "max_errors": _read_percentage,
+    "min_sessions": _read_sessions,
 }
 _SOCKETIO_READERS: dict[str, Reader] = {
     "path": _read_socketio_path,

@@ -15,6 +15,7 @@ from ..config.words import quote, split
 from ..errors import Problems
 from . import limits, request_filter
 from .acme import Client
+from .canary import MAP
 from .client_address import CONTENT, REQUEST, SESSION, AddressRules
 from .limits import Counters, Limits
 from .peers import SECTION, Peers
@@ -118,6 +119,16 @@ class Edge(NamedTuple):
         return f"{self.lists}/trusted-proxies.list"
 
     @property
+    def canary(self) -> str:
+        """Return the path of the map of canaries."""
+        return f"{self.lists}/{MAP}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of this edge, first, and of those that share its tables."""
+        return (self.peers.name, *(name for name, _endpoint in self.peers.members if name != self.peers.name))
+
+    @property
     def exempt(self) -> str:
         """Return the path of the list of clients without limits."""
         return f"{self.lists}/exempt.list"
@@ -186,8 +197,7 @@ def request_counters(edge: Edge, flash: bool) -> Counters:
     counters = limits.BY_REQUEST if flash or address_by_request(edge) else limits.BY_CONNECTION
     if not edge.limits.shared:
         return counters
-    others = (name for name, _endpoint in edge.peers.members if name != edge.peers.name)
-    return limits.over_edges(counters, (edge.peers.name, *others), SECTION)
+    return limits.over_edges(counters, edge.names, SECTION)
 
 
 def exempt_lists(edge: Edge) -> tuple[str, ...]:

@@ -14,7 +14,21 @@ from itertools import chain
 from ..config.model import Configuration, Directive, Line, Section
 from ..config.words import quote
 from ..errors import Problems
-from . import acme, answers, balance, common, limits, peers, request_filter, routing, socketio, telemetry, tls, waiting
+from . import (
+    acme,
+    answers,
+    balance,
+    canary,
+    common,
+    limits,
+    peers,
+    request_filter,
+    routing,
+    socketio,
+    telemetry,
+    tls,
+    waiting,
+)
 from .backends import health_map, service_backend, service_servers, transports_of
 from .client_address import CONNECTION, CONTENT, REQUEST, SESSION
 from .definition import Service
@@ -81,13 +95,15 @@ def service_sections(services: list[Service], edge: Edge) -> Configuration:
     sticky = [service for service in services if service.follows_sessions]
     scripts = _lua_scripts(services, bool(sticky), edge)
     counters = request_counters(edge, bool(flash))
+    canaries = any(service.canary for service in services)
+    shared = bool(sticky) or edge.limits.shared or canaries
     sections = [
-        *_global_section(bool(sticky) or edge.limits.shared, scripts, edge),
+        *_global_section(shared, scripts, edge),
         *_acme_sections(edge),
         _http_frontend(services, edge, counters, bool(flash)),
         _https_frontend(services, edge, counters, bool(flash)),
         *(() if edge.limits.shared else _limit_tables(edge, counters)),
-        *_peers_section(sticky, edge, counters),
+        *(_peers_section(sticky, canaries, edge, counters) if shared else ()),
         *(flash_sections(flash, edge) if flash else ()),
         *(backend for service in services for backend in _service_backends(service, counters, edge)),
     ]
@@ -154,10 +170,8 @@ def _limit_tables(edge: Edge, counters: Counters) -> Iterator[Section]:
         yield Section.of("backend", name, [("limits", f"stick-table {properties}")], "haproxy_limits")
 
 
-def _peers_section(sticky: list[Service], edge: Edge, counters: Counters) -> list[Section]:
-    """Return the section `peers` with the tables that edges share, none where they share none."""
-    if not sticky and not edge.limits.shared:
-        return []
+def _peers_section(sticky: list[Service], canaries: bool, edge: Edge, counters: Counters) -> list[Section]:
+    """Return the section `peers` with the tables that edges share."""
     tables = [
         (
             "affinity",
@@ -172,7 +186,7 @@ def _peers_section(sticky: list[Service], edge: Edge, counters: Counters) -> lis
     if edge.limits.shared:
         counted = limits.tables(edge.limits, counters)
         lines += [("limits", f"table {name.partition('/')[2]} {properties}") for name, properties in counted]
-    lines += balance.tables(edge)
+    lines += [*balance.tables(edge), *canary.tables(canaries)]
     return [Section.of("peers", SECTION, lines, "haproxy_peers")]
 
 
@@ -190,6 +204,9 @@ def _files(services: list[Service], scripts: list[Line], edge: Edge) -> tuple[tu
         files.append((edge.origins, origins + request_filter.origins_list("", _common_origins(services))))
     if edge.version >= common.SINCE and (checks := health_map(services)):
         files.append((edge.health, checks))
+    if _has("canary", services):
+        lines = (line for one in services if one.canary for line in canary.entries(one.name, one.canary))
+        files.append((edge.canary, "".join(lines)))
     for setting in ("plain_http", "streamed_uploads"):
         if _has(setting, services):
             files.append((getattr(edge, setting), routing.paths_list(services, setting)))

@@ -38,6 +38,13 @@ ANSWERS = {
     "# table: affinity/:misses.2f, type: string, size:1024, used:0\n",
     "@!20 show table affinity/:misses.1f": "0x1: key=edge1:chat use=0 exp=0 http_req_cnt=5\n"
     "0x2: key=edge2:chat use=0 exp=0 http_req_cnt=70\n",
+    "@!20 show map": "# id (file) description\n1 (/etc/haproxy/canary.map) pattern loaded from file\n",
+    "@!20 show map /etc/haproxy/canary.map": "0x1 chat 25\n0x2 chat:lots 1\n0x3 chat:0 new\n0x4 chat/new 1\n0x5 news 5\n",
+    "@!20 show table affinity/:canary": (
+        "0x1: key=edge1:chat use=0 exp=0 gpt0=0 http_req_cnt=40 http_req_rate(30000)=9 http_fail_cnt=3 x=0\n"
+        "0x2: key=edge2:chat use=0 exp=0 gpt0=25 http_req_cnt=60 http_req_rate(30000)=0 http_fail_cnt=7 x=0\n"
+        "0x3: key=edge1:news use=0 exp=0 gpt0=25 http_req_cnt=9 http_req_rate(30000)=0 http_fail_cnt=7 x=0\n"
+    ),
     "@!20 show peers affinity": "id=edge1(local,inactive) addr=- last_status=NONE\n"
     "id=edge2(remote,active) addr=10.0.0.2:8406 status=x last_status=ESTA\n"
     "id=edge3(remote,active) addr=10.0.0.3:8406 status=x last_status=CONN\n",
@@ -87,6 +94,15 @@ def test_it_tells_what_the_exporter_lacks(master, tmp_path):
         'realtime_edge_old_sessions{proxy="chat_websocket"}': 4,
         'realtime_edge_certificate_not_after_seconds{certificate="b \\"c.pem"}': 1825308364,
         'realtime_edge_affinity_misses_total{service="chat"}': 5,
+        # Another edge has withdrawn one; the other one has got another share since.
+        'realtime_edge_canary_share{service="chat"}': 0,
+        'realtime_edge_canary_share{service="news"}': 5,
+        'realtime_edge_canary_withdrawn{service="chat"}': 1,
+        'realtime_edge_canary_withdrawn{service="news"}': 0,
+        'realtime_edge_canary_sessions_total{service="chat"}': 40,
+        'realtime_edge_canary_sessions_total{service="news"}': 9,
+        'realtime_edge_canary_errors_total{service="chat"}': 3,
+        'realtime_edge_canary_errors_total{service="news"}': 7,
         'realtime_edge_peer_up{peer="edge2"}': 1,
         'realtime_edge_peer_up{peer="edge3"}': 0,
         "realtime_edge_master_up": 1,

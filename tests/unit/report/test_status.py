@@ -5,8 +5,14 @@ from datetime import datetime, timezone
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy import paths
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import store
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import status
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import certificates, cli, closing, servers
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import canaries, status
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import (
+    certificates,
+    cli,
+    closing,
+    maps,
+    servers,
+)
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.cli import RuntimeFailure, Worker
 
 PROC = """\
@@ -28,6 +34,7 @@ ANSWERS = {
     + "chat_websocket,app1,0,40,50,UP,1,2,10.0.0.1:3000,L7OK\n"
     + "chat_websocket,BACKEND,0,40,50,UP,1,1,,\n",
     (900, "show table"): "# table: affinity/chat, type: string, size:102400, used:17\n",
+    (900, "show map"): "# id (file) description\n-1 (/etc/haproxy/routes.map) pattern loaded\n",
     (900, "show peers affinity"): (
         "0x1: [24/Nov/2026:09:38:07] id=affinity disabled=0 flags=0x68b3\n"
         "  0x2: id=edge2(remote,active) addr=10.0.0.12:8406 last_status=ESTA last_hdshk=4s\n"
@@ -59,7 +66,7 @@ def running(monkeypatch):
     monkeypatch.setattr(status, "workers", lambda _master, sessions: known)
     monkeypatch.setattr(status, "failed_reloads", lambda _master: 2)
     monkeypatch.setattr(cli, "ask", lambda _master, _command, _timeout: PROC)
-    for module in (status, certificates, servers):
+    for module in (status, certificates, servers, canaries, maps):
         monkeypatch.setattr(module, "tell", tell)
     return answers
 
@@ -233,3 +240,44 @@ def test_a_certificate_that_is_not_valid_yet_says_when(running):
     found = {one["path"]: one["days_until_valid"] for one in facts["certificates"]}
     assert found == {"/c/soon.pem": 0, "/c/late.pem": 3}
     assert any("valid in 3" in line for line in facts["table"])
+
+
+CANARIES = {
+    (
+        900,
+        "show map",
+    ): "# id (file)\n0 (/etc/haproxy/routes.map) loaded\n1 (/etc/haproxy/canary.map) loaded from file\n",
+    (900, "show map /etc/haproxy/canary.map"): (
+        "0x1 chat 25\n0x2 chat:lots 1\n0x3 chat:0 new1\n0x4 chat/new1 1\n0x5 news 5\n0x6 news:lots 1\n0x7 idle 0\n"
+    ),
+    (900, "show table affinity/:canary"): (
+        "0x1: key=edge1:chat use=0 exp=0 shard=0 gpt0=0 http_req_cnt=40 http_req_rate(30000)=9 http_fail_cnt=3 x=0\n"
+        "0x2: key=edge2:chat use=0 exp=0 shard=0 gpt0=25 http_req_cnt=60 http_req_rate(30000)=0 http_fail_cnt=7 x=0\n"
+        "0x3: key=edge1:news use=0 exp=0 shard=0 gpt0=25 http_req_cnt=60 http_req_rate(30000)=0 http_fail_cnt=7 x=0\n"
+        "0x4: key=edge1:gone use=0 exp=0 shard=0 gpt0=5 http_req_cnt=60 http_req_rate(30000)=0 http_fail_cnt=7 x=0\n"
+    ),
+}
+
+
+def test_a_canary_that_any_edge_has_withdrawn_is_told(running):
+    assert status.read_live("master", "/none/haproxy.cfg", NOW)["canaries"] == []
+    running.update(CANARIES)
+    facts = status.read_live("master", "/none/haproxy.cfg", NOW)
+    assert [tuple(canary.values())[:5] for canary in facts["canaries"]] == [
+        ("chat", 25, ("edge2",), 100, 10),
+        # Another share was set since.
+        ("news", 5, (), 60, 7),
+        ("idle", 0, (), 0, 0),
+    ]
+    lines = [line for line in facts["table"] if "canary" in line]
+    assert lines[0] == "the canary of chat is WITHDRAWN at 25 % of new sessions, by edge2 (100 so far, 10 errors)"
+    assert lines[1] == "the canary of news gets 5 % of new sessions (60 so far, 7 errors)"
+
+
+def test_a_canary_is_watched_until_it_is_withdrawn(running, monkeypatch):
+    running.update(CANARIES)
+    monkeypatch.setattr(canaries, "serving_worker", lambda _master: 900)
+    assert canaries.watch("master", "chat", 600).withdrawn_by == ("edge2",)
+    assert canaries.watch("master", "news", 0).withdrawn_by == ()
+    with pytest.raises(canaries.CanaryError, match=r"no canary of 'talk' \(services with one: chat, news, idle\)"):
+        canaries.watch("master", "talk", 600)
