@@ -305,7 +305,7 @@ def _run_preflight(change: _Change) -> list[str]:
         raise ConfigurationError(warnings)
     if excess := impossible_connections(change.wanted, target.descriptors):
         raise ConfigurationError(excess)
-    held = _parse_or_empty(change.before if change.running else "")
+    held = change.removals.present if change.running else Configuration()
     if impossible := impossible_binds(change.wanted, held, _ending_processes(change)):
         raise ConfigurationError(impossible)
     return warnings

@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..config.model import Configuration, Directive, Section, split_name
@@ -233,8 +234,12 @@ def _fresh_ids(written: dict[str, Directive], servers: dict[str, ServerLine]) ->
 
 def parse_server(line: Directive, general: Iterable[str]) -> ServerLine | None:
     """Parse a server line that can be compared with the worker; return None for one that only a reload can change."""
-    address = _parse_address(line.arguments[1])
-    spelled = [*general, *line.arguments[2:]]
+    return _parse_server(line.arguments[1], (*general, *line.arguments[2:]))
+
+
+@lru_cache(maxsize=4096)  # services have nodes in common
+def _parse_server(endpoint: str, spelled: tuple[str, ...]) -> ServerLine | None:
+    address = _parse_address(endpoint)
     if address is None or any("$" in word and '"' in word for word in spelled):
         return None  # a name, a socket, or a value that only the worker knows
     words = iter([unquote(word) for word in spelled])

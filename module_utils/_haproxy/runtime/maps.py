@@ -31,17 +31,19 @@ def replace_patterns(master: str, pid: int, kind: str, path: str, entries: Seque
         raise RuntimeFailure(f"HAProxy refused `{prepare}`")
     version = f"@{found.group(1)} {path}"
     piece: list[str] = []
+    size = 0
     for number, entry in enumerate(entries):
         # Only maps accept a payload; each entry of an ACL is a command.
         piece.append(entry if kind == "map" else f"add acl {version} {escape(entry)}")
-        if number + 1 == len(entries) or _size(*piece, entries[number + 1]) > PAYLOAD_LIMIT / 2:
+        size += _size(piece[-1])
+        if number + 1 == len(entries) or size + _size(entries[number + 1]) > PAYLOAD_LIMIT / 2:
             if kind == "map":
                 expect_answer(tell(master, pid, f"add map {version}", "\n".join(piece)), f"add map {version}", r"\A\Z")
             else:
                 expect_answer(tell(master, pid, f"; @!{pid} ".join(piece)), piece[0], r"\A\s*\Z")
-            piece = []
+            piece, size = [], 0
     run_command(master, pid, f"commit {kind} {version}")
 
 
-def _size(*texts: str) -> int:
-    return sum(len(text.encode(errors="surrogateescape")) for text in texts)
+def _size(text: str) -> int:
+    return len(text.encode(errors="surrogateescape"))

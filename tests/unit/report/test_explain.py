@@ -203,6 +203,14 @@ def test_the_way_of_a_websocket_goes_from_its_bind_to_its_servers():
     assert all(lines[number - 1] for step in path("chat_websocket").hops for number in step.lines)
 
 
+def test_what_a_backend_has_from_named_defaults_is_told_of_it():
+    before, since = (text_of(assembled(version, [DESCRIBED[3]])) for version in ((3, 3), (3, 4)))
+    for key in ("game_http", "game_polling"):
+        old, new = (path(key, text).hops[-2:] for text in (before, since))
+        assert [(hop.title, hop.details) for hop in new] == [(hop.title, hop.details) for hop in old]
+    assert "balance source" in path("game_polling", since).hops[-2].details
+
+
 def test_behind_the_entrance_for_flash_the_way_begins_at_the_entrance():
     way = path("old_flashsocket")
     assert [step.kind for step in way.hops] == ["tcp", "listen", "condition", "backend", "servers"]
