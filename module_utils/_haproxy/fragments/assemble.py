@@ -35,19 +35,14 @@ def assemble(edge: Edge, contributions: list[Fragment], with_base_settings: bool
     definition.check_conflicts(served)
     validate_edge(edge)
     native, rules = take_address_rules(native, _frontends(served))
-    edge = edge._replace(address_rules=rules)
+    edge = edge._replace(address_rules=rules, checks_origins=any(service.origins for service in served))
     sections, routes = frontends.service_sections(served, edge), frontends.service_routes(served, edge)
     edge = edge._replace(maxconn=stated_maxconn(native), held=held_descriptors([sections, routes, *native]))
     base = merge(balance_settings(served), resolvers(served), flash_limit(served, edge))
     if with_base_settings:
         check_global(native)
-        base = merge(
-            unknown_host_backend(served),
-            request_settings(served, edge),
-            base,
-            tcp_settings(native),
-            base_settings(edge),
-        )
+        requests = merge(unknown_host_backend(served, edge), request_settings(served, edge))
+        base = merge(requests, base, tcp_settings(native), base_settings(edge))
     configuration = merge(base, sections, *native, routes)
     configuration = merge(configuration, balance.global_section(served, configuration, edge))
     if edge.version >= common.SINCE:

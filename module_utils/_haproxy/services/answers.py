@@ -5,13 +5,18 @@ from __future__ import annotations
 
 from ..config.model import Line
 
-# Scripts of an allowed origin (CORS) could else not even read the status. HAProxy leaves out a header without a value.
-HEADERS = (
-    "hdr Access-Control-Allow-Origin %[var(txn.cors)] "
-    "hdr Access-Control-Allow-Credentials %[var(txn.cors),regsub(.+,true)] "
-    "hdr Access-Control-Expose-Headers Retry-After,X-Request-ID hdr Vary Origin hdr X-Request-ID %[unique-id]"
-)
-"""The headers of an answer, in the words of HAProxy's rules; `txn.cors` is the allowed origin."""
+
+def headers(checked: bool) -> str:
+    """Return the headers of an answer, in the words of HAProxy's rules.
+
+    Scripts of an allowed origin (CORS) could else not even read the status. HAProxy leaves out a header without a
+    value. `checked`: the allowed origin is in `txn.cors` (request_filter.note_origin); else any page's is.
+    """
+    origin = "var(txn.cors)" if checked else "req.fhdr(origin),lower"
+    return (
+        f"hdr Access-Control-Allow-Origin %[{origin}] hdr Access-Control-Allow-Credentials true "
+        "hdr Access-Control-Expose-Headers Retry-After,X-Request-ID hdr Vary Origin hdr X-Request-ID %[unique-id]"
+    )
 
 
 # The first version that tells the number of a request on its connection.
@@ -33,7 +38,7 @@ def identify_requests(version: tuple[int, ...]) -> list[Line]:
     return [("logging", f"unique-id-format {form}"), ("logging", "unique-id-header X-Request-ID")]
 
 
-def without_servers() -> list[Line]:
-    """Return the line of a frontend for HAProxy's own 503, which says when to try again."""
+def without_servers(more: str) -> list[Line]:
+    """Return the line of a frontend for HAProxy's own 503, which says when to try again; `more` are its headers."""
     text = 'string "No server is available to handle this request." hdr Cache-Control no-cache hdr Retry-After 5'
-    return [("limits", f"http-error status 503 content-type text/plain {text} {HEADERS}")]
+    return [("limits", f"http-error status 503 content-type text/plain {text} {more}")]

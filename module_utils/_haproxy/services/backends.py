@@ -149,13 +149,11 @@ def _session_rules(service: Service, transport: str, counters: Counters, edge: E
     rules = [*socketio.find_session(names, transport)]
     follows = service.follows_sessions
     if follows and transport == "polling":
-        rules.append(socketio.ask_next_worker(socketio.HANDSHAKE))
-    rules += limits.sessions(edge.limits, counters, socketio.HANDSHAKE)
+        rules.append(socketio.ask_next_worker(names, edge.answer_headers))
+    rules += limits.sessions(edge.limits, counters, socketio.HANDSHAKE, edge.answer_headers)
     if follows:
-        rules += socketio.wait_for_table(names)
-        if transport == "polling":
-            rules.append(socketio.ask_next_worker(socketio.unknown_session(names)))
-        rules.append(telemetry.count_miss(edge.peers.name, service.name, socketio.unknown_session(names)))
+        rules.append(socketio.wait_for_table(names))
+        rules.append(telemetry.count_miss(edge.peers.name, service.name, socketio.UNKNOWN))
         if transport == "polling":
             rules += socketio.learn_session(names)
         rules.append(socketio.follow_session(names))

@@ -184,14 +184,14 @@ def tcp_settings(contributions: list[Configuration]) -> Configuration:
     )
 
 
-def unknown_host_backend(services: list[Service]) -> Configuration:
+def unknown_host_backend(services: list[Service], edge: Edge) -> Configuration:
     """Return the default backend of `https`, which answers 421; a contributor's `default_backend` overrides it.
 
     There is none if a service takes every host.
     """
     if not services or not all(service.hosts for service in services):
         return Configuration()
-    answer = f'content-type text/plain string "No service of this edge has this name." {answers.HEADERS}'
+    answer = f'content-type text/plain string "No service of this edge has this name." {edge.answer_headers}'
     return Configuration(
         (
             Section.of("frontend", "https", [("routing", "default_backend https:unknown")], ROLE),

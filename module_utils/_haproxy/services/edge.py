@@ -13,7 +13,7 @@ from ..config.descriptors import Held, process_descriptors
 from ..config.model import Configuration, ConfigurationError, Line
 from ..config.words import quote, split
 from ..errors import Problems
-from . import limits, request_filter
+from . import answers, limits, request_filter
 from .acme import Client
 from .canary import MAP
 from .client_address import CONTENT, REQUEST, SESSION, AddressRules
@@ -53,6 +53,7 @@ class Edge(NamedTuple):
     the process's limit of connections as a contributor sets it, 0 to derive it from the descriptors. `lists`: folder
     of the map of routes and of lists, which change without a reload. `held`: the descriptors of checks and listeners;
     `threads`: of the process. `address_rules`: the contributors' own rules that set a client's address.
+    `checks_origins`: some service says which pages may open its sockets.
     """
 
     http: tuple[str, ...]
@@ -82,6 +83,12 @@ class Edge(NamedTuple):
     held: Held = Held()
     threads: int = 1
     address_rules: AddressRules = MappingProxyType({})
+    checks_origins: bool = False
+
+    @property
+    def answer_headers(self) -> str:
+        """Return the headers of what the edge itself answers."""
+        return answers.headers(self.checks_origins)
 
     @property
     def agent_socket(self) -> str:

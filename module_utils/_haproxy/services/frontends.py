@@ -62,7 +62,7 @@ def service_routes(services: list[Service], edge: Edge) -> Configuration:
         return Configuration()
     lines = [
         *_find_route(services, edge),
-        *routing.require_client_certificates(services),
+        *routing.require_client_certificates(services, edge.answer_headers),
         *routing.choose_backend(services),
     ]
     routes = Section("frontend", "https", tuple(lines), "haproxy_services")
@@ -243,9 +243,13 @@ def _common_origins(services: list[Service]) -> tuple[str, ...]:
 def _request_rules(services: list[Service], edge: Edge, counters: Counters, name: str) -> list[Directive]:
     """Return the rules for each request of a frontend, `http` or `https`, whichever service it is for."""
     by_connection = not address_by_request(edge)
-    known = request_filter.note_origin(_common_origins(services), edge.origins, _has("origins", services))
+    known = request_filter.note_origin(_common_origins(services), edge.origins, edge.checks_origins)
     restored = request_filter.restore_client_address(edge.proxies, edge.trusted_proxies)
-    counted = [*answers.without_servers(), *limits.requests(edge.limits, counters, exempt_lists(edge))]
+    headers = edge.answer_headers
+    counted = [
+        *answers.without_servers(headers),
+        *limits.requests(edge.limits, counters, exempt_lists(edge), headers),
+    ]
     if not _has("streamed_uploads", services):
         counted += limits.wait_for_body(edge.limits)
     filtered = (

@@ -22,7 +22,6 @@ from typing import NamedTuple
 from ..config.model import Directive, Line
 from ..config.words import quote
 from ..errors import Problems
-from . import answers
 
 # Seconds over which a rate is counted; a client above it waits at most as long.
 WINDOW = 10
@@ -171,8 +170,8 @@ def connections(limits: Limits, counters: Counters, layer: str, lists: tuple[str
     return [("limits", f"tcp-request {layer} {line}") for line in lines]
 
 
-def requests(limits: Limits, counters: Counters, lists: tuple[str, ...]) -> list[Line]:
-    """Return frontend rules for requests: the size of the URL, and the rate."""
+def requests(limits: Limits, counters: Counters, lists: tuple[str, ...], headers: str) -> list[Line]:
+    """Return frontend rules for requests: the size of the URL, and the rate; `headers` are those of the answer."""
     lines = []
     if limits.url_length:
         answer = 'deny deny_status 414 content-type text/plain string "This URL is too long."'
@@ -180,7 +179,7 @@ def requests(limits: Limits, counters: Counters, lists: tuple[str, ...]) -> list
     if counters.connections != counters.requests and (limits.request_rate or limits.session_rate):
         lines.append(f"http-request track-sc1 {_CLIENT} table {counters.requests[0]}{_unless_in(lists)}")
     if limits.request_rate:
-        lines += _count(0, "requests", limits.request_rate, counters, "")
+        lines += _count(0, ("requests", headers), limits.request_rate, counters, "")
     return [("limits", line) for line in lines]
 
 
@@ -195,11 +194,14 @@ def wait_for_body(limits: Limits, exception: str = "") -> list[Line]:
     return [("limits", f"http-request wait-for-body time {limits.request_timeout}s{unless}")]
 
 
-def sessions(limits: Limits, counters: Counters, opens: str) -> list[Directive]:
-    """Return backend rules for one service: each request under the condition `opens` opens a Socket.IO session."""
+def sessions(limits: Limits, counters: Counters, opens: str, headers: str) -> list[Directive]:
+    """Return backend rules for one service: each request under the condition `opens` opens a Socket.IO session.
+
+    `headers` are those of the answer.
+    """
     if not limits.session_rate:
         return []
-    lines = _count(1, "new sessions", limits.session_rate, counters, opens)
+    lines = _count(1, ("new sessions", headers), limits.session_rate, counters, opens)
     return [Directive.of("limits", line, "haproxy_limits") for line in lines]
 
 
@@ -216,17 +218,20 @@ def _sum_up(variable: str, own: str, look_up: str, others: Sequence[str]) -> tup
     return [f"set-var({variable}) {own}", *actions], f"var({variable}) -m int"
 
 
-def _count(place: int, what: str, most: int, counters: Counters, condition: str) -> list[str]:
+def _count(place: int, answer: tuple[str, str], most: int, counters: Counters, condition: str) -> list[str]:
     """Return the rules that refuse what exceeds a rate, and count the rest in this place of the client's counters.
+
+    `answer`: what there is too much of, and the headers of the answer that says so.
 
     A client that is not tracked, as it is exempt, has no rate.
     """
+    what, headers = answer
     own, only = f"sc_gpc_rate({place},{counters.number})", f" if {condition}" if condition else ""
     sum_up, rate = _sum_up("txn.rate", own, f"table_gpc_rate({place},", counters.requests[1:])
     return [
         *(f"http-request {action}{only}" for action in sum_up),
         f'http-request deny deny_status 429 content-type text/plain string "Too many {what} from this address." '
-        f"hdr Retry-After {WINDOW} {answers.HEADERS} if {f'{condition} ' if condition else ''}{{ {rate} ge {most} }}",
+        f"hdr Retry-After {WINDOW} {headers} if {f'{condition} ' if condition else ''}{{ {rate} ge {most} }}",
         f"http-request sc-inc-gpc({place},{counters.number}){only}",
     ]
 

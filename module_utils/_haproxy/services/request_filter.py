@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from ..config.model import ConfigurationError, Line
 from ..config.words import quote
 from ..errors import Problems
-from . import answers
 from .limits import check_networks
 
 PROTOCOLS = ("proxy_protocol", "x_forwarded_for")
@@ -194,10 +193,10 @@ def note_origin(allowed: tuple[str, ...], path: str, checked: bool) -> list[Line
     """Return frontend rules that keep the origin of a page, and whether the edge's own answers are for it (CORS).
 
     `allowed` are the origins of all services together, empty if any may be one; `path` is that of the list of origins.
-    `checked`: a service has origins, whose rules look at it again.
+    They are needed where it is `checked`: a service has origins, whose rules look at it again.
     """
     if not checked:
-        return [("origins", "http-request set-var(txn.cors) req.fhdr(origin),lower")]
+        return []
     lines = ["http-request set-var(txn.origin) req.fhdr(origin),lower"]
     if allowed:
         rules, listed = _look_up("str(:)", allowed, path)
@@ -239,8 +238,10 @@ def _look_up(name: str, allowed: tuple[str, ...], path: str) -> tuple[list[str],
     return lines, [f"{{ {name},concat(,{variable}) -m str -f {quote(path)} }}" for variable in known]
 
 
-def require_client_certificate(condition: str) -> list[Line]:
+def require_client_certificate(condition: str, headers: str) -> list[Line]:
     """Return rules for a service with client certificates; `condition` selects its requests.
+
+    `headers` are those of a refusal.
 
     TLS asks for a certificate if the handshake has the service's name. A request on another service's connection, or
     on a session resumed from one, has none.
@@ -249,11 +250,11 @@ def require_client_certificate(condition: str) -> list[Line]:
         (
             "client certificates",
             'http-request return status 421 content-type text/plain string "This needs a connection of its own." '
-            f"{answers.HEADERS} if {condition}!{{ ssl_c_used }}",
+            f"{headers} if {condition}!{{ ssl_c_used }}",
         ),
         (
             "client certificates",
-            f"http-request deny deny_status 403 {answers.HEADERS} if {condition}!{{ ssl_c_verify 0 }}",
+            f"http-request deny deny_status 403 {headers} if {condition}!{{ ssl_c_verify 0 }}",
         ),
         ("client certificates", f"http-request set-header X-SSL-Client-DN %{{+Q}}[ssl_c_s_dn] if {condition}"),
     ]

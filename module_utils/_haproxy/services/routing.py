@@ -113,7 +113,7 @@ def is_listed(path: str) -> str:
     return f"{{ var(txn.route),field(1,:),concat(,txn.url_path,/) -m beg -f {quote(path)} }}"
 
 
-def require_client_certificates(services: list[Service]) -> list[Directive]:
+def require_client_certificates(services: list[Service], headers: str) -> list[Directive]:
     """Return the rules of the frontend `https` for services with client certificates, whichever rule routes them."""
     guarded = [service for service in services if service.client_ca]
     if not guarded:
@@ -127,7 +127,7 @@ def require_client_certificates(services: list[Service]) -> list[Directive]:
         *(Directive.of("client certificates", line, guarded[0].yaml_path) for line in lines),
         *(
             Directive.of(*line, guarded[0].yaml_path)
-            for line in request_filter.require_client_certificate("services:client_ca ")
+            for line in request_filter.require_client_certificate("services:client_ca ", headers)
         ),
     ]
 

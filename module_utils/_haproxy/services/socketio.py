@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..config.model import Directive
-from . import answers
 
 PATH = "/socket.io/"
 
@@ -22,9 +21,6 @@ TRANSPORTS = ("flashsocket", "websocket", "polling")
 
 # How a client is kept on the node that holds its session.
 AFFINITIES = ("session", "cookie", "source", "none")
-
-# `wait_for_table` marks it.
-_UNKNOWN = "{ var(txn.unknown) -m bool }"
 
 # A browser asks (CORS) before a handshake of another site; the node answers without a session.
 _NO_PREFLIGHT = "!{ method OPTIONS }"
@@ -97,30 +93,29 @@ HANDSHAKE = "{ var(txn.handshake) -m bool }"
 """The condition for a request to a backend of Socket.IO that may open a session (`find_session`)."""
 
 
-def wait_for_table(names: Names) -> list[Directive]:
-    """Return the rules that wait for the affinity table to know the session of a request."""
-    lines = [
-        f"http-request set-var(txn.unknown) bool(true) if {{ var(txn.sid) -m found }} {_not_in(names.table)}",
-        f"http-request lua.wait_for_table {names.table} if {_UNKNOWN}",
-    ]
-    return [Directive.of("affinity", line) for line in lines]
+def wait_for_table(names: Names) -> Directive:
+    """Return the rule that waits for the affinity table to know the session of a request."""
+    unknown = f"{_not_in(names.table)} {{ var(txn.sid) -m found }}"
+    return Directive.of("affinity", f"http-request lua.wait_for_table {names.table} if {unknown}")
 
 
-def ask_next_worker(condition: str) -> Directive:
-    """Return the rule of a worker that has been replaced: such a request goes to the next one, by a new connection.
+def ask_next_worker(names: Names, headers: str) -> Directive:
+    """Return the rule of a worker that has been replaced: a session that it does not have is the next one's.
+
+    The request goes there by a new connection; `headers` are those of the answer that says so.
 
     A client may still send one request on an idle connection (`option idle-close-on-response`), but the tables were
     handed over: the next worker would not know a session that begins here, nor does this one know those of the next.
     Only GET: clients on Node.js (xmlhttprequest-ssl) never end a POST that is redirected.
     """
     where = "hdr Location %[req.hdr(x-forwarded-proto)]://%[req.hdr(host)]%[pathq]"
-    answer = f"return status 307 {where} hdr Cache-Control no-store {answers.HEADERS}"
-    return Directive.of("affinity", f"http-request {answer} if {condition} {{ stopping }} {{ method GET }}")
+    answer = f"return status 307 {where} hdr Cache-Control no-store {headers}"
+    condition = f"{{ stopping }} {{ method GET }} {_not_in(names.table)}"
+    return Directive.of("affinity", f"http-request {answer} if {condition}")
 
 
-def unknown_session(names: Names) -> str:
-    """Return the condition for a request whose session the affinity table does not have, also after a wait."""
-    return f"{_UNKNOWN} {_not_in(names.table)}"
+UNKNOWN = "{ var(txn.unknown) -m bool }"
+"""The condition for a request whose session the affinity table does not have, also after a wait (waiting.script)."""
 
 
 def _not_in(table: str) -> str:
@@ -173,7 +168,7 @@ def learn_session(names: Names) -> list[Directive]:
         ),
         Directive.of(
             "affinity",
-            f"tcp-response content set-var(txn.sid) {version_09} if !{{ var(txn.sid) -m found }} {opened} {form}",
+            f"tcp-response content set-var(txn.sid) {version_09} if {opened} !{{ var(txn.sid) -m found }} {form}",
         ),
         Directive.of("affinity", f"stick store-response var(txn.sid) table {names.table} if {HANDSHAKE}"),
     ]

@@ -38,7 +38,9 @@ end
 -- The affinity table, by a request whose session it lacks. Later another edge may just open the session: 400 ms.
 core.register_action("wait_for_table", {{"http-req"}}, function(txn, table)
   local session = txn:get_var("txn.sid")
-  wait_until(function() return txn.sc:in_table(session, table) == "1" end, young and {longest}000 or 400)
+  local function arrived() return txn.sc:in_table(session, table) == "1" end
+  wait_until(arrived, young and {longest}000 or 400)
+  if not arrived() then txn:set_var("txn.unknown", true) end
 end, 1)
 
 -- The addresses that the DNS brings, by a request to a backend without a server.

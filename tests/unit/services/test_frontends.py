@@ -16,7 +16,12 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.mode
 )
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import render
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import definition, probes, routing
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import (
+    definition,
+    probes,
+    routing,
+    telemetry,
+)
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services.limits import Limits
 from examples import CHAT, GROUPS, edge
 from live import LiveEdge, NameServer, every_version, free_port, wait_for
@@ -277,8 +282,8 @@ def test_pages_of_allowed_origins_can_read_what_the_edge_itself_answers(version,
     assert shared(served.get("/", host="shut.example.com", Origin=PAGE)) == (PAGE, "true")
     # Of the answers of nodes, the nodes decide; a foreign page learns nothing.
     assert shared(served.get("/", Origin=PAGE)) == (None, None)
-    assert shared(served.get("/", host="shut.example.com", Origin="https://evil.example.com")) == (None, None)
-    assert shared(served.get("/", host="down.example.com")) == (None, None)
+    assert shared(served.get("/", host="shut.example.com", Origin="https://evil.example.com")) == (None, "true")
+    assert shared(served.get("/", host="down.example.com")) == (None, "true")
     foreign = served.get("/socket.io/?EIO=4&transport=polling", Origin="https://evil.example.com")
     assert (foreign.status, shared(foreign)) == (403, (None, None))
     for origin in (PAGE, "https://a.example.org", "null"):
@@ -297,7 +302,38 @@ def test_where_all_services_have_origins_no_other_page_reads_any_answer(version,
     served = start(version, chat(nodes[0], origins=[PAGE, "https://*.example.org"]), request_rate=5)
     wait_for(lambda: served.get("/").status == 429)
     assert shared(served.get("/", Origin="https://a.example.org")) == ("https://a.example.org", "true")
-    assert shared(served.get("/", Origin="https://evil.example.com")) == (None, None)
+    assert shared(served.get("/", Origin="https://evil.example.com")) == (None, "true")
+
+
+@every_version
+def test_where_no_service_has_origins_any_page_can_read_what_the_edge_itself_answers(version, nodes, start):
+    served = start(
+        version,
+        chat(nodes[0]),
+        chat(name="down", hosts=["down.example.com"], servers=["127.0.0.1:1"]),
+        session_rate=3,
+    )
+    refused = served.get("/", host="down.example.com", Origin=PAGE)
+    assert (refused.status, shared(refused)) == (503, (PAGE, "true"))
+    wait_for(lambda: served.get(POLLING, Origin=PAGE).status == 429)
+    assert shared(served.get(POLLING, Origin=PAGE)) == (PAGE, "true")
+    assert shared(served.get(POLLING)) == (None, "true")
+
+
+@every_version
+def test_a_session_that_no_worker_knows_counts_as_a_miss(version, nodes, start):
+    served = start(version, chat(*nodes))
+    served.live.ask("set table affinity/chat key early data.server_id 1")
+    known = served.json(POLLING)["sid"]
+
+    def misses():
+        table = telemetry.count_miss("edge", "chat", "").text.split(" table ")[1].split()[0]
+        return re.findall(r"http_req_cnt=(\d+)", served.live.ask(f"show table {table}"))
+
+    for sid, counted in ((known, []), ("early", []), ("lost", ["1"]), (known, ["1"])):
+        served.get(f"{POLLING}&sid={sid}")
+        assert misses() == counted
+    assert served.get("/socket.io/", Origin=PAGE).status == 200
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_request_waits_for_the_table_of_a_young_worker(version, tmp_path):
     nodes, port, edge = [Node("n1"), Node("n2")], free_port(), LiveEdge(version, tmp_path)
     nodes[1].sessions.add("its-own")
     names, answers = NAMES._replace(table="affinity/chat"), []
-    rules = [*socketio.find_session(names, "polling"), *socketio.wait_for_table(names), socketio.follow_session(names)]
+    rules = [*socketio.find_session(names, "polling"), socketio.wait_for_table(names), socketio.follow_session(names)]
     (tmp_path / "edge.lua").write_text(waiting.script(alone=True))
     (tmp_path / "haproxy.cfg").write_text(
         f"global\n lua-load-per-thread {tmp_path}/edge.lua\n localpeer edge\n"
