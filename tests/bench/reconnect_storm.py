@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MEASURED = Path(__file__).resolve().parents[2] / ".cache/pair/moves.json"
+STORM = "storm: sessions kept, as a browser does"
 
 DELAY, DELAY_MOST, RANDOM, PATIENCE = 1.0, 5.0, 0.5, 20.0
 PING_INTERVAL, PING_TIMEOUT = 25.0, 20.0
@@ -74,7 +75,7 @@ def simulate(sockets: int, edges: int, away: float, rate: float, death: str, see
 
 def compare() -> None:
     """Print what the pair has done, where one edge had all sockets, and what the simulation of it says."""
-    storm = json.loads(MEASURED.read_text(encoding="utf-8"))["storm"]
+    storm = json.loads(MEASURED.read_text(encoding="utf-8"))[STORM]
     found = simulate(2 * storm["sockets"], 2, storm["away"], storm["handshakes"], "killed")
     print("| | sockets cut | handshakes in the busiest second | half back | all back |")
     print("|---|---|---|---|---|")

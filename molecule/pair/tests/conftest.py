@@ -18,6 +18,7 @@ from resources.edge import PROJECT, Held, wait_until
 TABLE = PROJECT / ".cache/pair/moves.json"
 HOME, OTHER = "pair-edge12", "pair-edge13"
 PATIENT = ["--timeout", "60"]  # clients on a machine that does other things too
+CLIENTS = [*PATIENT, "--keep-session"]
 
 
 def pytest_configure(config):
@@ -102,6 +103,11 @@ class Pair:
         return [line for line in left if line]
 
 
+def info(pair, edge):
+    """What the worker of an edge tells of itself."""
+    return dict(line.split(": ", 1) for line in pair.tell(edge, "show info").splitlines() if ": " in line)
+
+
 @pytest.fixture(scope="module")
 def pair(edge):
     hosts = {name: testinfra.get_host(f"ansible://{name}") for name in edge.variables["groups"]["edges"]}
@@ -140,9 +146,9 @@ class Crowd:
         self.held = {}
         for address in pair.addresses(name):
             at, family = pair.at(address), "IPv6" if ":" in address else "IPv4"
-            self.held[f"WebSocket, {family}"] = (at.hold(40, "websocket", *PATIENT), 40)
+            self.held[f"WebSocket, {family}"] = (at.hold(40, "websocket", *CLIENTS), 40)
             if family == "IPv4":
-                self.held["polling"] = (at.hold(20, "polling", *PATIENT), 20)
+                self.held["polling"] = (at.hold(20, "polling", *CLIENTS), 20)
             self.held[f"HTTP/2, {family}"] = (self._http2(at, 10), 10)
 
     @staticmethod
@@ -152,6 +158,13 @@ class Crowd:
         held = Held(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         wait_until(f"{count} connections are open", lambda: len(held.of("connect")) == count, 120)
         return held
+
+    def release(self):
+        """Let go of HTTP/2 connections: a reload ends them by GOAWAY, without an error, and clients open others."""
+        for kind in [kind for kind in self.held if kind.startswith("HTTP/2")]:
+            held, count = self.held.pop(kind)
+            assert [event["cause"] for event in held.of("disconnect", "failed")] == ["GOAWAY 0"] * count
+            held.stop()
 
     def lost(self):
         """How many clients have lost a connection or a request, by kind."""
@@ -177,6 +190,16 @@ class Crowd:
         lost = [(kind, event) for kind, (held, _) in self.held.items() for event in held.of("disconnect", "failed")]
         assert (unanswered, lost) == (dict.fromkeys(self.held, 0), [])
 
+    def resumed(self):
+        """How many WebSockets are back with a resumed TLS session, and how many are."""
+        back = [
+            event
+            for kind, (held, _) in self.held.items()
+            for event in held.of("reconnect")
+            if kind.startswith("WebSocket")
+        ]
+        return sum(event["resumed"] for event in back), len(back)
+
     def stop(self):
         for held, _ in self.held.values():
             held.stop()
@@ -197,7 +220,7 @@ def crowd(pair):
 
 
 class Away:
-    """How long nobody could have come: one TLS handshake after the other until stopped."""
+    """How long nobody could have come: one TLS handshake after the other until stopped, resumed ones where possible."""
 
     def __init__(self, address):
         self.address, self.longest, self.stopped = address, 0.0, False
@@ -207,15 +230,16 @@ class Away:
     def _try(self):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        last = time.monotonic()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # a ticket is part of the handshake
+        session, last = None, time.monotonic()
         while not self.stopped:
             # A worker that hangs still gets connections from its kernel: what counts is its answer.
             with (
                 contextlib.suppress(OSError),
                 socket.create_connection((self.address, 443), 0.3) as plain,
-                context.wrap_socket(plain, server_hostname="chat"),
+                context.wrap_socket(plain, server_hostname="chat", session=session) as client,
             ):
-                now = time.monotonic()
+                session, now = client.session, time.monotonic()
                 self.longest, last = max(self.longest, now - last), now
             time.sleep(0.02)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import HOME, OTHER
+from conftest import HOME, OTHER, info
 
 testinfra_hosts = ["ansible://pair-edge12"]
 
@@ -26,6 +27,16 @@ def test_the_check_is_restarted_without_a_move(pair, home, wait_until):
         wait_until("it has asked", lambda host=host: host.file("/run/realtime-edge/not-ready").content_string == "0\n")
         assert host.check_output("systemctl show --property=MainPID keepalived") == keepalived
     assert pair.at_home()
+
+
+def test_what_a_holder_hears_is_no_state(pair, home, wait_until):
+    """As after a time with two holders."""
+    host, folder = pair.hosts[HOME], "/run/realtime-edge"
+    for line in ('"web" MASTER_RX_LOWER_PRI', '"read" MASTER'):
+        host.check_output("echo %s >%s/fifo", f"INSTANCE {line} 200", folder)
+    wait_until("both are read", lambda: host.file(f"{folder}/vrrp-read").exists)
+    host.check_output("rm %s/vrrp-read", folder)
+    assert pair.info(HOME)["addresses"]["web"]["state"] == "MASTER"
 
 
 def ask(connection, *headers):
@@ -86,6 +97,39 @@ def test_leave_and_return_lose_nobody(pair, home, known_elsewhere, crowd, playbo
     here.unhurt()
     there.unhurt()
     record("return", there, away=watched.stop(), requests=there.requests())
+
+
+LOSS = """
+table netdev loss {
+    counter lost { }
+    chain in { type filter hook ingress device eth0 priority 0; numgen random mod 100 0 counter name lost drop; }
+    chain out { type filter hook egress device eth0 priority 0; numgen random mod 100 0 counter name lost drop; }
+}
+"""
+
+
+@pytest.fixture
+def lossy(pair, home):
+    """Each edge loses one packet in a hundred, in each direction. More kernels have nftables than have netem."""
+    for host in pair.hosts.values():
+        host.check_output("printf %%s %s | nft --file -", LOSS)
+    yield
+    lost = [host.check_output("nft reset counter netdev loss lost") for host in pair.hosts.values()]
+    for host in pair.hosts.values():
+        host.check_output("nft delete table netdev loss")
+    assert not any("packets 0 " in counter for counter in lost)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("edge", "name"), [(HOME, "web"), (OTHER, "second")])
+def test_leave_and_return_lose_nobody_where_packets_are_lost(pair, lossy, crowd, playbook, record, away, edge, name):
+    here = crowd(name)
+    for action, holder in (("leave", pair.other(edge)), ("return", edge)):
+        watched = away(pair.addresses(name)[0])
+        playbook(action, **{f"{action}_edge": edge})
+        assert pair.holders(name) == [holder]
+        here.unhurt()
+        record(f"{action} of {edge}, 1 % of packets lost", here, away=watched.stop(), requests=here.requests())
 
 
 def test_without_the_second_chance_all_are_lost(pair, home, crowd, record, wait_until):
@@ -153,6 +197,24 @@ def test_an_edge_does_not_leave_where_no_other_could_take_its_addresses(pair, ho
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("dead", [False, True])
+def test_an_edge_does_not_leave_where_another_is_not_there(pair, home, play, dead):
+    """It may be dead, or left out of the run: who holds what is not known then."""
+    if dead:
+        subprocess.run(["docker", "pause", OTHER], check=True)
+    try:
+        done = play({"leave_edge": HOME}, *([] if dead else ["--limit", HOME]), playbook="leave")
+    finally:
+        if dead:
+            subprocess.run(["docker", "unpause", OTHER], check=True)
+    assert done.returncode != 0
+    assert f"All edges of the addresses have to be there (no --limit); missing: {OTHER}." in done.stdout
+    assert "Nothing has changed" in done.stdout
+    assert HOME in pair.holders("web")
+    assert pair.traces(HOME) == []
+
+
+@pytest.mark.thorough
 def test_an_address_that_two_edges_hold_does_not_move(pair, home, play):
     for address in pair.shared["web"]["addresses"]:
         pair.hosts[OTHER].check_output("ip address add %s dev eth0", address)
@@ -203,12 +265,36 @@ def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playb
 
 
 @pytest.mark.thorough
-def test_addresses_of_others_are_told_before_anything_changes(pair, play):
+def test_an_upgrade_of_both_loses_nobody(pair, home, crowd, play, record, away):
+    """Debian's package reloads HAProxy; then the role runs, as after every upgrade of the package."""
+    crowds = {name: crowd(name) for name in pair.shared}
+    watched = {name: away(pair.addresses(name)[0]) for name in crowds}
+    for edge, host in pair.hosts.items():
+        before = info(pair, edge)["Pid"]
+        host.check_output("DEBIAN_FRONTEND=noninteractive apt-get install --reinstall --yes haproxy")
+        assert info(pair, edge)["Pid"] != before
+    done = play({})
+    assert done.returncode == 0, done.stdout
+    assert pair.at_home()
+    for name, here in crowds.items():
+        here.release()
+        here.unhurt()
+        record(f"upgrade of HAProxy, {name}", here, away=watched[name].stop(), requests=here.requests())
+
+
+@pytest.mark.thorough
+def test_addresses_of_others_are_told_before_anything_changes(pair, nodes, play):
+    """Those of a node: IPv4 is asked for by ARP, IPv6 by neighbour discovery."""
+    shown = nodes["pair-app1"].check_output("cat /proc/net/if_inet6")
+    six = next(
+        ipaddress.IPv6Address(int(line.split()[0], 16)) for line in shown.splitlines() if line.startswith("fd40")
+    )
     before = {name: host.check_output("sha1sum /etc/keepalived/keepalived.conf") for name, host in pair.hosts.items()}
-    taken = {**pair.shared["second"], "addresses": ["10.213.40.21/24"]}
+    taken = {**pair.shared["second"], "addresses": ["10.213.40.21/24", f"{six}/64"]}
     done = play({"keepalived_addresses": [pair.shared["web"], taken]}, "--tags", "keepalived")
     assert done.returncode != 0
-    assert "10.213.40.21 is in use" in done.stdout
+    for address in ("10.213.40.21", six):
+        assert f"{address} is in use" in done.stdout
     assert "answers for it, which is none of the edges" in done.stdout
     assert before == {
         name: host.check_output("sha1sum /etc/keepalived/keepalived.conf") for name, host in pair.hosts.items()

@@ -47,13 +47,15 @@ def test_sessions_resume_at_the_other_edge(pair, shared, version):
 
 
 @pytest.mark.thorough
-def test_with_keys_of_its_own_an_edge_resumes_no_session_of_the_other(pair, shared, play):
+def test_with_keys_of_its_own_an_edge_resumes_no_session_of_the_other(pair, home, shared, play, playbook):
     """What edges without common keys do; the next run gives them common keys again."""
     own = [base64.b64encode(secrets.token_bytes(80)).decode() for _ in range(3)]
     for key in own:
         pair.tell(OTHER, f"set ssl tls-key {KEYS} {key}")
     pair.hosts[OTHER].check_output("printf '%%s\n' %s >%s", "\n".join(own), KEYS)
     assert Resumable(pair, own_address(pair, HOME)).resumed(own_address(pair, OTHER)) == 0
+    assert "The edges have different TLS ticket keys" in playbook("leave", leave_edge=HOME).stdout
+    playbook("return", return_edge=HOME)
     done = play({}, "--diff", "-vvv")
     assert done.returncode == 0, done.stdout
     now = keys(pair)

@@ -2,12 +2,14 @@
 'use strict';
 // Keep clients connected and tell, one JSON object a line, what happens to each of them:
 //
-//   {"event": "connect" | "reconnect", "id": 7, "node": "node1", "sid": "…", "transport": "websocket"}
+//   {"event": "connect" | "reconnect", "id": 7, "node": "node1", "sid": "…", "transport": "websocket",
+//    "resumed": true}
 //   {"event": "disconnect", "id": 7, "reason": "transport close", "cause": "…"}
 //
 // Lines on standard input: `ping` asks every client's node and answers {"event": "ping", "answered": N, "failed": N,
 // "per_node": {…}, "p99_ms": 2.5}; `stop`, like the end of the input, closes all clients and ends with {"event": "stop"}.
 
+const https = require('node:https');
 const readline = require('node:readline');
 const { Edge, options, reason } = require('./edge.js');
 
@@ -15,21 +17,36 @@ const values = options('hold.js', `
   --clients N                   how many (1)
   --transport NAME              websocket (the default) or polling; polling,websocket for one after the other
   --keep-alive                  the requests of a client share its connections, as in a browser
+  --keep-session                resume the last TLS session also after a connection that failed, as a browser; Node forgets it
   --delay SECONDS               wait before a client first tries to come back (0.2)
   --retry SECONDS               longest wait between two tries (1)`, {
   clients: { type: 'string', default: '1' },
   transport: { type: 'string', default: 'websocket' },
   'keep-alive': { type: 'boolean', default: false },
+  'keep-session': { type: 'boolean', default: false },
   delay: { type: 'string', default: '0.2' },
   retry: { type: 'string', default: '1' },
 });
+
+/** Node's agent, which resumes TLS sessions by itself; `resumed` tells of the last handshake whether it did. */
+class Agent extends https.Agent {
+  createConnection(options, done) {
+    const kept = values['keep-session'] && this.session && { session: this.session };
+    const connection = super.createConnection({ ...options, ...kept }, done);
+    connection.on('session', (session) => { this.session = session; });
+    connection.once('secureConnect', () => { this.resumed = connection.isSessionReused(); });
+    return connection;
+  }
+}
 
 const edge = new Edge(values);
 const tell = (event, more = {}) => process.stdout.write(`${JSON.stringify({ event, ...more })}\n`);
 const clients = Array.from({ length: Number(values.clients) }, (_, id) => hold(id));
 
 function hold(id) {
+  const agent = new Agent({ ...edge.connection, ...edge.trust });
   const client = edge.client({
+    agent,
     transports: values.transport.split(','),
     reconnection: true,
     reconnectionDelay: Number(values.delay) * 1000,
@@ -37,7 +54,7 @@ function hold(id) {
   });
   let before = false;
   client.on('hello', ({ node, sid, transport }) => {
-    tell(before ? 'reconnect' : 'connect', { id, node, sid, transport });
+    tell(before ? 'reconnect' : 'connect', { id, node, sid, transport, resumed: agent.resumed });
     before = true;
   });
   client.on('disconnect', (why, details) => {
