@@ -20,6 +20,9 @@ from ..config.words import quote
 from .peers import SECTION
 from .servers import Server
 
+PURPOSE = "canary"
+"""The purpose of its lines, by which its servers are told from others."""
+
 MAP = "canary.map"
 """The name of the map of shares and nodes."""
 
@@ -53,7 +56,7 @@ class Canary(NamedTuple):
 
 def tables(canaries: bool) -> list[Line]:
     """Return the line of the section `peers` for the answers of canaries; none without any."""
-    return [("canary", _TABLE_LINE)] if canaries else []
+    return [(PURPOSE, _TABLE_LINE)] if canaries else []
 
 
 def weight_of(server: Server) -> str:
