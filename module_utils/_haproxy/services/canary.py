@@ -135,3 +135,8 @@ def shares(lines: Iterable[str]) -> dict[str, str]:
     """Return service → share of the lines of a map."""
     pairs = (line.split() for line in lines)
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and not {":", "/"} & set(pair[0])}
+
+
+def nodes(lines: Iterable[str], service: str) -> list[str]:
+    """Return the nodes of a service's canary in the lines of a map."""
+    return [line.split()[0].partition("/")[2] for line in lines if line.startswith(f"{service}/")]

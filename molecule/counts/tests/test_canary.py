@@ -52,9 +52,9 @@ def canary(edges, play, wait_until):
     assert play({}).returncode == 0
 
 
-def take(play, steps, pause=1):
+def take(play, steps, pause=1, **more):
     """Run the playbook that raises the share."""
-    return play({"canary_service": "chat", "canary_steps": steps, "canary_pause": pause}, playbook="canary")
+    return play({"canary_service": "chat", "canary_steps": steps, "canary_pause": pause, **more}, playbook="canary")
 
 
 def nodes(held):
@@ -101,9 +101,9 @@ def test_its_share_of_new_sessions_stays_with_it(edges, held, play, canary):
 
 def test_one_that_fails_is_withdrawn_everywhere_and_nobody_else_notices(edges, held, play, canary, wait_until):
     assert take(play, "50").returncode == 0
-    for edge, transport in zip(edges, ("websocket", "polling")):
-        held.append(edge.hold(30, transport))
-    assert nodes(held)[CANARY] >= 10
+    held += [edge.hold(30, "websocket") for edge in edges]
+    there = nodes(held)[CANARY]
+    assert there >= 10
     canary.check_output("touch %s", FAILING)
     answers, over = [], threading.Event()
 
@@ -114,6 +114,9 @@ def test_one_that_fails_is_withdrawn_everywhere_and_nobody_else_notices(edges, h
     def withdrawn():
         return [told(edge, "withdrawn") for edge in edges]
 
+    def disconnected():
+        return sum(len(clients.of("disconnect")) for clients in held)
+
     visitors = threading.Thread(target=come, daemon=True)
     visitors.start()
     try:
@@ -121,30 +124,30 @@ def test_one_that_fails_is_withdrawn_everywhere_and_nobody_else_notices(edges, h
         failed = [when for when, status in answers if status == 500]
         assert failed[-1] - failed[0] <= 10
         assert len(failed) <= 40
-        # Whoever raises it again is told.
-        done = take(play, "50,100", 60)
+        # A run that changes nothing changes nothing of this.
+        services = edges[0].variables["haproxy_services"]
+        services = [{**services[0], "canary": {**services[0]["canary"], "share": 50}}]
+        assert play({"haproxy_services": services}).stdout.count("changed=0 ") == len(edges)
+        assert withdrawn() == [1, 1]
+        assert [told(edge, "share") for edge in edges] == [0, 0]
+        said = edges[1].host.ansible("realtime.edge.haproxy_status", check=False)["table"]
+        assert any("the canary of chat is WITHDRAWN at 50 % of new sessions, by counts-edge12" in line for line in said)
+        # New clients reach the other nodes, on the other edge too, and those who are there notice nothing.
+        held.append(edges[1].hold(20, "websocket"))
+        assert CANARY not in nodes(held[-1:])
+        assert all(clients.ping()["failed"] == 0 for clients in held)
+        assert disconnected() == 0
+        # Whoever raises it again is told, and its sockets are moved.
+        done = take(play, "50,100", 60, canary_move_rate=40)
     finally:
         over.set()
         visitors.join()
+    assert {status for _when, status in answers} == {200, 500}
     assert done.returncode != 0
     assert "the canary of chat was withdrawn at 50 % of new sessions, by counts-edge12:" in done.stdout
     assert "Traceback" not in done.stdout
-    assert {status for _when, status in answers} == {200, 500}
-    # Those who have failed come back, to the other nodes; on the other edge, too.
-    for edge in edges:
-        held.append(edge.hold(20, "websocket"))
-    assert CANARY not in nodes(held[-2:])
-    for clients in held:
-        assert clients.ping()["failed"] == 0
-    assert not [event for clients in held for event in clients.of("disconnect")]
-    assert [told(edge, "share") for edge in edges] == [0, 0]
-    said = edges[1].host.ansible("realtime.edge.haproxy_status", check=False)["table"]
-    assert any("the canary of chat is WITHDRAWN at 50 % of new sessions, by counts-edge12" in line for line in said)
-    # A run that changes nothing changes nothing of this.
-    services = edges[0].variables["haproxy_services"]
-    services = [{**services[0], "canary": {**services[0]["canary"], "share": 50}}]
-    assert play({"haproxy_services": services}).stdout.count("changed=0 ") == len(edges)
-    assert withdrawn() == [1, 1]
+    wait_until("all have come back", lambda: sum(len(clients.of("reconnect")) for clients in held) == disconnected())
+    assert (CANARY in nodes(held), disconnected()) == (False, there)
     # It is repaired, and begins anew.
     canary.check_output("rm %s", FAILING)
     done = take(play, "50")
