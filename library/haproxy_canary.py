@@ -59,6 +59,11 @@ errors:
   description: Those of them that failed, and answers of 500 or above in others.
   type: int
   returned: success
+servers:
+  description: Names of its servers.
+  type: list
+  elements: str
+  returned: success
 text:
   description: The same for people, in a line of text.
   type: str

@@ -132,8 +132,8 @@ peers:
   returned: the master answers
 canaries:
   description:
-    - The canaries of services. Each has C(service), C(share), C(withdrawn_by), C(sessions), C(errors) and C(text), as
-      M(realtime.edge.haproxy_canary) tells.
+    - The canaries of services. Each has C(service), C(share), C(withdrawn_by), C(sessions), C(errors), C(servers) and
+      C(text), as M(realtime.edge.haproxy_canary) tells.
   type: list
   elements: dict
   returned: the master answers

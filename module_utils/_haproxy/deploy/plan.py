@@ -111,7 +111,7 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
             _compare_sections(without(wanted, {section.key for section in new}), after),
         )
     )
-    patterns = list(_plan_patterns(files, observed, _name_of_edge(wanted)))
+    patterns = list(_plan_patterns(files, observed))
     # A check of a new backend asks for what its map says.
     early = paths_of_checks(wanted) if new else frozenset()
     steps = [step for step in patterns if step.subject[1] in early]
@@ -131,6 +131,7 @@ def make_plan(present: Configuration, wanted: Configuration, files: Files, obser
     reasons.extend(_compare_names(files, certificate_steps))
     steps += certificate_steps
     steps += [step for step in patterns if step.subject[1] not in early]
+    steps += _plan_canaries(files, observed, _name_of_edge(wanted))
     names = {name for _kind, name in after}
     steps += [_remove_backend(name, ("backend", name) in before) for name in sorted(observed.backends - names)]
     _plan_cas(files, observed, reasons, steps)
@@ -473,8 +474,8 @@ def _read_names(pem: str) -> frozenset[tuple[str, bool]]:
     return frozenset((name.lower(), certificate.rsa) for name in certificate.names)
 
 
-def _plan_patterns(files: Files, observed: Observed, edge: str) -> Iterator[Step]:
-    """Yield the steps that replace the entries of maps and ACL files; `edge` is the name of this one."""
+def _plan_patterns(files: Files, observed: Observed) -> Iterator[Step]:
+    """Yield the steps that replace the entries of maps and ACL files."""
     for path, found in files.patterns.items():
         there = observed.patterns.get(path)
         if there is None or there == found.entries:
@@ -492,17 +493,19 @@ def _plan_patterns(files: Files, observed: Observed, edge: str) -> Iterator[Step
             (found.kind, path),
             "\n".join(found.entries),
         )
-        if path.endswith(f"/{canary.MAP}"):
-            yield from _plan_canaries(found.entries, there, edge)
 
 
-def _plan_canaries(entries: Iterable[str], there: Iterable[str], edge: str) -> Iterator[Step]:
-    """Yield the steps by which canaries whose share was set anew are no longer withdrawn."""
-    before = canary.shares(there)
-    for service, share in canary.shares(entries).items():
-        if before.get(service) != share:
-            what = f"the canary of {service} gets {share} % of its new sessions"
-            yield Step(what, (canary.reset(edge, service),))
+def _plan_canaries(files: Files, observed: Observed, edge: str) -> Iterator[Step]:
+    """Yield the steps by which canaries whose share was set anew are no longer withdrawn by `edge`, which is this."""
+    for path, found in files.patterns.items():
+        there = observed.patterns.get(path)
+        if there is None or not path.endswith(f"/{canary.MAP}"):
+            continue
+        before = canary.shares(there)
+        for service, share in canary.shares(found.entries).items():
+            if before.get(service) != share:
+                what = f"the canary of {service} gets {share} % of its new sessions"
+                yield Step(what, (canary.reset(edge, service),))
 
 
 def _plan_cas(files: Files, observed: Observed, reasons: list[str], steps: list[Step]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from ..config.model import Configuration, ConfigurationError, Directive, suggest
 from ..runtime import servers
 from ..runtime.servers import Server
+from ..services import canary
 
 # What is added at the end of a server's line, where the last word counts (configuration manual, 5.2).
 _WORDS = {"ready": (), "drain": ("weight", "0"), "maint": ("disabled",)}
@@ -37,7 +38,14 @@ def set_server_state(configuration: Configuration, name: str, state: str) -> Con
         if directive.arguments[0] != name:
             return directive
         words = directive.arguments
+        if directive.purpose == canary.PURPOSE and state == "drain":
+            raise ConfigurationError(
+                f"name: {name} is a node of a canary, which is named for its sessions whatever its weight: give the "
+                "canary share: 0, or take the node out by state: maint"
+            )
         for added in (_WORDS["drain"], _WORDS["maint"]):
+            if directive.purpose == canary.PURPOSE and added == _WORDS["drain"]:
+                continue  # the weight that it always has
             words = words[: -len(added)] if words[-len(added) :] == added else words
         return replace(directive, arguments=(*words, *_WORDS[state]))
 

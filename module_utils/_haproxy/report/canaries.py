@@ -27,7 +27,7 @@ class State(NamedTuple):
     """Hold what is known of a service's canary.
 
     `share` is what the configuration gives it, `withdrawn_by` are the edges that have withdrawn it, `sessions` and
-    `errors` those of all edges since HAProxy was started.
+    `errors` those of all edges since HAProxy was started, `servers` the names of its nodes.
     """
 
     service: str
@@ -35,6 +35,7 @@ class State(NamedTuple):
     withdrawn_by: tuple[str, ...]
     sessions: int
     errors: int
+    servers: tuple[str, ...]
 
 
 def read_canaries(master: str, pid: int) -> list[State]:
@@ -42,14 +43,15 @@ def read_canaries(master: str, pid: int) -> list[State]:
     found = _MAP.search(tell(master, pid, "show map"))
     if not found:
         return []
-    shares = canary.shares(read_patterns(master, pid, "map", found[1]) or ())
+    lines = read_patterns(master, pid, "map", found[1]) or ()
     rows = _ROW.findall(tell(master, pid, f"show table {canary.TABLE}"))
     states = []
-    for service, share in shares.items():
+    for service, share in canary.shares(lines).items():
         own = [row for row in rows if row[1] == service]
         withdrawn = tuple(sorted(row[0] for row in own if row[2] == share != "0"))
         sessions, errors = (sum(int(row[place]) for row in own) for place in (3, 4))
-        states.append(State(service, int(share), withdrawn, sessions, errors))
+        servers = tuple(canary.nodes(lines, service))
+        states.append(State(service, int(share), withdrawn, sessions, errors, servers))
     return states
 
 

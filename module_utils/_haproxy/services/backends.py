@@ -83,15 +83,16 @@ def service_servers(service: Service, edge: Edge) -> Iterator[Section]:
     """
     for transport, servers in transports_of(service):
         cookie = affinity_of(service, transport) == "cookie"
+        found = canary_of(service, transport)
+        every = [(transport, server) for server in servers]
+        every += [(canary.PURPOSE, canary.out_of_balance(server)) for server in (found.servers if found else ())]
         lines = []
-        if found := canary_of(service, transport):
-            servers += tuple(map(canary.out_of_balance, found.servers))
-        for server in servers:
+        for purpose, server in every:
             words = ("cookie", server.name) if cookie else ()
             if server.records and edge.version >= _HASH_KEY_SINCE:
                 # Which of the template's servers gets an address is not the same in each backend and worker.
                 words = (*words, "hash-key", "addr-port")
-            lines.append(server_line(server, transport, *words))
+            lines.append(server_line(server, purpose, *words))
         yield Section("backend", f"{service.name}_{transport}", tuple(lines), service.yaml_path)
 
 
@@ -113,7 +114,7 @@ def service_backend(service: Service, transport: str, counters: Counters, edge: 
         rules = canary.rules(service.name, found, edge.names, edge.canary, _new_session(service, transport))
         if affinity_of(service, transport) == "cookie":
             rules += canary.set_cookie(f"{_cookie_of(service)}=%[srv_name]; path=/; HttpOnly; Secure; SameSite=None")
-        directives += [Directive.of("canary", line, f"{service.yaml_path}.canary") for line in rules]
+        directives += [Directive.of(canary.PURPOSE, line, f"{service.yaml_path}.canary") for line in rules]
     if service.strip_path:
         directives += [Directive.of("routing", line, service.yaml_path) for line in _strip_path(service.path)]
     if affinity_of(service, transport) == "cookie":

@@ -20,6 +20,9 @@ from ..config.words import quote
 from .peers import SECTION
 from .servers import Server
 
+PURPOSE = "canary"
+"""The purpose of its lines, by which its servers are told from others."""
+
 MAP = "canary.map"
 """The name of the map of shares and nodes."""
 
@@ -53,7 +56,7 @@ class Canary(NamedTuple):
 
 def tables(canaries: bool) -> list[Line]:
     """Return the line of the section `peers` for the answers of canaries; none without any."""
-    return [("canary", _TABLE_LINE)] if canaries else []
+    return [(PURPOSE, _TABLE_LINE)] if canaries else []
 
 
 def weight_of(server: Server) -> str:
@@ -132,3 +135,8 @@ def shares(lines: Iterable[str]) -> dict[str, str]:
     """Return service → share of the lines of a map."""
     pairs = (line.split() for line in lines)
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2 and not {":", "/"} & set(pair[0])}
+
+
+def nodes(lines: Iterable[str], service: str) -> list[str]:
+    """Return the nodes of a service's canary in the lines of a map."""
+    return [line.split()[0].partition("/")[2] for line in lines if line.startswith(f"{service}/")]

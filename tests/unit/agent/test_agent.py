@@ -375,6 +375,16 @@ def test_who_was_out_of_service_in_the_file_has_the_weight_that_it_comes_back_wi
     assert running.bases["chat_websocket", "app1"] == 6
 
 
+def test_a_node_of_a_canary_keeps_to_its_limit_and_is_not_balanced(process, running):
+    process.base["app1"] = process.weight["app1"] = 0
+    process.sockets[1] = {"app1": 60, "app2": 20}
+    process.reload()
+    process.weight["app1"] = 0
+    running.run_once()
+    assert (process.limit["app1"], process.weight["app1"]) == (40, 0)
+    assert running.shares == {("chat", "app2"): 20}
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["what is told arrives", "what is told arrives late"])
 def test_two_edges_fill_a_node_to_its_limit_and_no_further(tmp_path, late):
     table = {}

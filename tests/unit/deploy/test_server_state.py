@@ -3,10 +3,12 @@
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import data
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import render
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import parse, render
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import server_state
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import servers
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.servers import Server
+from examples import edge
 
 EDGE = data.from_data(
     {
@@ -27,6 +29,18 @@ def test_a_server_goes_out_in_all_backends_and_comes_back_as_it_was(state, words
     assert "n2 10.0.0.2:80 check\n" in text
     assert server_state.set_server_state(out, "n1", state) == out
     assert server_state.set_server_state(out, "n1", "ready") == EDGE
+
+
+def test_a_node_of_a_canary_keeps_its_weight():
+    described = {"name": "chat", "servers": ["10.0.0.1:1"], "canary": {"servers": ["10.0.0.2:1"], "share": 5}}
+    # As it comes from the file.
+    deployed = parse(render(assemble.assemble(edge(), [store.Fragment(store.OWNER, [described], {}, {})])))
+    out = server_state.set_server_state(deployed, "10.0.0.2_1", "maint")
+    assert render(out).count("10.0.0.2:1 weight 0 disabled\n") == 2
+    assert server_state.set_server_state(out, "10.0.0.2_1", "ready") == deployed
+    with pytest.raises(ConfigurationError, match=r"is a node of a canary.*give the canary share: 0"):
+        server_state.set_server_state(deployed, "10.0.0.2_1", "drain")
+    assert server_state.set_server_state(deployed, "10.0.0.1_1", "drain") != deployed
 
 
 def test_from_one_state_into_another():

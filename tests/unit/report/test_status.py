@@ -269,6 +269,7 @@ def test_a_canary_that_any_edge_has_withdrawn_is_told(running):
         ("news", 5, (), 60, 7),
         ("idle", 0, (), 0, 0),
     ]
+    assert [canary["servers"] for canary in facts["canaries"]] == [("new1",), (), ()]
     lines = [line for line in facts["table"] if "canary" in line]
     assert lines[0] == "the canary of chat is WITHDRAWN at 25 % of new sessions, by edge2 (100 so far, 10 errors)"
     assert lines[1] == "the canary of news gets 5 % of new sessions (60 so far, 7 errors)"

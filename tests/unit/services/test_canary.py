@@ -9,10 +9,12 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.agent import agent
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import Configuration
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import render
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy import plan, proxies
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import canaries
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.files import Files, find_files
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime.servers import Server
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import canary, definition
@@ -207,6 +209,17 @@ def test_a_canary_that_fails_gets_no_new_session_any_more(version, run, apps, fa
     assert set(failed) <= {"new1"}
     assert failed.total() <= 10
     assert one.withdrawn_at() == 50
+    told = canaries.watch(one.live.target.master, "chat", 600)
+    assert (told.share, told.withdrawn_by, told.servers) == (50, ("edge",), ("new1", "new2"))
+    metrics = agent.read_metrics(agent.Master(one.live.target.master), "/none")
+    for name, value in (
+        ("share", 0),
+        ("withdrawn", 1),
+        ("sessions_total", told.sessions),
+        ("errors_total", told.errors),
+    ):
+        assert f'realtime_edge_canary_{name}{{service="chat"}} {value}\n' in metrics
+    assert told.errors >= 3
     assert in_canary(one.open(40)[0]) == 0
     # The others lose nothing, nor do sessions of its other node.
     assert all(one.ask(f"&sid={sid}")[0] == 200 for sid, node in {**before, **found}.items() if node != "new1")
