@@ -458,20 +458,21 @@ def find_nodes(counts: dict[Name, Count], shares: dict[Name, int]) -> dict[Name,
     A service has no surplus if moving all of it would give no node more than three in a hundred of a share: the last
     ones would be moved for ever, because new clients come and go meanwhile.
     """
-    sums: dict[Name, list[int]] = {name: [0, 0] for name in shares}
+    nodes = {name: Node(0, 0, share, 0) for name, share in shares.items()}
     for (backend, server), count in counts.items():
-        if (found := sums.get((service_of(backend), server))) is not None:
-            found[0] += count.total
-            found[1] += count.serving + count.old
-    nodes: dict[Name, Node] = {}
-    for service in {service for service, _server in shares}:
-        own = {name: share for name, share in shares.items() if name[0] == service}
-        more = {name: max(0, sums[name][0] - share) for name, share in own.items()}
-        few = sum(more.values()) <= max(len(own), 0.03 * sum(own.values()) / len(own))
-        nodes.update(
-            {name: Node(sums[name][0], sums[name][1], share, 0 if few else more[name]) for name, share in own.items()}
-        )
-    return nodes
+        name = service_of(backend), server
+        if name in nodes:
+            total, own = nodes[name].sockets + count.total, nodes[name].own + count.serving + count.old
+            nodes[name] = Node(total, own, nodes[name].share, max(0, total - nodes[name].share))
+    services: dict[str, list[Node]] = {}
+    for (service, _server), node in nodes.items():
+        services.setdefault(service, []).append(node)
+    few = {
+        service
+        for service, own in services.items()
+        if sum(node.surplus for node in own) <= max(len(own), 0.03 * sum(node.share for node in own) / len(own))
+    }
+    return {name: node._replace(surplus=0) if name[0] in few else node for name, node in nodes.items()}
 
 
 def find_limit(count: Count, claimed: int, policy: Policy, others: Collection[str]) -> int:
@@ -504,7 +505,7 @@ class Balance:
         self.policy: Policy | None = None
         self.counts: dict[Name, Count] = {}
         self.others: dict[str, dict[Name, Told]] = {}
-        self.shares: dict[Name, int] = {}
+        self.nodes: dict[Name, Node] = {}
         self.lately: dict[str, float] = {}
         self.counted = 0.0
         self.moving: set[str] = set()
@@ -518,7 +519,7 @@ class Balance:
         pid = workers.serving
         self.policy = read_policy(self.master.tell(pid, "show env", "show peers affinity"))
         if not self.policy:
-            self.counts, self.others, self.shares = {}, {}, {}
+            self.counts, self.others, self.nodes = {}, {}, {}
             return
         with self._undisturbed():
             self._balance(pid, workers.old, self.policy)
@@ -551,10 +552,12 @@ class Balance:
         if pid != self.pid:
             self.pid, self.bases, self.given, self.limits, self.told = pid, {}, {}, {}, {}
         self._learn_bases(servers)
-        self.shares = find_shares(servers, self.counts, self.bases, self.lately)
+        self.nodes = find_nodes(self.counts, find_shares(servers, self.counts, self.bases, self.lately))
         self.counted = time.monotonic()
         self._estimate_arrivals()
-        room = max(_ROOM - self.sum // 20, round(2 * self.arrivals), self.sum // 20)
+        # Whoever has lost a socket on a node that had too many is to come to another one.
+        spread = 0 if any(node.surplus for node in self.nodes.values()) else self.sum // 20
+        room = max(_ROOM - self.sum // 20, round(2 * self.arrivals), spread)
         # What others may have by now comes first: a claim is told before it is taken, and given back after it is.
         limits = self._find_limits(policy)
         changes = chain(self._tell_others(policy, limits), self._weigh(servers, room), self._limit(servers, limits))
@@ -658,7 +661,7 @@ class Rebalance:
     def run_once(self) -> None:
         """Close sockets for a round if it is time for that. Raise `NoAnswer`."""
         balance, now = self.balance, time.monotonic()
-        policy, nodes = balance.policy, find_nodes(balance.counts, balance.shares)
+        policy, nodes = balance.policy, balance.nodes
         # Counts that nobody brings up to date would have the same sockets closed again and again.
         fresh = now - balance.counted < _SETTLED
         balance.moving = self._find_due(nodes, now) if policy and policy.rate and fresh else set()
@@ -740,10 +743,10 @@ def add_sockets(text: Text, balance: Balance) -> None:
     name = "realtime_edge_node_sockets"
     text.add(name, "gauge", help_text, [(dict(zip(labels, key)), number) for key, number in samples.items()])
     help_text = "Sockets and polls that a node is to have, of those of all nodes that take new ones."
-    nodes = [(dict(zip(labels, key)), node) for key, node in find_nodes(balance.counts, balance.shares).items()]
+    nodes = [(dict(zip(labels, key)), node) for key, node in balance.nodes.items()]
     text.add("realtime_edge_node_share", "gauge", help_text, [(of, node.share) for of, node in nodes])
     if balance.policy and balance.policy.rate:
-        services = sorted({service for service, _server in balance.shares})
+        services = sorted({service for service, _server in balance.nodes})
         running = [({"service": service}, int(service in balance.moving)) for service in services]
         help_text = "Whether this edge closes its part of a surplus by itself."
         text.add("realtime_edge_rebalance_running", "gauge", help_text, running)

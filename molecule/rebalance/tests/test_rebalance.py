@@ -24,6 +24,7 @@ RATE = float(os.environ.get("REBALANCE_RATE", "20"))
 ALL = 2 * CLIENTS
 NEW = "rebalance-app3"
 AGENT = "realtime-edge-agent"
+ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8404/metrics/edge', timeout=20).read().decode())"
 
 
 class Clients:
@@ -39,15 +40,16 @@ class Clients:
     def observed(self):
         """What all of them have seen: numbers as their sums, `nodes` as a Counter, `tries` sorted."""
         found = Counter()
-        nodes, tries = Counter(), []
+        nodes, tries, gaps = Counter(), [], []
         for process in self.processes:
             process.stdin.write("\n")
             process.stdin.flush()
             said = json.loads(process.stdout.readline())
             nodes.update(said.pop("nodes"))
+            gaps += said.pop("gaps")
             tries += said.pop("tries")
             found.update(said)
-        return {**found, "nodes": nodes, "tries": sorted(time / 1000 for time in tries)}
+        return {**found, "nodes": nodes, "gaps": gaps, "tries": sorted(time / 1000 for time in tries)}
 
     def stop(self):
         for process in self.processes:
@@ -89,11 +91,23 @@ def peak(times, seconds=1.0):
     )
 
 
+def metric(edge, name):
+    """The sum of a metric of /metrics/edge; 0 while the service is away, as at its restart."""
+    said = edge.host.run("python3 -c %s", ASK).stdout
+    return sum(float(value) for value in re.findall(rf"(?m)^{name}(?:{{.*}})? (\S+)$", said))
+
+
+def are_even(nodes):
+    """Whether three nodes have a third of all each, give or take one in twenty."""
+    return len(nodes) == 3 and all(0.95 * ALL / 3 <= number <= 1.05 * ALL / 3 for number in nodes.values())
+
+
 def check_that_nothing_was_lost(edge, clients, before, since, wait_until):
     """Wait until all are back; say what it took."""
     wait_until("all are back", lambda: clients.observed()["connected"] == ALL, 60)
     seen = clients.observed()
-    lost, returned, recovered = (seen[name] - before[name] for name in ("lost", "returned", "recovered"))
+    names = ("lost", "returned", "recovered", "missing", "twice")
+    lost, returned, recovered, missing, twice = (seen[name] - before[name] for name in names)
     tries, times = seen["tries"][len(before["tries"]) :], closed(edge, since)
     figures = {
         "clients": ALL,
@@ -103,15 +117,15 @@ def check_that_nothing_was_lost(edge, clients, before, since, wait_until):
         "most closed in a second": peak(times),
         "most tries in a second": peak(tries),
         "recovered": recovered,
-        "missing": seen["missing"],
-        "twice": seen["twice"],
+        "missing": missing,
+        "twice": twice,
         "nodes": dict(seen["nodes"]),
     }
     with (PROJECT / ".cache/rebalance.jsonl").open("a") as file:
         file.write(f"{json.dumps(figures)}\n")
     assert lost == returned == len(times), figures
     assert recovered >= 0.99 * returned, figures
-    assert seen["missing"] == 0, figures
+    assert missing == 0, (figures, seen["gaps"])
     for seconds in (1.0, 5.0):
         assert peak(times, seconds) <= seconds * RATE + 1, figures
     assert peak(tries) <= 1.5 * RATE, figures
@@ -139,13 +153,18 @@ def test_sessions_move_to_a_node_that_has_come_and_lose_nothing(edge, clients, p
     first.send_signal(signal.SIGINT)
     assert first.wait(60) != 0
     assert "Traceback" not in first.stdout.read()
+    wait_until("its last round is over", lambda: edge.host.run("pgrep -f '[h]aproxy_rebalance'").rc != 0)
+    assert metric(edge, "realtime_edge_closing_left") > 0
+    said = edge.host.ansible("realtime.edge.haproxy_status", check=False)
+    assert said["closing"]["left"] > 0
+    assert any(line.startswith("sessions closed (surplus): ") for line in said["table"])
     limit = 30 + 4 * ALL / 3 / RATE
     done = play({"rebalance_rate": RATE, "rebalance_time": int(limit)}, playbook="rebalance")
     assert done.returncode == 0, done.stdout
     assert re.search(rf"rebalance-edge: \d+ closed here, \d+ too many on all edges \(.*{NEW} \d+ of \d+", done.stdout)
     figures = check_that_nothing_was_lost(edge, clients, before, since, wait_until)
-    share = ALL / 3
-    assert all(0.95 * share <= number <= 1.05 * share for number in figures["nodes"].values()), figures
+    assert are_even(figures["nodes"]), figures
+    assert metric(edge, "realtime_edge_closing_left") == 0
     again = play({"rebalance_rate": RATE}, playbook="rebalance")
     assert again.returncode == 0
     assert "changed=0 " in again.stdout
@@ -166,3 +185,20 @@ def test_the_sessions_of_a_node_that_is_updated_go_elsewhere_first(edge, clients
     assert f"{before['nodes'][NEW]} sessions of {NEW} were closed, 0 do not end" in done.stdout
     figures = check_that_nothing_was_lost(edge, clients, before, since, wait_until)
     assert figures["closed"] == before["nodes"][NEW]
+
+
+def test_the_edge_moves_sessions_by_itself_where_it_has_a_rate(edge, clients, play, wait_until):
+    before, since = clients.observed(), edge.host.check_output("date +%s")
+    limits = {**edge.variables["haproxy_limits"], "rebalance_rate": int(RATE)}
+    assert set(before["nodes"]) == {"rebalance-app1", "rebalance-app2"}
+    try:
+        assert play({"haproxy_limits": limits}).returncode == 0
+        wait_until("it begins", lambda: metric(edge, "realtime_edge_rebalance_running") == 1, 90)
+        wait_until(
+            "it ends", lambda: metric(edge, "realtime_edge_rebalance_running") == 0, int(60 + 4 * ALL / 3 / RATE)
+        )
+        figures = check_that_nothing_was_lost(edge, clients, before, since, wait_until)
+        assert are_even(figures["nodes"]), figures
+        assert metric(edge, "realtime_edge_rebalanced_sockets_total") == figures["closed"]
+    finally:
+        assert play({}).returncode == 0

@@ -4,9 +4,9 @@
 // input, one line of JSON with what was observed so far; when the input ends, the clients leave.
 //
 //   {"ready": true, "connected": N, "nodes": {node: N}, "lost": N, "returned": N, "recovered": N, "missing": N, "twice": N,
-//    "quiet": N, "tries": [ms, …]}
+//    "gaps": [text, …], "quiet": N, "tries": [ms, …]}
 //
-// `missing` are numbers that a client did not get although it got later ones of the same node, `quiet` the clients that have got none
+// `missing` are numbers that a client did not get although it got later ones of the same node (`gaps`: the first of them), `quiet` the clients that have got none
 // yet, and `tries` when clients tried to come back, in milliseconds since 1970.
 
 const readline = require('node:readline');
@@ -34,9 +34,9 @@ function come() {
   clients.push(one);
   client.on('number', ({ from, number }) => {
     const before = heard.get(from);
-    if (before === undefined) heard.set(from, { number, gaps: new Set() });
+    if (before === undefined) heard.set(from, { number, gaps: new Map() });
     else if (number > before.number) {
-      for (let lost = before.number + 1; lost < number; lost += 1) before.gaps.add(lost);
+      for (let lost = before.number + 1; lost < number; lost += 1) before.gaps.set(lost, `${one.node} at ${Date.now()}`);
       before.number = number;
     } else if (!before.gaps.delete(number)) seen.twice += 1;
   });
@@ -60,8 +60,14 @@ function observe(more = {}) {
   const connected = clients.filter(({ client }) => client.connected);
   for (const { node } of connected) nodes[node] = (nodes[node] || 0) + 1;
   const quiet = clients.filter(({ heard }) => heard.size === 0).length;
-  const missing = clients.flatMap(({ heard }) => [...heard.values()]).reduce((sum, { gaps }) => sum + gaps.size, 0);
-  console.log(JSON.stringify({ ...more, connected: connected.length, nodes, quiet, missing, ...seen }));
+  const gaps = [];
+  for (const { heard } of clients) {
+    for (const [from, found] of heard) {
+      for (const [number, where] of found.gaps) gaps.push(`${number} of ${from}, on ${where}`);
+    }
+  }
+  const lacking = { missing: gaps.length, gaps: gaps.slice(0, 5) };
+  console.log(JSON.stringify({ ...more, connected: connected.length, nodes, quiet, ...lacking, ...seen }));
 }
 
 async function main() {

@@ -347,6 +347,16 @@ def test_after_a_reload_the_new_worker_is_told_of_the_old_ones_sockets(process, 
     assert len(process.told) == told, "nothing has changed since"
 
 
+def test_a_node_that_has_too_many_gets_no_new_ones_and_one_that_has_a_few_more_gets_some(process, running):
+    process.sockets[1] = {"app1": 208, "app2": 192}
+    process.reload()
+    running.run_once()
+    assert (process.weight["app1"], process.weight["app2"]) == (1, 256)
+    process.sockets[1] = {"app1": 206, "app2": 194}
+    running.run_once()
+    assert process.weight["app1"] > 50
+
+
 def test_a_node_that_somebody_takes_out_stays_out_and_keeps_the_weight_that_it_comes_back_with(process, running):
     running.run_once()
     process.weight["app1"] = 0
@@ -492,7 +502,7 @@ def moving(clock, master, rate=10, others=0):
     def count():
         balance.counts, balance.counted = master.count(), clock.now
         share = sum(found.total for found in balance.counts.values()) // 3
-        balance.shares = {("chat", node): share for _backend, node in balance.counts}
+        balance.nodes = agent.find_nodes(balance.counts, {("chat", node): share for _backend, node in balance.counts})
 
     rebalance = agent.Rebalance(master, balance)
 

@@ -4,7 +4,7 @@
 //
 //   PORT       port to listen on (3000)
 //   NODE_NAME  the name this node answers with (the host's name): the Redis of NAME-app1 is NAME-redis
-//   INTERVAL   milliseconds between two numbers (3000)
+//   INTERVAL   milliseconds between two numbers (6000)
 
 const http = require('node:http');
 const os = require('node:os');
@@ -59,7 +59,7 @@ async function main() {
   });
   const since = Date.now();
   let number = 0;
-  setInterval(() => io.emit('number', { from: `${node} ${since}`, number: (number += 1) }), Number(process.env.INTERVAL || 3000));
+  setInterval(() => io.emit('number', { from: `${node} ${since}`, number: (number += 1) }), Number(process.env.INTERVAL || 6000));
   server.listen(Number(process.env.PORT || 3000), () => console.log(`${node} listens`));
 }
 
