@@ -34,7 +34,7 @@ TABLE = f"{SECTION}/:canary"
 operator sets anew is another one, or resets it (`reset`)."""
 
 _TABLE_LINE = (
-    "table :canary type string len 128 size 10k "
+    "table :canary type string len 512 size 100k "
     f"store gpt0,http_req_cnt,http_fail_cnt,http_req_rate({WINDOW}s),http_fail_rate({WINDOW}s)"
 )
 
