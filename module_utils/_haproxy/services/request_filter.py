@@ -55,15 +55,12 @@ _IN_URL = r"[\x00-\x20\x7f\x23]"
 # From this version on HAProxy refuses such a URL itself, over HTTP/1.1 and HTTP/2.
 _STRICT_URL_SINCE = (3, 0)
 
-# Headers that none may have: a host that is no plain one, a second origin, a character from above, and a `Connection`
-# that names headers of the edge, as a node would remove them (RFC 9110, 7.6.1). Of several Host headers HAProxy keeps
-# one, or refuses the request where they differ. A header begins behind an LF or at the beginning.
-_FORBIDDEN_HEADERS = (
-    rf"(?<![^\n])(host: (?!{_HOST}\r)|origin:[^\x00]*\norigin:|connection:([^\n]*[ \t,])?({_FORWARDED_HEADERS}))"
-    rf"|{_IN_HEADERS}"
-)
+# Headers that none may have: a host that is no plain one, a second origin, and a `Connection` that names headers of the
+# edge, as a node would remove them (RFC 9110, 7.6.1). Of several Host headers HAProxy keeps one, or refuses the request
+# where they differ.
+_FORBIDDEN_HEADERS = rf"host: (?!{_HOST}\r)|origin:[^\x00]*\norigin:|connection:([^\n]*[ \t,])?({_FORWARDED_HEADERS})"
 # `Proxy`: CGI programs take it for their own proxy (CVE-2016-5385).
-_REMOVED_HEADERS = rf"(?<![^\n])({_FORWARDED_HEADERS}|proxy:)"
+_REMOVED_HEADERS = f"{_FORWARDED_HEADERS}|proxy:"
 _ODD = "{ var(txn.odd) -m bool }"
 
 
@@ -146,14 +143,18 @@ def reject_odd_headers() -> list[Line]:
 
     Few requests have any that is to be refused or removed: one look at all headers finds those to look at again.
     """
+
+    def has(names: str) -> str:
+        # A search for the beginnings of lines and one for characters cost two thirds of one for both.
+        return f"{{ req.hdrs -m reg -i '(?m)^({names})' '{_IN_HEADERS}' }}"
+
     answer = 'deny deny_status 400 content-type text/plain string "This request has a header that none may have."'
     return [
         (
             "headers",
-            "http-request set-var(txn.odd) bool(true) if "
-            f"{{ req.hdrs -m reg -i '{_FORBIDDEN_HEADERS}|{_REMOVED_HEADERS}' }}",
+            f"http-request set-var(txn.odd) bool(true) if {has(f'{_FORBIDDEN_HEADERS}|{_REMOVED_HEADERS}')}",
         ),
-        ("headers", f"http-request {answer} if {_ODD} {{ req.hdrs -m reg -i '{_FORBIDDEN_HEADERS}' }}"),
+        ("headers", f"http-request {answer} if {_ODD} {has(_FORBIDDEN_HEADERS)}"),
     ]
 
 

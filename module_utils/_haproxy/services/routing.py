@@ -70,7 +70,8 @@ def _look_up(services: list[Service], look_up: str) -> list[str]:
         # Most clients send a host in small letters and without a port: host and path as they are, in one step.
         f"http-request set-var(txn.route) base,concat(/),{look_up}",
         f"http-request set-var(txn.url_path) path if {_UNKNOWN}",
-        f"http-request set-var(txn.route) {host},{rest},{look_up} if {_UNKNOWN}",
+        # A variable that is missing is a cheaper condition than one that has a value.
+        f"http-request set-var(txn.route) {host},{rest},{look_up} if {{ var(txn.url_path) -m found }}",
     ]
     depths = {name.count(".") for service in services for name in service.hosts if name.startswith("*.")}
     for depth in sorted(depths, reverse=True):

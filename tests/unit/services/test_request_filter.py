@@ -10,13 +10,15 @@ from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services im
 
 REMOVED = re.search(r"del-header '(\S+)' -m reg", request_filter.strip_forwarded_headers(True)[0][1])[1]
 FOUND, FORBIDDEN = (
-    re.search(r"req.hdrs -m reg -i '([^']+)'", text)[1] for _purpose, text in request_filter.reject_odd_headers()
+    re.findall(r"'([^']+)'", text.split(" req.hdrs -m reg -i ")[1])
+    for _purpose, text in request_filter.reject_odd_headers()
 )
 
 
-def looks_at(pattern, *headers):
-    """Whether the pattern finds something in these headers, as HAProxy writes them (`req.hdrs`)."""
-    return bool(re.search(pattern, "".join(f"{header}\r\n" for header in headers) + "\r\n", re.IGNORECASE))
+def looks_at(patterns, *headers):
+    """Whether a pattern finds something in these headers, as HAProxy writes them (`req.hdrs`)."""
+    text = "".join(f"{header}\r\n" for header in headers) + "\r\n"
+    return any(re.search(pattern, text, re.IGNORECASE) for pattern in patterns)
 
 
 @pytest.mark.parametrize(
@@ -60,21 +62,21 @@ def test_other_headers_stay(name):
     ],
 )
 def test_a_host_is_plain(host, plain):
-    for pattern in (FOUND, FORBIDDEN):
-        assert looks_at(pattern, f"host: {host}", "accept: */*") is not plain
-        assert looks_at(pattern, "accept: */*", f"host: {host}") is not plain
+    for patterns in (FOUND, FORBIDDEN):
+        assert looks_at(patterns, f"host: {host}", "accept: */*") is not plain
+        assert looks_at(patterns, "accept: */*", f"host: {host}") is not plain
 
 
 def test_one_origin_is_the_most():
-    for pattern in (FOUND, FORBIDDEN):
-        assert not looks_at(pattern, "host: a", "origin: https://a", "accept: */*")
-        assert looks_at(pattern, "origin: https://a", "host: a", "origin: https://a")
+    for patterns in (FOUND, FORBIDDEN):
+        assert not looks_at(patterns, "host: a", "origin: https://a", "accept: */*")
+        assert looks_at(patterns, "origin: https://a", "host: a", "origin: https://a")
 
 
 @pytest.mark.parametrize("number", [*range(32), 127])
 def test_no_header_has_control_characters_but_tabs(number):
-    for pattern in (FOUND, FORBIDDEN):
-        assert looks_at(pattern, "host: a", f"x: a{chr(number)}b") is (number not in (9, 10, 13))
+    for patterns in (FOUND, FORBIDDEN):
+        assert looks_at(patterns, "host: a", f"x: a{chr(number)}b") is (number not in (9, 10, 13))
 
 
 def test_urls_are_looked_at_where_haproxy_lets_too_much_through():
