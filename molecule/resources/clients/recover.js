@@ -6,8 +6,8 @@
 //   {"ready": true, "connected": N, "nodes": {node: N}, "lost": N, "returned": N, "recovered": N, "missing": N, "twice": N,
 //    "gaps": [text, …], "quiet": N, "tries": [ms, …]}
 //
-// `missing` are numbers that a client did not get although it got later ones of the same node (`gaps`: the first of them), `quiet` the clients that have got none
-// yet, and `tries` when clients tried to come back, in milliseconds since 1970.
+// `missing` are numbers that a client did not get although it got later ones of the same node (`gaps`: the first of them),
+// `quiet` the clients that have got none yet, and `tries` when clients tried to come back, in milliseconds since 1970.
 
 const readline = require('node:readline');
 const { Edge, options, reason, within } = require('./edge.js');
