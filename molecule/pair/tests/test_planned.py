@@ -121,15 +121,15 @@ def lossy(pair, home):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("edge", "name"), [(HOME, "web"), (OTHER, "second")])
-def test_leave_and_return_lose_nobody_where_packets_are_lost(pair, lossy, crowd, playbook, record, away, edge, name):
+@pytest.mark.parametrize(("leaving", "name"), [(HOME, "web"), (OTHER, "second")])
+def test_leave_and_return_lose_nobody_where_packets_are_lost(pair, lossy, crowd, playbook, record, away, leaving, name):
     here = crowd(name)
-    for action, holder in (("leave", pair.other(edge)), ("return", edge)):
+    for action, holder in (("leave", pair.other(leaving)), ("return", leaving)):
         watched = away(pair.addresses(name)[0])
-        playbook(action, **{f"{action}_edge": edge})
+        playbook(action, **{f"{action}_edge": leaving})
         assert pair.holders(name) == [holder]
         here.unhurt()
-        record(f"{action} of {edge}, 1 % of packets lost", here, away=watched.stop(), requests=here.requests())
+        record(f"{action} of {leaving}, 1 % of packets lost", here, away=watched.stop(), requests=here.requests())
 
 
 def test_without_the_second_chance_all_are_lost(pair, home, crowd, record, wait_until):
