@@ -1,8 +1,9 @@
 """What traffic costs an edge: CPU time of HAProxy for each request, generated configuration beside a bare one by hand.
 
-The bare one does the job and no more: TLS, transports told apart, affinity by session id. Both have one thread, log, and
-speak to the same nodes, all in one container (traffic.yml) over loopback. Both run at once and take short turns, so that
-what else the machine does disturbs them alike; medians count. The second table has the cost of a request against the
+The bare one does the job and no more: TLS, transports told apart, affinity by session id. A third also tells the nodes who
+the client is, which most files by hand do. All have one thread, log, and speak to the same nodes, all in one container
+(traffic.yml) over loopback. They run at once and take short turns, so that what else the machine does disturbs them alike;
+medians count. The second table has the cost of a request against the
 number of services. Both are written into docs/many-services.md.
 """
 
@@ -34,7 +35,7 @@ ROUNDS = 40
 REQUESTS = 250
 CONNECTIONS = 25
 SERVICES = (1, 10, 100, 1_000, 2_000)
-PORTS = {"bare": 14430, "generated": 14440, "one": 14450, "peers": 14405, "node": 14431, "echo": 14432}
+PORTS = {"bare": 14430, "forwarding": 14460, "generated": 14440, "one": 14450, "node": 14431, "echo": 14432}
 HOST = "host{}.example.com"
 
 # The first value comes when the client is connected, the second is the number of requests when all are answered.
@@ -114,6 +115,18 @@ backend websocket
     server n1 127.0.0.1:{node}
     server n2 127.0.0.1:{node}
 """
+
+# What nodes need to know the client, besides.
+FORWARDING = """
+    option forwardfor
+    http-request set-header X-Forwarded-Proto https
+    acl socketio"""
+
+
+def by_hand(folder: Path, port: int, forwarding: bool = False) -> str:
+    """The bare file on this port."""
+    text = BARE.format(folder=folder, **{**PORTS, "bare": port, "peers": port + 5})
+    return text.replace("\n    acl socketio", FORWARDING) if forwarding else text
 
 
 def binary() -> str:
@@ -345,18 +358,27 @@ def turns(edges: dict[str, tuple[int, Callable[[], Load]]]) -> list[dict[str, fl
 
 
 def prices(folder: Path) -> list[str]:
-    """The first table: each kind of traffic, generated beside bare."""
-    texts = {"bare": BARE.format(folder=folder, **PORTS), "generated": generated(folder, 1)}
-    lines = ["| | bare, by hand | generated | work per CPU-second, generated ÷ bare |", "|---|---|---|---|"]
+    """The first table: each kind of traffic, generated beside those by hand."""
+    texts = {
+        "bare": by_hand(folder, PORTS["bare"]),
+        "forwarding": by_hand(folder, PORTS["forwarding"], forwarding=True),
+        "generated": generated(folder, 1),
+    }
+    lines = [
+        "| | bare, by hand | with `X-Forwarded-For` and `-Proto` | generated | work per CPU-second, generated ÷ bare "
+        "| ÷ the second |",
+        "|---|---|---|---|---|---|",
+    ]
     with contextlib.ExitStack() as stack:
         pids = {name: stack.enter_context(running(text, folder, PORTS[name])) for name, text in texts.items()}
         for kind, load in KINDS.items():
             measured = turns(
                 {name: (pid, functools.partial(load, PORTS[name], HOST.format(0))) for name, pid in pids.items()}
             )
-            bare, ours = (statistics.median(turn[name] for turn in measured) for name in texts)
-            ratio = statistics.median(turn["bare"] / turn["generated"] for turn in measured)
-            lines.append(f"| {kind} | {bare:.1f} µs | {ours:.1f} µs | {ratio:.2f} |")
+            cells = [f"{statistics.median(turn[name] for turn in measured):.1f} µs" for name in texts]
+            for name in ("bare", "forwarding"):
+                cells.append(f"{statistics.median(turn[name] / turn['generated'] for turn in measured):.2f}")
+            lines.append(f"| {kind} | {' | '.join(cells)} |")
     return lines
 
 

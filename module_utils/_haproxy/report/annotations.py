@@ -170,7 +170,8 @@ NOTES: dict[str, str] = {
         "of http-keep-alive: a client that sends at this moment is answered and not reset."
     ),
     "http-request return status 307": (
-        "A worker that a reload has replaced gives a new session to the next one, which could not learn it from here."
+        "A worker that a reload has replaced leaves new sessions, and those that it does not know, to the next one, "
+        "which could not learn them from here."
     ),
     "option dontlognull": "Connections without data, such as health checks of other systems, are not logged.",
     "timeout http-request": "Time to send a complete request. It ends slow attacks and does not affect a held poll.",
@@ -194,6 +195,8 @@ NOTES: dict[str, str] = {
     ),
     "http-request set-var(txn.route)": "The longest entry of the map that host and path begin with names the service.",
     "use_backend %[var(txn.route),field(1,:)]_websocket": "Only services whose route has this transport.",
+    "tcp-request session set-var(sess.id)": "The id of each request begins with it and ends with the request's number.",
+    "tcp-request session set-var(sess.address)": "The address as text, once for all requests of the connection.",
     "http-request set-var(txn.odd)": "One look at all headers: only what it finds is looked at in detail.",
     "http-request track-sc2": "Counts requests of sessions that the affinity table does not have.",
     "lua-load": "Adds metrics that HAProxy lacks: old workers, certificates, affinity misses.",

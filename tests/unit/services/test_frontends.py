@@ -263,6 +263,44 @@ def test_each_request_has_an_id_that_the_node_and_the_log_know(version, nodes, s
     wait_for(lambda: all(f" {one}\n" in served.log() for one in ids))
 
 
+def say(port, *headers):
+    """What comes back for a request with these headers in this order."""
+    with socket.create_connection(("127.0.0.1", port), 30) as connection:
+        lines = "".join(f"{header}\r\n" for header in headers)
+        connection.sendall(f"GET / HTTP/1.1\r\n{lines}\r\n".encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status, answer.read().decode()
+
+
+@every_version
+def test_no_forged_header_reaches_a_node_wherever_it_stands(version, nodes, start):
+    port, host = start(version, chat(nodes[0])).port, "Host: chat.example.com"
+    for name in ("X-Forwarded-Host", "X_FORWARDED_FOR", "forwarded", "x-real_ip", "CF-Connecting-IP", "Proxy"):
+        for headers in (
+            (f"{name}: forged", host),
+            (host, f"{name}: forged"),
+            (host, "A: b", f"{name}: forged", "C: d"),
+        ):
+            status, body = say(port, *headers)
+            assert status == 200
+            assert "forged" not in body
+    refused = (
+        "x: a\x01b",
+        "x: a\x7f",
+        "Origin: a\r\nOrigin: b",
+        "Connection: close, X-Forwarded-For",
+        "Connection: forwarded",
+    )
+    for header in refused:
+        assert [say(port, host, header)[0], say(port, header, host)[0]] == [400, 400], header
+    for header in ("Host: a,b", "Host: chat.example.com:80:90", "A: b\r\nHost: user@chat.example.com"):
+        assert say(port, header)[0] == 400, header
+    for header in ("x: a\tb", "Cookie: proxy: a", "x-host: a,b", "my-x-forwarded-for: a", "Origin: a"):
+        assert say(port, host, header)[0] == 200, header
+    assert say(port, "Host: CHAT.example.com:80")[0] == 200
+
+
 def shared(answer):
     return answer.headers["Access-Control-Allow-Origin"], answer.headers["Access-Control-Allow-Credentials"]
 
