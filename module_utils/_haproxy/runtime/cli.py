@@ -300,12 +300,13 @@ def _agent_waits() -> Iterator[None]:
     with lock:
         limit = time.monotonic() + SOON
         # One that hangs is not waited for.
-        while not _locked(lock) and time.monotonic() < limit:
+        while not try_lock(lock) and time.monotonic() < limit:
             time.sleep(0.01)
         yield
 
 
-def _locked(file: BinaryIO) -> bool:
+def try_lock(file: BinaryIO) -> bool:
+    """Lock the file for as long as it is open; return False if somebody else has."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

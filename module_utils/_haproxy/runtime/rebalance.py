@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from . import cli
-from .closing import ClosingError, Progress, Session, check_rate, close_each, find_round, read_sessions
+from .closing import ClosingError, Progress, Session, check_rate, close_each, find_round, one_at_a_time, read_sessions
 
 # Seconds until all edges have counted what was closed: each counts once a second and tells the others, and what is read
 # here may be a second old.
@@ -114,6 +114,11 @@ def close_surplus(master: str, agent: str, gap: float, seconds: float, rounds: i
     It ends after so many seconds at most, and after so many rounds (0: any number); each begins with a new count.
     Two sockets follow each other after `gap` seconds and a random part of it more, so that clients do not come in step.
     """
+    with one_at_a_time():
+        return _close_surplus(master, agent, gap, seconds, rounds)
+
+
+def _close_surplus(master: str, agent: str, gap: float, seconds: float, rounds: int) -> tuple[int, dict[Name, Node]]:
     limit = time.monotonic() + seconds
     closed = done = 0
     progress = Progress("surplus")

@@ -1,5 +1,6 @@
 """The program beside HAProxy reads the metrics from the master, and says so when it cannot."""
 
+import fcntl
 import re
 import socket
 import threading
@@ -596,3 +597,21 @@ def test_polls_and_the_sockets_of_others_are_left(monkeypatch):
     found = list(agent.Rebalance(master, balance)._sockets(balance.policy))
     assert len(found) == 4
     assert {session.backend for session in found} == {"chat_websocket"}
+
+
+def test_while_a_module_closes_sessions_none_is_closed_by_itself(monkeypatch, tmp_path):
+    clock = Clock(monkeypatch)
+    master = Sockets(clock, app1=60, app2=60)
+    balance, second = moving(clock, master, rate=2)
+    while not master.closed:
+        second()
+    closed = len(master.closed)
+    rebalance = agent.Rebalance(master, balance, str(tmp_path / "closing"))
+    with open(tmp_path / "closing.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        balance.counted = clock.now
+        rebalance.run_once()
+        assert len(master.closed) == closed
+    balance.counted = clock.now
+    rebalance.run_once()
+    assert len(master.closed) > closed

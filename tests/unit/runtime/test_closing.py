@@ -1,6 +1,7 @@
 """Sessions of what leaves are closed one after the other, never faster than told, and no other ones."""
 
 import re
+import threading
 
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, closing
@@ -115,3 +116,23 @@ def test_without_a_place_to_tell_it_sessions_are_closed_all_the_same(edge, monke
     monkeypatch.setattr(closing.paths, "PROGRESS", "/proc/none/closing")
     assert closing.drain("master", bool, 1000, "app1") == Drained(14, 0)
     assert closing.read_progress() is None
+
+
+def test_two_runs_together_are_not_faster_than_told(edge, progress):
+    runs = [threading.Thread(target=closing.drain, args=("master", bool, 50, "app1")) for _ in range(2)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(60)
+    times = [when for when, _pointer in edge.closed]
+    assert len(times) == 14
+    assert all(later - before >= 0.02 for before, later in zip(times, times[1:]))
+
+
+def test_another_run_that_goes_on_is_told(edge, monkeypatch):
+    monkeypatch.setattr(closing, "_OTHERS", 0.2)
+    with closing.one_at_a_time():
+        closing.Progress("app2").tell(1, 9)
+        with pytest.raises(closing.ClosingError, match=r"another run closes sessions here \(app2\); nothing is closed"):
+            closing.drain("master", bool, 100, "app1")
+    assert edge.closed == []
