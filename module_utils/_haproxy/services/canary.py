@@ -2,8 +2,8 @@
 """Send a share of a service's new sessions to nodes of another version, and no more once these fail.
 
 The nodes of the canary are servers of the service's own backends, with weight 0: balancing never chooses them, and
-whatever keeps a session on its node keeps it there. A rule draws lots for each new session and names the node. So no
-other request, and no other service, has a rule more.
+whatever keeps a session on its node keeps it there. A rule draws lots for each new session and names the node. No other
+service has a rule more.
 
 Share and nodes are in a map, which changes without a reload. HAProxy itself counts how the canary answers, in a table
 that edges and workers share, and withdraws it: this needs no other program.
