@@ -29,6 +29,13 @@ options:
       - C(binary) and C(file_descriptors) are those of the host where they are not given.
     type: dict
     required: true
+  kernel:
+    description:
+      - Whether the kernel is to have what the connections need that the configuration allows. Give RV(kernel) to
+        M(realtime.edge.haproxy_kernel). What is missing and can't be set is told in a warning.
+      - V(false) takes back what was set. What is missing is told where anything is to be changed.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Nothing is changed in either mode.
@@ -59,7 +66,7 @@ EXAMPLES = r"""
 RETURN = r"""
 as_wanted:
   description: >-
-    Whether HAProxy and its users are installed, and neither of the two modules has anything to do. Files and state of
+    Whether HAProxy and its users are installed, and none of the three modules has anything to do. Files and state of
     the services are facts of the host, and are the caller's to compare.
   returned: success
   type: bool
@@ -73,6 +80,11 @@ configuration:
     - The result of M(realtime.edge.haproxy_config), null where it has something to do. In check mode it says what.
   returned: success
   type: dict
+kernel:
+  description: The settings for M(realtime.edge.haproxy_kernel), null where it has nothing to do.
+  returned: success
+  type: dict
+  sample: {net.core.somaxconn: "15000"}
 ticket_keys:
   description: >-
     C(names) of the keys of session tickets, by which nobody can guess them, and the C(age) of the newest in seconds.
@@ -109,6 +121,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     **BUILD_OPTIONS,
     "certificate": {"type": "dict", "required": True},
     "configuration": {"type": "dict", "required": True},
+    "kernel": {"type": "bool", "default": False},
 }
 
 
@@ -140,6 +153,7 @@ def read_wanted(module: Module, host: dict[str, Any]) -> Wanted:
             openssl=bool(build and build["openssl"]["version"]),
             prefix=build.get("prefix", "/"),
         ),
+        module.params["kernel"],
     )
 
 
@@ -158,13 +172,13 @@ def main() -> None:
     settled: dict[str, Any] = found.settled(wanted)
     foreseen = {"certificates": found.certificates, "configuration": found.configuration}
     results = foreseen if module.check_mode else settled
-    told = (warning for part in filter(None, results.values()) for warning in part.pop("warnings", ()))
-    for warning in [*found.hints, *told]:
+    warnings = (warning for part in filter(None, results.values()) for warning in part.pop("warnings", ()))
+    for warning in [*found.hints, *warnings]:
         module.warn(warning)
     key_file = (wanted.certificate or {}).get("ticket_keys")
     keys = tickets.describe_keys(Path(key_file) if key_file else None)
-    as_wanted = all(settled.values())
-    module.exit_json(changed=False, as_wanted=as_wanted, **host, **results, ticket_keys=keys, invocation={})
+    told = {"as_wanted": all(settled.values()) and found.kernel is None, "kernel": found.kernel, "ticket_keys": keys}
+    module.exit_json(changed=False, **host, **results, **told, invocation={})
 
 
 if __name__ == "__main__":

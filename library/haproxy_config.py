@@ -572,6 +572,13 @@ gathered:
   type: list
   elements: raw
   returned: O(state=gathered)
+promises:
+  description: >-
+    What the limits of the configuration allow - C(connections) of clients (C(maxconn)), and C(node_connections), those
+    to one address and port of a node; 0 where nothing says how many.
+  type: dict
+  returned: state is present or absent
+  sample: {connections: 50000, node_connections: 12000}
 probes:
   description:
     - How to probe each of O(services) on the edge itself. C(url), C(address), C(http_address), C(path) and

@@ -10,6 +10,7 @@ CERTIFICATE_LIST = "/etc/haproxy/certificates.list"
 CLIENT_CAS = "/etc/haproxy/client-ca"
 METRICS = "/etc/haproxy/metrics.lua"
 TICKET_KEYS = "/etc/haproxy/ticket-keys"
+KERNEL_SETTINGS = "/etc/sysctl.d/60-realtime-edge.conf"
 
 MASTER_SOCKET = "/run/haproxy/master.sock"
 RUNTIME_SOCKET = "/run/haproxy/admin.sock"

@@ -27,8 +27,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 MACHINE = "bench-traffic"
 ROUNDS = 40
@@ -134,8 +136,18 @@ def binary() -> str:
     return str(next(Path("/opt/haproxy").glob("*/sbin/haproxy")))
 
 
-def generated(shared: Path, count: int, port: int = PORTS["generated"]) -> str:
-    """What the collection writes for so many services; writes its files."""
+def generated(
+    shared: Path,
+    count: int,
+    port: int = PORTS["generated"],
+    node: int = PORTS["node"],
+    lines: Mapping[str, Any] = MappingProxyType({"nbthread": 1}),
+    **settings: Any,
+) -> str:
+    """What the collection writes for so many services; writes its files.
+
+    `lines` are those of `global`, `settings` those of the edge that differ from the ones here.
+    """
     folder = shared / str(port)
     folder.mkdir(exist_ok=True)
     sys.path.insert(0, "/root/rooms")
@@ -159,21 +171,31 @@ def generated(shared: Path, count: int, port: int = PORTS["generated"]) -> str:
         ticket_keys=f"{shared}/tickets.keys",
         # Limits are looked at and never reached.
         limits=Limits(connection_rate=10**9, request_rate=10**9, session_rate=10**9),
-    )
+    )._replace(**settings)
     services = [
         {
             "name": f"s{number}",
             "hosts": [HOST.format(number)],
             "certificate": "bench",
-            "servers": [{"name": f"n{node}", "address": "127.0.0.1", "port": PORTS["node"]} for node in (1, 2)],
+            "servers": [{"name": name, "address": "127.0.0.1", "port": node} for name in ("n1", "n2")],
         }
         for number in range(count)
     ]
-    configuration = assemble.assemble(edge, [store.Fragment(store.OWNER, services, {"global": {"nbthread": 1}})])
+    configuration = assemble.assemble(edge, [store.Fragment(store.OWNER, services, {"global": dict(lines)})])
     for path, text in configuration.files:
         Path(path).write_text(text)
     # A check each two seconds is no traffic of users.
     return render(configuration).replace("default-server check inter", "default-server inter")
+
+
+def keys(folder: Path) -> None:
+    """Write a certificate, for the bare file and for the generated one, and the keys of session tickets."""
+    (folder / "certificates").mkdir()
+    make = "openssl req -x509 -nodes -days 2 -subj /CN=bench -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout -"
+    pem = subprocess.run(make.split(), check=True, capture_output=True).stdout
+    for path in (folder / "bench.pem", folder / "certificates" / "bench.pem"):
+        path.write_bytes(pem)
+    (folder / "tickets.keys").write_bytes(b"".join(base64.b64encode(os.urandom(80)) + b"\n" for _ in range(3)))
 
 
 class Echo(socketserver.StreamRequestHandler):
@@ -421,16 +443,21 @@ def table() -> None:
     with tempfile.TemporaryDirectory() as name, Echoes(("127.0.0.1", PORTS["echo"]), Echo) as echo:
         threading.Thread(target=echo.serve_forever, daemon=True).start()
         folder = Path(name)
-        (folder / "certificates").mkdir()
-        make = "openssl req -x509 -nodes -days 2 -subj /CN=bench -newkey ec -pkeyopt ec_paramgen_curve:P-256 -keyout -"
-        pem = subprocess.run(make.split(), check=True, capture_output=True).stdout
-        for path in (folder / "bench.pem", folder / "certificates" / "bench.pem"):
-            path.write_bytes(pem)
-        keys = [base64.b64encode(os.urandom(80)) + b"\n" for _ in range(3)]
-        (folder / "tickets.keys").write_bytes(b"".join(keys))
+        keys(folder)
         with running(NODE, folder, PORTS["node"]):
             print(json.dumps({"prices": prices(folder), "growth": growth(folder)}))
         echo.shutdown()
+
+
+def write(page: Path, tables: dict[str, list[str]]) -> None:
+    """Print the lines of each table, and put them between its marks on the page."""
+    text = page.read_text()
+    for name, lines in tables.items():
+        print("\n".join(lines), "\n")
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+        before, rest = text.split(begin)
+        text = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
+    page.write_text(text)
 
 
 def main() -> None:
@@ -462,13 +489,7 @@ def main() -> None:
         found = json.loads(done.stdout)
     finally:
         play("molecule/resources/destroy.yml")
-    text = page.read_text()
-    for name, lines in found.items():
-        print("\n".join(lines), "\n")
-        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
-        before, rest = text.split(begin)
-        text = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
-    page.write_text(text)
+    write(page, found)
 
 
 if __name__ == "__main__":

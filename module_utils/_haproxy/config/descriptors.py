@@ -64,9 +64,14 @@ def _checks(line: Directive, defaults: set[str]) -> int:
     words = set(line.arguments)
     each = int("check" in words or ("check" in defaults and "no-check" not in words))
     each += int("agent-check" in words or ("agent-check" in defaults and "no-agent-check" not in words))
+    return each * count_servers(line)
+
+
+def count_servers(line: Directive) -> int:
+    """Return how many servers a `server` or a `server-template` makes."""
     number = (
         re.fullmatch(r"(?:\d+-)?(\d+)", line.arguments[1])
         if line.keyword == "server-template" and line.arguments[1:]
         else None
     )
-    return each * (int(number[1]) if number else 1)
+    return int(number[1]) if number else 1

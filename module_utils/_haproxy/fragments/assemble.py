@@ -7,6 +7,7 @@ from ..config import data
 from ..config.descriptors import held_descriptors
 from ..config.merge import find_shared_addresses, merge
 from ..config.model import Configuration, ConfigurationError
+from ..config.promises import stated_maxconn
 from ..services import balance, common, definition, frontends
 from ..services.backends import transports_of
 from ..services.base import (
@@ -22,7 +23,7 @@ from ..services.base import (
 )
 from ..services.client_address import take_address_rules
 from ..services.definition import Service
-from ..services.edge import Edge, stated_maxconn
+from ..services.edge import Edge
 from .store import OWNER, Fragment
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..config import diff, redact
 from ..config.data import to_data
 from ..config.model import Configuration, ConfigurationError
+from ..config.promises import read_promises
 from ..config.syntax import read, render
 from ..config.words import one_line
 from ..deploy import apply, disk, draining, marker
@@ -74,12 +75,15 @@ def _contribute(request: Request) -> dict[str, Any]:
     parameters, absent = request.parameters, request.parameters["state"] == "absent"
     own = {key: parameters[key] for key in store.SETTINGS if parameters[key] is not None}
     settings: dict[str, Any] = {}
+    promises: dict[str, int] = {}
     empty: list[str] = []
 
     def assemble_all(parts: list[store.Fragment], effective: dict[str, Any]) -> Configuration:
         settings.update(effective)
         empty.extend([] if any(part.services or part.sections for part in parts) else [_EMPTY])
-        return _assemble(request, parts, effective)
+        configuration = _assemble(request, parts, effective)
+        promises.update(read_promises(configuration)._asdict())
+        return configuration
 
     options = apply.ApplyOptions(
         check_mode=request.check_mode,
@@ -94,6 +98,7 @@ def _contribute(request: Request) -> dict[str, Any]:
         "path": parameters["path"],
         "fragments": done.fragments,
         "reasons": done.reasons,
+        "promises": promises,
         "probes": [] if absent else _probes(parameters, settings),
     }
 

@@ -14,7 +14,9 @@ from ..certificates import manage as certificates
 from ..config import redact
 from ..config.data import from_data
 from ..config.model import ConfigurationError
+from ..config.promises import Promises
 from ..deploy import disk
+from ..deploy.kernel import compare_kernel, describe_lacks
 from ..errors import EdgeError, Problems
 from ..fragments import manage as fragments
 from ..fragments import store
@@ -25,20 +27,28 @@ Result = dict[str, Any]
 
 
 class Wanted(NamedTuple):
-    """The parameters of the two modules, None where a module would refuse them, and what is to be installed."""
+    """The parameters of the two modules, None where a module would refuse them, and what is to be installed.
+
+    `kernel`: whether the kernel's settings are wanted that the connections need.
+    """
 
     certificate: Mapping[str, Any] | None
     configuration: Mapping[str, Any] | None
     installation: Installation
+    kernel: bool = False
 
 
 class Comparison(NamedTuple):
-    """What the two modules would return, None where they have something to complain about, all problems, and hints."""
+    """What the two modules would return, None where they have something to complain about, all problems, and hints.
+
+    `kernel`: the settings that our file is to have and has not; None where it is as wanted.
+    """
 
     certificates: Result | None
     configuration: Result | None
     problems: list[str]
     hints: list[str]
+    kernel: dict[str, str] | None
 
     def settled(self, wanted: Wanted) -> dict[str, Result | None]:
         """Return the results without those that have something to do."""
@@ -56,8 +66,12 @@ def compare(wanted: Wanted, show_diff: bool, hide: Callable[[set[str]], None]) -
     results = _certificates(wanted, problems, hide), _configuration(wanted, show_diff, problems, hide)
     unchanged = not wanted.installation.missing and all(result and not result["changed"] for result in results)
     host = [] if unchanged else list(check_host(wanted.installation))
-    hints = find_hints(packaged=not wanted.installation.builds) if wanted.installation.missing else ()
-    return Comparison(*results, [*host, *problems.texts], list(hints))
+    hints = list(find_hints(packaged=not wanted.installation.builds)) if wanted.installation.missing else []
+    promises = Promises(**(results[1] or {}).get("promises", {}))
+    kernel = compare_kernel(promises, wanted.kernel)
+    if kernel.differs or not unchanged:
+        hints += describe_lacks(kernel, promises)
+    return Comparison(*results, [*host, *problems.texts], hints, kernel.settings if kernel.differs else None)
 
 
 def _certificates(wanted: Wanted, problems: Problems, hide: Callable[[set[str]], None]) -> Result | None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .. import paths
 from ..config.descriptors import Held, process_descriptors
-from ..config.model import Configuration, ConfigurationError, Line
+from ..config.model import ConfigurationError, Line
 from ..config.words import quote, split
 from ..errors import Problems
 from . import answers, limits, request_filter
@@ -139,18 +139,6 @@ class Edge(NamedTuple):
     def exempt(self) -> str:
         """Return the path of the list of clients without limits."""
         return f"{self.lists}/exempt.list"
-
-
-def stated_maxconn(contributions: list[Configuration]) -> int:
-    """Return the `maxconn` of `global` that a contributor sets, 0 if there is none."""
-    explicit = (
-        directive.arguments[0]
-        for contribution in contributions
-        for section in contribution.sections
-        for directive in section.directives
-        if section.kind == "global" and directive.keyword == "maxconn" and directive.arguments
-    )
-    return next((int(number) for number in explicit if number.isdigit()), 0)
 
 
 def allowed_connections(edge: Edge) -> int:

@@ -234,6 +234,62 @@ def test_an_edge_leaves_back_to_the_file_that_was_there_before(debian, site):
     assert "the service of this host is not the role's" in ran[EDGES[0]].said
 
 
+QUEUE = "net.core.somaxconn"
+KERNEL = "/etc/sysctl.d/60-realtime-edge.conf"
+
+
+@pytest.fixture
+def short_queues(debian) -> Iterator[None]:
+    """Machines whose queues are short; the kernel's settings of the second are read-only, as usual in a container."""
+
+    def set_all(value: str) -> None:
+        for host in debian.values():
+            write = f"echo {value} > /run/other/sys/net/core/somaxconn"
+            host.check_output(f"mkdir -p /run/other && mount -t proc proc /run/other && {write} && umount /run/other")
+
+    debian[EDGES[0]].check_output("mount -o remount,rw /proc/sys")
+    set_all("128")
+    yield
+    set_all("4096")
+
+
+@pytest.mark.usefixtures("short_queues")
+def test_what_the_kernel_lacks_is_told_set_where_asked_and_taken_back(debian, site):
+    def queues() -> list[int]:
+        return [int(host.file("/proc/sys/net/core/somaxconn").content_string) for host in debian.values()]
+
+    def told(ran: dict[str, Ran]) -> str:
+        return " ".join(" ".join(one.said for one in ran.values()).split())
+
+    ran = site()
+    assert all_pass(ran)
+    assert f"{QUEUE} for 2" in told(ran)
+    assert "and it is 128" in told(ran)
+    assert "haproxy_kernel: true" in told(ran)
+    assert queues() == [128, 128]
+
+    for arguments in (["--check"], []):
+        ran = site(*arguments, haproxy_kernel=True)
+        assert all_pass(ran)
+        assert [one.changed for one in ran.values()] == [True, False]
+    first, second = queues()
+    assert first > 2000
+    assert second == 128
+    one, other = debian.values()
+    assert f"# 128\n{QUEUE} = {first}\n" in one.file(KERNEL).content_string
+    assert not other.file(KERNEL).exists
+    assert not any(one.changed for one in site(haproxy_kernel=True).values())
+
+    # The limit of connections is the reason; what is read-only is told with it.
+    more = {"haproxy_kernel": True, "haproxy_sections": {"global": {"maxconn": 5000}}}
+    assert f"read-only here (in a container it is its host's): {QUEUE} = 1500" in told(site(**more))
+    assert queues() == [first, 128], "nothing is lowered"
+
+    assert all_pass(site(playbook="uninstall", uninstall_to="distribution", haproxy_allow_restart=True))
+    assert queues() == [128, 128]
+    assert not one.file(KERNEL).exists
+
+
 def test_an_outage_fails_with_the_reason_of_the_check(debian, site):
     """Where nobody listens, and where the path of the check is not the application's."""
     refused = ("chat_http: no server is up: ", "(127.0.0.1:3000): ", "Connection refused")

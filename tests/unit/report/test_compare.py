@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.promises import Promises
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.deploy.kernel import Kernel
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import manage as fragments
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.report import compare
 from ansible_collections.realtime.edge.plugins.modules import haproxy_compare
@@ -91,6 +93,32 @@ def test_a_difference_leaves_both_to_their_modules(edge, unchanged, tmp_path):
     (path,) = unchanged[0].foreseen
     assert path == str(tmp_path / "certificates/chat.pem")
     assert "PRIVATE KEY" in unchanged[0].foreseen[path]
+
+
+def test_what_the_kernel_lacks_is_something_to_do_where_asked_and_else_told(edge, tmp_path, monkeypatch):
+    """By the promises of the configuration that is wanted; where nothing else is to be done, it is not told again."""
+    warned, asked = [], []
+    monkeypatch.setattr(haproxy_compare.Module, "warn", lambda _module, text: warned.append(text))
+    result = {"changed": False, "draining": [], "promises": {"connections": 100_000, "node_connections": 9}}
+    monkeypatch.setattr(fragments, "manage", lambda _request: dict(result))
+
+    def compare_kernel(promises, wanted):
+        asked.append(promises)
+        settings = {"net.core.somaxconn": "30000"} if wanted else {}
+        return Kernel([] if wanted else ["net.core.somaxconn"], not wanted, [], settings, wanted)
+
+    monkeypatch.setattr(compare, "compare_kernel", compare_kernel)
+    for name in ("haproxy.cfg", "last-known-good.cfg"):
+        (tmp_path / name).write_text("global\n")
+    found, _ = edge(kernel=True)
+    assert (found["as_wanted"], found["kernel"]) == (False, {"net.core.somaxconn": "30000"})
+    assert asked == [Promises(100_000, 9)]
+    found, _ = edge()
+    assert (found["as_wanted"], found["kernel"], warned) == (True, None, [])
+    result["changed"] = True
+    found, _ = edge()
+    assert (found["kernel"], len(warned)) == (None, 1)
+    assert "100,000 connections" in warned[0]
 
 
 def test_check_mode_says_what_both_modules_would_do(edge, tmp_path):
