@@ -183,7 +183,7 @@ class Fresh:
         (folder / "fresh.cfg").write_text(text)
         command = [edge.target.binary, "-db", "-f", str(folder / "fresh.cfg")]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(lambda: os.path.exists(self.socket) or self.process.poll() is not None)
+        wait_for(lambda: cli.answers(self.socket) or self.process.poll() is not None)
         assert self.process.poll() is None, text
 
     def ask(self, command):
