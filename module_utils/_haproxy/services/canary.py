@@ -79,7 +79,7 @@ def entries(service: str, canary: Canary) -> Iterator[str]:
     """
     weights = [int(weight_of(server)) for server in canary.servers]
     common = math.gcd(*weights)
-    lots = [server for server, weight in zip(canary.servers, weights) for _ in range(weight // common)]
+    lots = [server for server, weight in zip(canary.servers, weights) for _lot in range(weight // common)]
     yield f"{service} {canary.share}\n"
     yield f"{service}:lots {len(lots)}\n"
     yield from (f"{service}:{number} {server.name}\n" for number, server in enumerate(lots))
