@@ -11,7 +11,7 @@ testinfra_hosts = ["ansible://edges"]
 
 LINE = re.compile(
     r"[\d.]+:\d+ \[\S+\] (?P<frontend>\S+) (?P<backend>[^ /]+)/(?P<server>\S+) \S+ (?P<status>-?\d+) "
-    r"\d+ \S+ \S+ \S+ (?P<tls>\S+) (?P<session>\S+) (?P<method>\S+) \"(?P<path>[^\"]*)\" \S+ (?P<id>[0-9a-f-]{36})$"
+    r"\d+ \S+ \S+ \S+ (?P<tls>\S+) (?P<session>\S+) (?P<method>\S+) \"(?P<path>[^\"]*)\" \S+ (?P<id>[\w-]{12}\.\d+)$"
 )
 
 

@@ -23,8 +23,9 @@ QUERIES = [
     for target in panel.get("targets", ())
 ]
 SOCKETS = 5
-# As haproxy-ready writes it (module_utils/_haproxy/pair/ready.py) on an edge with a shared address: here is none.
-SHARED_ADDRESS = """\
+# What an edge tells that has a shared address (module_utils/_haproxy/pair/ready.py), a canary (agent/agent.py), or
+# sessions that are closed (runtime/closing.py): here is none.
+ELSEWHERE = """\
 # TYPE realtime_edge_address_held gauge
 realtime_edge_address_held{address="web"} 1
 # TYPE realtime_edge_address_since_seconds gauge
@@ -35,6 +36,16 @@ realtime_edge_handover_flows{address="web"} 7
 realtime_edge_handover_packets_total{address="web"} 70
 # TYPE realtime_edge_address_announced gauge
 realtime_edge_address_announced{address="198.51.100.10"} 2
+# TYPE realtime_edge_canary_share gauge
+realtime_edge_canary_share{service="chat"} 5
+# TYPE realtime_edge_canary_sessions_total counter
+realtime_edge_canary_sessions_total{service="chat"} 50
+# TYPE realtime_edge_canary_errors_total counter
+realtime_edge_canary_errors_total{service="chat"} 1
+# TYPE realtime_edge_closing_left gauge
+realtime_edge_closing_left{of="chat/app1"} 30
+# TYPE realtime_edge_closed_sessions_total counter
+realtime_edge_closed_sessions_total 70
 """
 
 
@@ -78,7 +89,7 @@ def watched(edge, ask, wait_until):
     wait_until("Prometheus has seen the edge", lambda: (ask("query", query="sum(up)") or {"result": []})["result"])
     sockets = edge.hold(SOCKETS, "websocket")
     polls = edge.hold(SOCKETS, "polling")
-    edge.host.check_output("mkdir -p /run/realtime-edge && printf %%s %s >/run/realtime-edge/metrics", SHARED_ADDRESS)
+    edge.host.check_output("mkdir -p /run/realtime-edge && printf %%s %s >/run/realtime-edge/metrics", ELSEWHERE)
     serving = edge.worker()
     edge.ask("reload", "master")
     wait_until("another worker serves", lambda: edge.worker() != serving)
