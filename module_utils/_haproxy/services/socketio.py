@@ -154,9 +154,10 @@ def learn_session(names: Names) -> list[Directive]:
     An error (`{"code":1,...}`) has another status, or none of these forms.
     Bodies: `0{"sid":"ID",...}` (Engine.IO 3 and 4, JSONP with \\" around), `ID:60:60:transports` (0.9, with
     `io.j[0]("ID:...` for JSONP). Browsers with Socket.IO 1 get binary framing: a zero byte, the digits of the
-    length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three.
+    length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three. Before
+    the name no form has an `s`; the id, which may contain `sid`, is behind it.
     """
-    engine = r"""res.body,bytes(3),'regsub("^.*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
+    engine = r"""res.body,bytes(3),'regsub("^[^s]*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
     version_09 = rf"""res.body,'regsub("{_VERSION_09}.*$","\2")' """.strip()
     form = f"{{ res.body -m reg '{_VERSION_09}' }}"
     # Thanks to these conditions, no other answer waits for its body.
