@@ -107,7 +107,7 @@ backend polling
     tcp-response content accept if !{{ var(txn.handshake) -m bool }}
     tcp-response content accept if {{ res.body -m sub : }}
     stick match var(txn.sid) table affinity/sessions if {{ var(txn.sid) -m found }}
-    stick store-response res.body,'regsub("^[^s]*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\\1")' table affinity/sessions if {{ var(txn.handshake) -m bool }}
+    stick store-response res.body,'regsub("^.*sid[^A-Za-z0-9_,:-]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\\1")' table affinity/sessions if {{ var(txn.handshake) -m bool }}
     server n1 127.0.0.1:{node}
     server n2 127.0.0.1:{node}
 backend websocket

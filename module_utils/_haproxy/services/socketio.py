@@ -28,6 +28,9 @@ _NO_PREFLIGHT = "!{ method OPTIONS }"
 # The answer to a handshake of 0.9: `ID:HEARTBEAT:CLOSE:TRANSPORTS`, for JSONP within `io.j[0]("...")`.
 _VERSION_09 = "^(io[^(]*.[^A-Za-z0-9_-])?([A-Za-z0-9_-]+):[0-9]*:[0-9]*:"
 
+# The answer to a handshake of Engine.IO, from its fourth byte on.
+_ENGINE_IO = "^.*sid[^A-Za-z0-9_,:-]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+)"
+
 # Session ids are 16 to 20 characters; longer ones are cut, so that a made-up id costs no memory.
 SESSION_ID_LENGTH = 64
 
@@ -154,10 +157,10 @@ def learn_session(names: Names) -> list[Directive]:
     An error (`{"code":1,...}`) has another status, or none of these forms.
     Bodies: `0{"sid":"ID",...}` (Engine.IO 3 and 4, JSONP with \\" around), `ID:60:60:transports` (0.9, with
     `io.j[0]("ID:...` for JSONP). Browsers with Socket.IO 1 get binary framing: a zero byte, the digits of the
-    length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three. Before
-    the name no form has an `s`; the id, which may contain `sid`, is behind it.
+    length as bytes, 255. A text ends at a zero byte, so three bytes are left out; no form needs its first three. Only
+    quotes and blanks stand between the name and its colon: an id may contain `sid`, too.
     """
-    engine = r"""res.body,bytes(3),'regsub("^[^s]*sid[^:]*:[^A-Za-z0-9_-]*([A-Za-z0-9_-]+).*$","\1")' """.strip()
+    engine = rf"""res.body,bytes(3),'regsub("{_ENGINE_IO}.*$","\1")' """.strip()
     version_09 = rf"""res.body,'regsub("{_VERSION_09}.*$","\2")' """.strip()
     form = f"{{ res.body -m reg '{_VERSION_09}' }}"
     # Thanks to these conditions, no other answer waits for its body.

@@ -25,18 +25,19 @@ def test_an_error_teaches_no_id():
     assert [rule.index("{ status 200 }") < rule.index("{ res.body") for rule in rules] == [True, True]
 
 
-@pytest.mark.parametrize("sid", ["lv_VI97HAXpY6yYWAAAC", "AAsidBBBBBBBBBBBAAAD", "sidsidsidsidsid-AAAE"])
+@pytest.mark.parametrize("sid", ["lv_VI97HAXpY6yYWAAAC", "AAsidBBBBBBBBBBBAAAD", "sidsidsidsidsidAAsid"])
 @pytest.mark.parametrize(
     "body",
     [
         '0{"sid":"SID","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}',
+        '0{"upgrades": ["websocket"], "pingInterval": 25000, "sid": "SID", "pingTimeout": 20000}',
         '97:0{"sid":"SID","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":60000}',
         '118:0{"sid":"SID","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":60000}2:40',
         '\0\11\7\xff0{"sid":"SID","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":60000}',
         '___eio[0]("97:0{\\"sid\\":\\"SID\\",\\"upgrades\\":[\\"websocket\\"],\\"pingInterval\\":25000}");',
         '/**/___eio[12]("0{\\"sid\\":\\"SID\\",\\"upgrades\\":[\\"websocket\\"],\\"pingInterval\\":25000}");',
     ],
-    ids=["4", "3", "3 with more", "1, binary", "3, JSONP", "4, JSONP"],
+    ids=["4", "4, another order", "3", "3 with more", "1, binary", "3, JSONP", "4, JSONP"],
 )
 def test_the_id_is_that_of_the_answer_whatever_is_in_it(body, sid):
     (text,) = (rule.text for rule in socketio.learn_session(NAMES) if "res.body,bytes(3)" in rule.text)
