@@ -34,7 +34,7 @@ _HINTS = tuple(
 # Where such a name means something else: `hash-key addr`, `cookie SRV insert`, `balance hdr(X-Key)`, `option ...`.
 _HARMLESS = frozenset("auth cookie hash-key key pass sig".split())
 # Words that may follow a name and are not its value.
-_NO_VALUE = frozenset("if unless { } || or ! -m -i -f -M -u -n len table".split())
+_NO_VALUE = frozenset("if unless { } || or ! -m -i -f -M -u -n len table true false".split())
 # The first argument of these is a name that somebody has chosen.
 _NAMED = frozenset("acl default_backend filter group nameserver peer server server-template table use_backend".split())
 # What a health check may send without telling anything.
@@ -170,9 +170,12 @@ def _is_reference(word: str) -> bool:
 
 
 def _names_secret(name: str) -> bool:
-    """Return whether this is a name for a secret: its last word is, a number behind it aside (`X-Signature-256`)."""
+    """Return whether this is a name for a secret: its last word is, a number behind it aside (`X-Signature-256`).
+
+    A path is none (`tls-ticket-keys /etc/haproxy/ticket-keys curves ...`).
+    """
     name = name.rstrip("0123456789-_.").lower()
-    if not name.isascii():
+    if not name.isascii() or name.startswith("/"):
         return False
     last = re.split(r"[^a-z]", name[-16:])[-1]
     return last in _LAST_WORDS or last.removesuffix("s") in _LAST_WORDS or name.endswith(_ENDINGS)

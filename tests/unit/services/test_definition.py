@@ -4,6 +4,7 @@ import copy
 import re
 
 import pytest
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import redact
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.model import ConfigurationError
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.fragments import assemble, store
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.services import base, definition, frontends
@@ -331,3 +332,12 @@ def test_one_typo_in_ten_thousand_services_is_one_sentence_with_its_place():
     assert caught.value.problems[0].startswith("haproxy_services[0].orgins: ")
     assert caught.value.problems[-1] == "... and 9,950 more problems"
     assert len(str(caught.value)) < 20_000
+
+
+@pytest.mark.parametrize("version", [(2, 6), (3, 0), (3, 4)])
+def test_nothing_that_we_write_ourselves_is_taken_for_a_secret(version):
+    """Ansible would mask it in all output: a `true` behind Access-Control-Allow-Credentials hid each other one."""
+    services = [CHAT, {**CHAT, "name": "shop", "hosts": ["shop.example.com"], "origins": ["https://shop.example.com"]}]
+    described = edge(version, ticket_keys="/etc/haproxy/ticket-keys")
+    whole = assemble.assemble(described, [store.Fragment(store.OWNER, services, {}, GROUPS)])
+    assert redact.all_secrets(whole) == set()
