@@ -53,6 +53,10 @@ def canary(edges, play, wait_until):
         assert play({}).returncode == 0
 
 
+# What an edge has to say of a session that its node did not know.
+LOGGED = "journalctl --unit haproxy --output cat --since -3min | grep -E ' is DOWN| chat_polling/.* 400 ' | tail -n 20"
+
+
 def take(play, steps, pause=1, **more):
     """Run the playbook that raises the share."""
     return play({"canary_service": "chat", "canary_steps": steps, "canary_pause": pause, **more}, playbook="canary")
@@ -87,7 +91,8 @@ def test_its_share_of_new_sessions_stays_with_it(edges, held, play, canary):
         for clients in held:
             before = Counter(clients.nodes().values())
             assert clients.ping()["per_node"] == before
-        assert not [event for clients in held for event in clients.of("disconnect")]
+        ended = [event for clients in held for event in clients.of("disconnect")]
+        assert not ended, [edge.host.run(LOGGED).stdout for edge in edges]
 
     all_stay()
     done = play({})
