@@ -22,13 +22,10 @@ options:
     description: Seconds to watch it. The module ends sooner when the canary is withdrawn.
     type: int
     default: 0
-  master_socket:
-    description: The master CLI.
-    type: path
-    default: /run/haproxy/master.sock
 seealso:
   - module: realtime.edge.haproxy_status
 extends_documentation_fragment:
+  - realtime.edge.running.master
   - realtime.edge.attributes.info_module
 """
 

@@ -25,33 +25,19 @@ options:
     description: Sessions a second that this edge closes, at most. It may be less than one.
     type: float
     required: true
-  rounds:
-    description:
-      - End after so many rounds, of some seconds each.
-      - By default the controller starts one round after the other, and shows in between how far it is; V(0) is any
-        number at once.
-    type: int
-    default: 0
-  master_socket:
-    description: The master CLI.
-    type: path
-    default: /run/haproxy/master.sock
 attributes:
   check_mode:
     description: Nothing is closed; RV(left) says how many sessions there are.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
   idempotent:
     description: Nothing is closed where there is no session.
-    support: full
-  action:
-    description: The controller shows every few seconds how far it is.
     support: full
 seealso:
   - module: realtime.edge.haproxy_server
   - module: realtime.edge.haproxy_rebalance
+extends_documentation_fragment:
+  - realtime.edge.running.master
+  - realtime.edge.running.rounds
 author:
   - realtime.edge contributors (@realtime-edge)
 """

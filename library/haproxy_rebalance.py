@@ -30,32 +30,18 @@ options:
     description: Seconds after which the module ends, whether or not there is a surplus left.
     type: int
     default: 600
-  rounds:
-    description:
-      - End after so many rounds. In each, the sockets are counted, and the surplus is closed for some seconds.
-      - By default the controller starts one round after the other, and shows in between how far it is; V(0) is any
-        number at once.
-    type: int
-    default: 0
-  master_socket:
-    description: The master CLI.
-    type: path
-    default: /run/haproxy/master.sock
 attributes:
   check_mode:
     description: Nothing is closed; RV(nodes) and RV(surplus) say what is too much.
     support: full
-  diff_mode:
-    description: There is no text to compare.
-    support: none
   idempotent:
     description: Nothing is closed where each node has its share.
     support: full
-  action:
-    description: The controller shows every few seconds how far it is.
-    support: full
 seealso:
   - module: realtime.edge.haproxy_server
+extends_documentation_fragment:
+  - realtime.edge.running.master
+  - realtime.edge.running.rounds
 author:
   - realtime.edge contributors (@realtime-edge)
 """

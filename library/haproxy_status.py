@@ -14,15 +14,12 @@ description:
   - Asks the HAProxy that runs for its workers, certificates, services, servers and sessions, and reads the contributors
     to its configuration. Nothing is changed.
 options:
-  master_socket:
-    description: The master CLI.
-    type: path
-    default: /run/haproxy/master.sock
   path:
     description: The configuration file, beside which the fragments of the contributors are.
     type: path
     default: /etc/haproxy/haproxy.cfg
 extends_documentation_fragment:
+  - realtime.edge.running.master
   - realtime.edge.attributes.info_module
 """
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .descriptors import count_servers
-from .model import Configuration, Directive
+from .model import Configuration, Directive, split_name
 from .words import unquote
 
 
@@ -38,13 +38,14 @@ def read_promises(configuration: Configuration) -> Promises:
     A node takes what its servers in all backends take together. Those without a limit share all connections.
     """
     connections = stated_maxconn([configuration])
-    common = _default_limit(
-        line for section in configuration.sections if section.kind == "defaults" for line in section.directives
-    )
+    defaults: dict[str, int] = {}
     nodes: dict[tuple[str, ...], int] = defaultdict(int)
     for section in configuration.sections:
+        name, parent = split_name(section)
+        limit = _default_limit(section.directives) or defaults.get(parent, 0)
+        if section.kind == "defaults":
+            defaults[name] = limit
         servers = [line for line in section.directives if line.keyword in ("server", "server-template")]
-        limit = _default_limit(section.directives) or common
         for line in servers if section.kind in ("backend", "listen") else ():
             share = math.ceil(connections / sum(map(count_servers, servers)))
             nodes[_address(line)] += _limit(line) or limit or share

@@ -102,7 +102,7 @@ def describe_lacks(kernel: Kernel, promises: Promises) -> list[str]:
         ways.append("have more nodes, or more `ports` or `sources` of each")
     ways.append("allow fewer connections: haproxy_sections.global.maxconn, haproxy_limits.server_sockets")
     return [
-        f"this host has not what the {promises.connections:,} connections need that the limits of the edge allow: "
+        f"this host lacks what {promises.connections:,} connections need, and the limits of the edge allow as many: "
         f"{'; '.join(kernel.lacks)}. To mend it, {'; or '.join(ways)}"
     ]
 

@@ -74,4 +74,4 @@ def _from_kind(section: Section, kinds: dict[str, Section]) -> Section:
 
 
 def _digest(lines: Iterable[Directive]) -> str:
-    return hashlib.sha256("\n".join(line.text for line in lines).encode()).hexdigest()[:8]
+    return hashlib.sha256("\n".join(line.text for line in lines).encode()).hexdigest()[:16]

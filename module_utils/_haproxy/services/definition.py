@@ -373,7 +373,7 @@ def _check_canary(read: dict[str, Any], socketio: dict[str, Any], sockets: Any, 
     stable = read["servers"] if sockets is None or not socketio["transports"] else sockets
     names, places = ({getattr(server, key) for server in stable} for key in ("name", "endpoint"))
     for server in read["canary"].servers:
-        templates = any(one.records and re.fullmatch(rf"{one.name}\d+", server.name) for one in stable)
+        templates = any(one.records and re.fullmatch(rf"{re.escape(one.name)}\d+", server.name) for one in stable)
         if server.name in names or server.endpoint in places or templates:
             text = f"the service itself has '{server.name}' ({server.endpoint}): a canary has servers of its own"
             At(server.yaml_path, at.problems, at.groups).problem(text)

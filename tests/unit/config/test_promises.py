@@ -3,6 +3,7 @@
 import pytest
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config import data
 from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.promises import Promises, read_promises
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.config.syntax import parse
 
 
 def promised(**sections):
@@ -39,6 +40,24 @@ def test_servers_without_a_limit_share_all_connections(backend, most):
 def test_the_limit_of_defaults_holds():
     servers = {"b": {"server": ["a 10.0.0.1:1", "b 10.0.0.2:1"]}}
     assert promised(defaults={"default-server": "maxconn 10"}, backend=servers).node_connections == 10
+
+
+def test_the_limit_of_a_named_defaults_holds_for_those_that_are_from_it():
+    """As with HAProxy 3.4, where backends of one kind have their limit there."""
+    text = """global
+ maxconn 9000
+defaults base
+defaults pages from base
+ default-server maxconn 10
+defaults sockets from pages
+ default-server maxconn 2000
+defaults from base
+backend a from pages
+ server n1 10.0.0.1:1
+backend b from sockets
+ server n1 10.0.0.1:1
+"""
+    assert read_promises(parse(text)).node_connections == 2010
 
 
 def test_nothing_is_promised_where_nothing_is_stated():
