@@ -163,7 +163,7 @@ def test_sessions_move_to_a_node_that_has_come_and_lose_nothing(edge, clients, p
     assert re.search(rf"rebalance-edge: \d+ closed here, \d+ too many on all edges \(.*{NEW} \d+ of \d+", done.stdout)
     figures = check_that_nothing_was_lost(edge, clients, before, since, wait_until)
     assert are_even(figures["nodes"]), figures
-    assert metric(edge, "realtime_edge_closing_left") == 0
+    wait_until("its end is told", lambda: metric(edge, "realtime_edge_closing_left") == 0)
     again = play({"rebalance_rate": RATE}, playbook="rebalance")
     assert again.returncode == 0
     assert "changed=0 " in again.stdout
