@@ -1,4 +1,8 @@
-"""The run that people do most, in every scenario: nothing is to be done, and that is found out quickly."""
+"""The run that people do most, in every scenario: nothing is to be done, and that is found out quickly.
+
+Here in check mode. That a real run changes nothing is the scenario's step `idempotence`; that it takes no more tasks
+is a test of the scenario `default`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,12 @@ import json
 import os
 import subprocess
 
-import pytest
-
-MOST_TASKS = 6  # an unchanged run takes no more on a host
+MOST_TASKS = 2  # on a host: its values are checked, and it is compared with them
 
 
-@pytest.mark.parametrize("mode", [[], ["--check", "--diff"]], ids=["real run", "check mode"])
-def test_a_run_that_changes_nothing_is_short(mode):
+def test_a_run_that_changes_nothing_is_short():
     process = subprocess.run(
-        ["ansible-playbook", "../../playbooks/site.yml", *mode],
+        ["ansible-playbook", "../../playbooks/site.yml", "--check", "--diff"],
         cwd=os.environ["MOLECULE_SCENARIO_DIRECTORY"],
         env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
         capture_output=True,
