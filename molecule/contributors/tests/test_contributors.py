@@ -6,6 +6,7 @@ import json
 import threading
 
 import pytest
+from resources.edge import run_module
 
 testinfra_hosts = ["ansible://edges"]
 
@@ -17,8 +18,8 @@ def contribute(host):
     """Run the module for a contributor: its result, whether it fails or not."""
 
     def run(fragment, sections=None, **options):
-        arguments = {"fragment": fragment, **({"sections": sections} if sections is not None else {}), **options}
-        return host.ansible("realtime.edge.haproxy_config", json.dumps(arguments), check=False, become=True)
+        given = {"sections": sections} if sections is not None else {}
+        return run_module(host, "haproxy_config", fragment=fragment, **given, **options)
 
     return run
 

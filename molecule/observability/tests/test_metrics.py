@@ -137,7 +137,7 @@ def test_sockets_on_an_old_worker_stay_in_sight(ask, watched):
 
 def test_the_days_of_a_certificate_are_those_of_the_facts(edge, ask, watched):
     (days,) = numbers(ask, "(realtime_edge_certificate_not_after_seconds - time()) / 86400")
-    facts = edge.host.ansible("realtime.edge.haproxy_status", check=False)["certificates"]
+    facts = edge.module("haproxy_status")["certificates"]
     assert [math.floor(days)] == [certificate["days_left"] for certificate in facts]
 
 

@@ -24,7 +24,7 @@ def look(browser, page, *options):
 def explain(edge, browser, tmp_path, text, *options):
     """Explain a file that is not the deployed one: what the module said, the page, what the browser saw."""
     edge.host.check_output("printf %%s %s > /root/other.cfg", text)
-    said = edge.host.ansible("realtime.edge.haproxy_explain", "path=/root/other.cfg title=other", check=False)
+    said = edge.module("haproxy_explain", path="/root/other.cfg", title="other")
     assert "html" in said, said
     page = tmp_path / "other.html"
     page.write_text(said["html"], encoding="utf-8")
@@ -155,5 +155,5 @@ def test_a_file_of_somebody_else_is_explained_by_the_manual_alone(edge, browser,
 
 
 def test_a_file_that_is_not_there_is_told(edge):
-    said = edge.host.ansible("realtime.edge.haproxy_explain", "path=/none/haproxy.cfg", check=False)
+    said = edge.module("haproxy_explain", path="/none/haproxy.cfg")
     assert said["msg"] == "path: /none/haproxy.cfg cannot be read: No such file or directory"

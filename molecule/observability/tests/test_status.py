@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 testinfra_hosts = ["ansible://edges"]
 
 
 def facts(edge):
-    said = edge.host.ansible("realtime.edge.haproxy_status", check=False)
+    said = edge.module("haproxy_status")
     assert "answers" in said, said
     return said
 
@@ -25,9 +23,7 @@ def contributed(edge):
     """Let somebody contribute a backend, and take it out again."""
 
     def contribute(**arguments):
-        said = edge.host.ansible(
-            "realtime.edge.haproxy_config", json.dumps({"fragment": "shop", **arguments}), check=False
-        )
+        said = edge.module("haproxy_config", fragment="shop", **arguments)
         assert said.get("action") in ("reload", "runtime"), said  # a backend less needs no reload
 
     contribute(sections={"backend": {"shop": {"server": "s1 10.0.0.1:80"}}})
@@ -78,7 +74,7 @@ def test_certificates_have_the_days_that_openssl_counts(edge):
 
 def test_contributors_are_named(edge, contributed):
     assert [part["name"] for part in facts(edge)["contributors"]] == ["edge", "shop"]
-    page = edge.host.ansible("realtime.edge.haproxy_explain", "", check=False)["html"]
+    page = edge.module("haproxy_explain")["html"]
     assert 'value="owner:shop"' in page
 
 
@@ -93,6 +89,6 @@ def test_the_playbook_shows_it_and_fails_for_a_certificate_that_ends(play):
 
 
 def test_where_nothing_runs_that_is_told(edge):
-    said = edge.host.ansible("realtime.edge.haproxy_status", "master_socket=/none/master.sock", check=False)
+    said = edge.module("haproxy_status", master_socket="/none/master.sock")
     assert said["answers"] is False
     assert said["problem"] == "/none/master.sock does not answer: No such file or directory"

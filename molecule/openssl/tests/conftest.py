@@ -36,7 +36,7 @@ def offer(edge):
 @pytest.fixture(scope="module")
 def running(edge):
     """The TLS library of the worker that serves, as `haproxy_status` tells it."""
-    return lambda: edge.host.ansible("realtime.edge.haproxy_status", check=False)["tls_library"]
+    return lambda: edge.module("haproxy_status")["tls_library"]
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,7 @@ def probe(edge):
             "ca_path": f"/etc/haproxy/certificates/{service.get('certificate', service['name'])}.pem",
             **options,
         }
-        arguments = " ".join(f"{key}={value}" for key, value in words.items() if value)
-        return edge.host.ansible("realtime.edge.socketio_probe", arguments)
+        return edge.module("socketio_probe", **{key: value for key, value in words.items() if value})
 
     return run
 

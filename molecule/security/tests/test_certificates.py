@@ -23,8 +23,7 @@ def certificate(edge):
     """Run the module; its result."""
 
     def run(*certificates, check=False):
-        options = {"certificates": certificates, "services": []}
-        return edge.host.ansible("realtime.edge.haproxy_certificate", json.dumps(options), check=check)
+        return edge.module("haproxy_certificate", check, certificates=certificates, services=[])
 
     yield run
     # Back to what the inventory says.

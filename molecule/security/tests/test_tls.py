@@ -35,7 +35,7 @@ def profiles(edge):
             "master_socket": f"{folder}/{profile}-master.sock",
         }
         edge.host.check_output("mkdir -p %s/%s", folder, profile)
-        done = edge.host.ansible("realtime.edge.haproxy_config", json.dumps(options), check=False)
+        done = edge.module("haproxy_config", **options)
         assert done.get("action") == "start", done
         # One certificate only: what the profile thinks of the other kind of key is another matter.
         text = edge.host.file(f"{folder}/{profile}.cfg").content_string
@@ -152,8 +152,8 @@ def resumed(edge, wait_until):
             return connection.session_reused
 
     def rotate():
-        options = "ticket_keys=/etc/haproxy/ticket-keys ticket_rotation=0"
-        done = edge.host.ansible("realtime.edge.haproxy_certificate", options, check=False)
+        keys = {"ticket_keys": "/etc/haproxy/ticket-keys", "ticket_rotation": 0}
+        done = edge.module("haproxy_certificate", **keys)
         assert (done["ticket_keys"], done.get("warnings", [])) == ("rotated", [])
 
     found = {version: {"the first": talk(version), "the next": talk(version)} for version in VERSIONS}
