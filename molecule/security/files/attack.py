@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Attacks on an edge, one a call, with Python's standard library: attack.py ADDRESS ATTACK [NUMBER] → a JSON object.
+"""Attacks on an edge, with Python's standard library: attack.py ADDRESS ATTACK NUMBER SECONDS → a JSON object.
+
+NUMBER is how many connections or sessions, SECONDS is how long an attack lasts that has no end of its own.
 
 `held`      connections that the edge took
 `refused`   connections that it closed or reset at once
@@ -208,13 +210,12 @@ FRAMES = {
     # CVE-2016-6581: 16 kB that mean 47 MB.
     "hpack_bomb": lambda stream: frame(1, 5, stream, BOMB),
 }
-SECONDS = 10
 
 
 def http2(address: str, number: int, make: Callable[[int], bytes]) -> dict:
     """Attack by `number` connections; `held` and `refused` count connections, `answers` how often they were closed."""
     found: collections.Counter = collections.Counter()
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + float(sys.argv[4])
 
     def once() -> None:
         secure = context()
