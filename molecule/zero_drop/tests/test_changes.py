@@ -27,8 +27,7 @@ SOCKETS = sum(share for share, *_ in CLIENTS)
 @pytest.fixture
 def sockets(crowd):
     """All clients, connected."""
-    for share, host, transport, more in CLIENTS:
-        crowd.come(share, host, transport, *more)
+    crowd.come_together(CLIENTS)
     return crowd
 
 
