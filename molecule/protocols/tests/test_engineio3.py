@@ -12,6 +12,9 @@ from resources.engineio import GENERATIONS, PATH, Client, EngineIO3, PollingChan
 
 testinfra_hosts = ["ansible://edges"]
 
+# The tests of test_waiting.py wait for a minute: from here on, beside the others.
+pytestmark = pytest.mark.usefixtures("waiting")
+
 ENGINE = GENERATIONS["2"]
 
 
