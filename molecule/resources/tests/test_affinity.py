@@ -40,7 +40,7 @@ def test_a_reload_loses_no_polling_session(edge, hold):
     # At first the new worker has not got the table yet: only sessions that are talking notice.
     assert "lua.wait_for_table" in edge.host.file("/etc/haproxy/haproxy.cfg").content_string
     held = hold(60, "polling")
-    for _ in range(8):
+    for _ in range(4):
         held.talk(10)
         edge.reload()
         held.talk(10)
