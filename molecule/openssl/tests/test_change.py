@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+import yaml
 
 testinfra_hosts = ["ansible://openssl-edge1"]
 
 
-def test_to_the_library_of_the_system_and_back_costs_no_socket(edge, hold, play, offer, running, loaded, version):
+@pytest.fixture
+def inventories(tmp_path):
+    """The inventories, with one that wants the system's library: the build of the scenario default, if that has run."""
+    other = tmp_path / "inventory.yml"
+    wanted = {"haproxy_openssl": {}, "haproxy_build_options": {}}
+    other.write_text(yaml.safe_dump({"edges": {"vars": wanted}}))
+    return [f"--inventory={one}" for one in (*os.environ["ANSIBLE_INVENTORY"].split(","), other)]
+
+
+def test_to_the_library_of_the_system_and_back_costs_no_socket(
+    edge, hold, play, inventories, offer, running, loaded, version
+):
     sockets = [hold(10, "websocket"), hold(10, "polling")]
     here = ("--limit", edge.variables["inventory_hostname"])
     try:
-        # The build of the scenario default, where that was run before.
-        done = play({"haproxy_openssl": {}, "haproxy_build_options": {}}, *here, playbook="upgrade")
+        before = edge.worker()
+        done = play({}, *here, *inventories, playbook="upgrade")
         assert done.returncode == 0, done.stdout
+        worker = edge.worker()
+        assert worker != before
+        # Again: it serves already, and that is not what to go back to.
+        assert play({}, *here, *inventories, playbook="upgrade").returncode == 0
+        assert edge.worker() == worker
         assert running().startswith("OpenSSL 3.0.")
         assert loaded() == {"libssl.so.3", "libcrypto.so.3"}
         # What the library doesn't have is not configured for it.
         assert offer("X25519MLKEM768").startswith("ERR_SSL")
         assert offer("X25519") == "TLSv1.3"
-        done = play({}, *here, playbook="rollback")
+        # The inventory still says what was upgraded to.
+        done = play({}, *here, *inventories, playbook="rollback")
         assert done.returncode == 0, done.stdout
         assert running().startswith(f"OpenSSL {version} ")
         assert offer("X25519MLKEM768") == "TLSv1.3"
