@@ -54,11 +54,13 @@ def test_what_is_not_ours_and_what_has_limits_of_its_own_is_left_alone():
 
 
 def test_edges_tell_each_other_by_the_tables_that_they_share():
-    def tables(peers):
-        section = made(EDGE._replace(peers=peers)).section("peers", "affinity")
+    def tables(peers, rate=0):
+        limits = EDGE.limits._replace(rebalance_rate=rate)
+        section = made(EDGE._replace(peers=peers, limits=limits)).section("peers", "affinity")
         return [line.text for line in section.directives if ":sockets" in line.text]
 
     assert tables(Peers()) == []
+    assert len(tables(Peers(), rate=5)) == 1, "it remembers what it was at"
     members = (("edge1", "10.0.0.1:8406"), ("edge2", "10.0.0.2:8406"))
     assert len(tables(Peers("edge1", members, 8406, "/c/peers.pem"))) == 1
 
