@@ -80,7 +80,7 @@ def read_counts(agent: str) -> str:
     except OSError as error:
         raise ClosingError(
             "the service realtime-edge-agent, which counts the sockets, does not answer "
-            f"({error.strerror or error}): see `journalctl -u realtime-edge-agent`; nothing is closed"
+            f"({error.strerror or error}): see `journalctl -u realtime-edge-agent`; without it nothing is closed"
         ) from None
 
 
