@@ -85,7 +85,12 @@ def read_counts(agent: str) -> str:
 
 
 def read_nodes(metrics: str) -> dict[Name, Node]:
-    """Return the nodes that take new sockets. Raise `ClosingError` if none is counted."""
+    """Return the nodes that take new sockets. Raise `ClosingError` if none is counted, or not on all edges."""
+    if silent := read_moving(metrics).silent:
+        raise ClosingError(
+            f"nothing is known of the sockets of {', '.join(silent)}: HAProxy is connected, and the service "
+            "realtime-edge-agent there tells nothing (see its journal); without it nothing is closed"
+        )
     nodes: dict[Name, Node] = {}
     for kind, text, number in _SAMPLE.findall(metrics):
         labels = dict(_LABEL.findall(text))
