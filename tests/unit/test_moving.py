@@ -202,6 +202,25 @@ def test_the_service_hangs_in_the_middle_of_a_rebalance(version, run, monkeypatc
 
 
 @every_version
+def test_the_service_is_killed_in_the_middle_of_a_rebalance(version, run, monkeypatch):
+    one = run(version)
+    one.add_second()
+    monkeypatch.setattr(closing, "_ROUND", 0.5)
+    closed = one.move(1)
+    one.agent.kill()
+    one.agent.wait()
+    with pytest.raises(closing.ClosingError, match=r"realtime-edge-agent, .* does not answer \(Connection refused\)"):
+        one.move(0)
+    assert one.lost() <= closed
+    # HAProxy serves on, with the weights that it was told last.
+    one.clients.append(Client(one.port))
+    wait_for(lambda: one.places().get("n2", 0) > closed)
+    one.begin()
+    one.move(0)
+    wait_for(lambda: abs(one.places()["n1"] - one.places()["n2"]) <= 4)
+
+
+@every_version
 def test_haproxy_hangs_in_the_middle_of_a_drain(version, run, monkeypatch):
     one = run(version)
     one.add_second()

@@ -89,6 +89,13 @@ def test_an_old_worker_that_ends_meanwhile_is_no_error_and_one_that_hangs_is(edg
     assert edge.closed == []
 
 
+def test_without_the_socket_of_the_master_nothing_is_closed(tmp_path):
+    master = str(tmp_path / "none.sock")
+    with pytest.raises(cli.RuntimeFailure, match=r"none\.sock does not answer: No such file or directory"):
+        closing.drain(master, bool, 1000, "app1")
+    assert not closing.close(master, SOCKET)
+
+
 def test_no_more_time_is_taken_than_the_rate_needs():
     assert closing.find_time(1000, 20) == 92.5
     assert closing.find_round(1) == 5
