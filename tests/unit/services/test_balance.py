@@ -65,6 +65,16 @@ def test_edges_tell_each_other_by_the_tables_that_they_share():
     assert len(tables(Peers("edge1", members, 8406, "/c/peers.pem"))) == 1
 
 
+@pytest.mark.parametrize("service", [{"socketio": {"affinity": "cookie"}}, {"socketio": False, "websocket": True}])
+def test_edges_tell_each_other_of_sockets_whose_sessions_they_do_not_share(service):
+    members = (("edge1", "10.0.0.1:8406"), ("edge2", "10.0.0.2:8406"))
+    configuration = made(EDGE._replace(peers=Peers("edge1", members, 8406, "/c/peers.pem")), **service)
+    lines = [line.text for line in configuration.section("peers", "affinity").directives]
+    assert sum(":sockets" in line for line in lines) == 1
+    assert "server edge2 10.0.0.2:8406" in lines
+    assert "localpeer edge1" in [line.text for line in configuration.section("global", "").directives]
+
+
 @every_version
 def test_edges_tell_each_other_of_thousands_of_nodes_with_long_names(version, tmp_path):
     members = (("edge1", "10.0.0.1:8406"), ("edge2", "10.0.0.2:8406"))
