@@ -696,10 +696,11 @@ class Rebalance:
             due = self._find_due(balance.nodes, now)
             # Without what another edge has, nodes may only seem to be equally full.
             balance.moving = due if balance.others.keys() >= policy.peers.keys() else due | balance.moving
-            with self._alone() as alone:
-                if alone and balance.moving:
-                    moving = {name: node for name, node in balance.nodes.items() if name[0] in balance.moving}
-                    self._close_surplus(policy, moving)
+            moving = {name: node for name, node in balance.nodes.items() if name[0] in balance.moving}
+            if moving:
+                with self._alone() as alone:
+                    if alone:
+                        self._close_surplus(policy, moving)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:
