@@ -200,14 +200,12 @@ def test_edges_move_sockets_by_themselves_and_wait_for_each_other(edges, held, w
     wait_until("the other waits", lambda: told()["moving"] == {"services": ["chat"], "silent": ["counts-edge13"]}, 60)
 
     def stands_still():
+        # To ask takes so long that some sockets would have moved meanwhile.
         before, table = lost(held), told()["table"]
         return table if lost(held) == before else None
 
     table = wait_until("its round is over", stands_still, 60)
-    before = lost(held)
     assert "moves sockets of chat to its emptier nodes by itself, but WAITS for counts-edge13" in table
-    assert stands_still()
-    assert lost(held) == before
     full = nodes(held)
     assert max(full.values()) - min(full.values()) > 9, full
     edges[1].host.check_output("systemctl start %s", AGENT)
