@@ -14,7 +14,7 @@ description:
     (M(realtime.edge.haproxy_server)), or an edge whose addresses have moved. This module closes one session after the
     other, and their clients come back elsewhere, not all at once.
   - Sockets come first, in a random order, those of workers that a reload has left before others. Requests come last,
-    since they may end by themselves.
+    since they may end by themselves. A client whose poll is closed opens another session, as one whose socket is.
   - It ends when no session is left, or a quarter and half a minute later than closing all takes at this rate.
   - A run that was interrupted has nothing to undo; the next one goes on.
 options:

@@ -112,6 +112,15 @@ agent:
       that is not the role's.
   type: bool
   returned: the master answers
+moving:
+  description:
+    - What this edge does by itself to make nodes equally full (C(haproxy_limits.rebalance_rate)); null if the
+      service C(realtime-edge-agent) does not answer, or for a HAProxy that is not the role's.
+    - It has C(services), those whose sockets it closes, and C(silent), the edges that are connected and tell nothing of
+      their sockets. It waits for these.
+  type: dict
+  returned: the master answers
+  sample: {"services": ["chat"], "silent": []}
 closing:
   description:
     - What the last module that closes sessions has told (M(realtime.edge.haproxy_drain),

@@ -17,6 +17,13 @@ class RoundsAction(ActionBase):
         """Return in words what is left after a round."""
         raise NotImplementedError
 
+    def _describe_failure(self, part: dict[str, Any], closed: int) -> dict[str, Any]:
+        """Return what earlier rounds have done; the module knows only of its own."""
+        if not closed:
+            return {}
+        before = f"{closed} sessions were closed before that; start it again when this is mended, and it goes on"
+        return {"msg": f"{part.get('msg', '')}; {before}", "closed": closed, "changed": True}
+
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result of the last round, with the sum of what was closed."""
         result = super().run(tmp, task_vars)
@@ -28,7 +35,7 @@ class RoundsAction(ActionBase):
                 module_args={"rounds": 1, **self._task.args}, task_vars=task_vars
             )
             if part.get("failed"):
-                return {**result, **part}
+                return {**result, **part, **self._describe_failure(part, closed)}
             closed += part["closed"]
             # What is left is less in each round, and so is the time for it.
             limit = max(limit, part["time"])

@@ -488,7 +488,11 @@ def test_it_ends_when_its_time_is_over_in_check_mode_at_once_and_where_the_modul
     done, shown = closing(haproxy_drain, [part(0, 9)], check_mode=True)
     assert (done["left"], shown) == (9, [])
     done, _shown = closing(haproxy_drain, [part(25, 30), {"failed": True, "msg": "it does not answer"}])
-    assert (done["failed"], done["msg"]) == (True, "it does not answer")
+    assert (done["failed"], done["closed"], done["changed"]) == (True, 25, True)
+    again = "25 sessions were closed before that; start it again when this is mended, and it goes on"
+    assert done["msg"] == f"it does not answer; {again}"
+    done, _shown = closing(haproxy_drain, [{"failed": True, "msg": "it does not answer"}])
+    assert done["msg"] == "it does not answer"
 
 
 def test_each_step_of_a_canary_has_its_share():

@@ -25,7 +25,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
@@ -267,10 +267,15 @@ def _add_canaries(text: Text, master: Master, workers: Workers) -> None:
 
 
 def _add_peers(text: Text, master: Master, workers: Workers) -> None:
-    answer = master.tell(workers.serving, "show peers affinity")
-    found = re.findall(r"id=([^\s(]+)\(remote.*?last_status=(\S+)", answer)
-    samples = [({"peer": peer}, int(state == "ESTA")) for peer, state in found]
+    peers = read_peers(master.tell(workers.serving, "show peers affinity"))
+    samples = [({"peer": peer}, int(connected)) for peer, connected in peers.items()]
     text.add("realtime_edge_peer_up", "gauge", "Whether the affinity tables are exchanged with this edge.", samples)
+
+
+def read_peers(answer: str) -> dict[str, bool]:
+    """Read `show peers`: the other edges, and whether their HAProxy is connected to this one's."""
+    found = re.findall(r"id=([^\s(]+)\(remote.*?last_status=(\S+)", answer)
+    return {peer: state == "ESTA" for peer, state in found}
 
 
 Name = tuple[str, str]
@@ -280,15 +285,21 @@ Name = tuple[str, str]
 class Policy(NamedTuple):
     """Hold what the configuration says: `most` sockets a node for each transport (0: any number).
 
-    `alone` are backends that are none of this program's business. `edge` is this edge's name among others; `apart` says
-    whether there are any. `rate` sockets a second may all edges close together to make nodes equally full (0: none).
+    `alone` are backends that are none of this program's business. `edge` is this edge's name among others, `peers` are
+    those, each with whether it is connected. `rate` sockets a second may all edges close together to make nodes equally
+    full (0: none).
     """
 
     most: int
     alone: frozenset[str]
     edge: str
-    apart: bool
+    peers: Mapping[str, bool]
     rate: int = 0
+
+    @property
+    def shares(self) -> bool:
+        """Return whether there is a table of what the edges tell."""
+        return bool(self.peers or self.rate)
 
 
 class Server(NamedTuple):
@@ -338,7 +349,7 @@ def read_policy(answer: str) -> Policy | None:
         int(words[0]),
         frozenset(words[1:]),
         values.get("HAPROXY_LOCALPEER", "").strip(),
-        "(remote" in answer,
+        read_peers(answer),
         int(rate) if rate.isdigit() else 0,
     )
 
@@ -382,6 +393,11 @@ def read_others(answer: str, edge: str) -> dict[str, dict[Name, Told]]:
         if other != edge:
             found.setdefault(other, {})[backend, server] = Told(int(count), int(claim))
     return found
+
+
+def read_moving(answer: str) -> set[str]:
+    """Read the table of sockets: the services whose sockets an edge closes by itself, as it has told."""
+    return set(re.findall(r"key=[^:\s]+:([^/\s]+)/ .*gpt0=1 ", answer))
 
 
 def find_weights(
@@ -499,7 +515,7 @@ class Balance:
         self.bases: dict[Name, int] = {}
         self.given: dict[Name, int] = {}
         self.limits: dict[Name, int] = {}
-        self.told: dict[Name, tuple[Told, float]] = {}
+        self.told: dict[str, tuple[Told, float]] = {}
         self.arrivals = 0.0
         self.sum = -1
         self.policy: Policy | None = None
@@ -509,6 +525,8 @@ class Balance:
         self.lately: dict[str, float] = {}
         self.counted = 0.0
         self.moving: set[str] = set()
+        self.told_moving: set[str] = set()
+        self.silent: list[str] = []
         self.moved = 0
 
     def run_once(self) -> None:
@@ -546,8 +564,7 @@ class Balance:
     def _balance(self, pid: int, old_workers: tuple[int, ...], policy: Policy) -> None:
         every = read_servers(self.master.tell(pid, "show stat -1 6 -1"))
         servers = {name: server for name, server in every.items() if name[0] not in policy.alone}
-        table = self.master.tell(pid, f"show table {TABLE}") if policy.apart else ""
-        self.others = read_others(table, policy.edge)
+        self._listen(self.master.tell(pid, f"show table {TABLE}") if policy.shares else "", policy)
         self.counts = self._count(servers, old_workers)
         if pid != self.pid:
             self.pid, self.bases, self.given, self.limits, self.told = pid, {}, {}, {}, {}
@@ -563,6 +580,12 @@ class Balance:
         changes = chain(self._tell_others(policy, limits), self._weigh(servers, room), self._limit(servers, limits))
         self.master.tell(pid, *changes)
         self.limits = limits
+
+    def _listen(self, table: str, policy: Policy) -> None:
+        """Read what edges have told, this one too: a service that is started anew goes on with what it was at."""
+        self.others = read_others(table, policy.edge)
+        self.silent = sorted(peer for peer, connected in policy.peers.items() if connected and peer not in self.others)
+        self.told_moving = read_moving(table)
 
     def _count(self, servers: dict[Name, Server], old_workers: tuple[int, ...]) -> dict[Name, Count]:
         old: dict[Name, int] = {}
@@ -625,15 +648,19 @@ class Balance:
 
     def _tell_others(self, policy: Policy, limits: dict[Name, int]) -> Iterator[str]:
         """Yield what the other edges are to know: what has changed, and the rest before they forget it."""
-        now = time.monotonic()
-        for name, count in self.counts.items() if policy.apart else ():
+        told: dict[str, Told] = {}
+        for name, count in self.counts.items() if policy.peers else ():
             may = max(count.serving, limits.get(name, 0), self.limits.get(name, 0))
-            own = Told(count.serving + count.old, count.old + may)
-            before, when = self.told.get(name, (None, now))
+            told[_place(name)] = Told(count.serving + count.old, count.old + may)
+        # No place of a server has such a name. What has ended is told, too: others go on as long as one does.
+        told.update({service: Told(0, 0) for service in self.told if service.endswith("/")})
+        told.update({f"{service}/": Told(1, 0) for service in self.moving})
+        now = time.monotonic()
+        for place, own in told.items():
+            before, when = self.told.get(place, (None, now))
             if own != before or now - when >= _REMIND:
-                self.told[name] = own, now
-                values = f"data.gpt0 {own.sockets} data.gpc0 {own.claim}"
-                yield f"set table {TABLE} key {policy.edge}:{_place(name)} {values}"
+                self.told[place] = own, now
+                yield f"set table {TABLE} key {policy.edge}:{place} data.gpt0 {own.sockets} data.gpc0 {own.claim}"
 
 
 class Session(NamedTuple):
@@ -649,8 +676,8 @@ class Session(NamedTuple):
 class Rebalance:
     """Close the surplus of nodes, where the configuration has a rate for it, when one has come or has come back.
 
-    It begins when a node has had less than half of its share for a while, and ends when no node of the service has a
-    surplus. Each edge closes its own part, of all and of the rate.
+    It begins when a node has had less than half of its share for a while, or another edge has begun, and ends when no
+    node of the service has a surplus on all edges together. Each edge closes its own part, of all and of the rate.
     """
 
     def __init__(self, master: Master, balance: Balance, closing: str = CLOSING) -> None:
@@ -660,16 +687,20 @@ class Rebalance:
 
     def run_once(self) -> None:
         """Close sockets for a round if it is time for that. Raise `NoAnswer`."""
-        balance, now = self.balance, time.monotonic()
-        policy, nodes = balance.policy, balance.nodes
-        # Counts that nobody brings up to date would have the same sockets closed again and again.
-        fresh = now - balance.counted < _SETTLED
-        balance.moving = self._find_due(nodes, now) if policy and policy.rate and fresh else set()
-        if policy and balance.moving:
-            with self._alone() as alone:
-                if alone:
-                    moving = {name: node for name, node in nodes.items() if name[0] in balance.moving}
-                    self._close_surplus(policy, moving)
+        balance, policy, now = self.balance, self.balance.policy, time.monotonic()
+        if not policy or not policy.rate:
+            balance.moving = set()
+        # Counts that nobody brings up to date would have the same sockets closed again and again, and those without the
+        # sockets of an edge the wrong ones: what has begun waits for them.
+        elif now - balance.counted < _SETTLED and not balance.silent:
+            due = self._find_due(balance.nodes, now)
+            # Without what another edge has, nodes may only seem to be equally full.
+            balance.moving = due if balance.others.keys() >= policy.peers.keys() else due | balance.moving
+            moving = {name: node for name, node in balance.nodes.items() if name[0] in balance.moving}
+            if moving:
+                with self._alone() as alone:
+                    if alone:
+                        self._close_surplus(policy, moving)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -692,7 +723,7 @@ class Rebalance:
         lack = {service for (service, _server), node in nodes.items() if 2 * node.sockets < node.share} & surplus
         self.lacking = {service: self.lacking.get(service, now) for service in lack}
         late = {service for service, since in self.lacking.items() if now - since >= _PATIENCE}
-        return late | self.balance.moving & surplus
+        return late | (self.balance.moving | self.balance.told_moving) & surplus
 
     def _close_surplus(self, policy: Policy, nodes: dict[Name, Node]) -> None:
         """Close this edge's part for a round, one socket after the other."""
@@ -703,7 +734,8 @@ class Rebalance:
             if part.get(name, 0) > 0:
                 part[name] -= 1
                 chosen.append(session)
-        gap = (1 + len(self.balance.others)) / policy.rate
+        # An edge that is not heard of may close its part all the same.
+        gap = (1 + len(policy.peers)) / policy.rate
         ends = time.monotonic() + max(_ROUND, 2 * gap)
         tried = 0
         for session in chosen:
@@ -773,6 +805,10 @@ def add_sockets(text: Text, balance: Balance) -> None:
         text.add("realtime_edge_rebalanced_sockets_total", "counter", help_text, [({}, balance.moved)])
     help_text = "Sockets and polls of a node beyond what it is to have, unless they are few."
     text.add("realtime_edge_node_surplus", "gauge", help_text, [(of, node.surplus) for of, node in nodes])
+    peers = balance.policy.peers if balance.policy else ()
+    silent = [({"peer": peer}, int(peer in balance.silent)) for peer in peers]
+    help_text = "Whether nothing is known of the sockets of this edge, although its HAProxy is connected."
+    text.add("realtime_edge_peer_silent", "gauge", help_text, silent)
 
 
 class Metrics:

@@ -14,9 +14,8 @@ from ..certificates import acme_client
 from ..config import data
 from ..config.model import ConfigurationError
 from ..fragments import store
-from ..host import is_listening
 from ..paths import AGENT_SOCKET, BINARIES, MASTER_SOCKET
-from ..runtime import closing
+from ..runtime import closing, rebalance
 from ..runtime.certificates import show_certificate, show_certificates
 from ..runtime.cli import RuntimeFailure, Worker, failed_reloads, processes, tell, workers
 from ..runtime.servers import STATS_BACKENDS, STATS_SERVERS, read_stats
@@ -55,8 +54,7 @@ def read_live(master: str, path: str, now: datetime | None = None) -> dict[str, 
             "workers": [_read_worker(worker) for worker in known],
             "certificates": _certificates(master, known[0], now or datetime.now(timezone.utc)),
             "services": _services(rows, serving, _tables(tell(master, serving, "show table"))),
-            # It watches the HAProxy of the role, and no other one.
-            "agent": is_listening(AGENT_SOCKET) if master == MASTER_SOCKET else None,
+            **_read_agent(master),
             "closing": _closing() if master == MASTER_SOCKET else None,
             "peers": _peers(tell(master, serving, f"show peers {SECTION}")),
             "contributors": _contributors(path),
@@ -69,6 +67,18 @@ def read_live(master: str, path: str, now: datetime | None = None) -> dict[str, 
         return {"answers": False, "problem": str(failure)}
     facts["table"] = format_table(facts)
     return facts
+
+
+def _read_agent(master: str) -> dict[str, Any]:
+    """Return whether the service beside HAProxy answers, and what it does by itself."""
+    # It watches the HAProxy of the role, and no other one.
+    if master != MASTER_SOCKET:
+        return {"agent": None, "moving": None}
+    try:
+        moving = rebalance.read_moving(rebalance.read_counts(AGENT_SOCKET))
+    except closing.ClosingError:
+        return {"agent": False, "moving": None}
+    return {"agent": True, "moving": {name: list(value) for name, value in moving._asdict().items()}}
 
 
 def _closing() -> dict[str, Any] | None:
@@ -292,6 +302,10 @@ def _worker_lines(facts: dict[str, Any]) -> list[str]:
 def _agent_lines(facts: dict[str, Any]) -> list[str]:
     away = "the service realtime-edge-agent DOES NOT ANSWER: HAProxy serves, and /metrics/edge has nothing"
     lines = [away] if facts["agent"] is False else []
+    moving = facts["moving"] or {"services": [], "silent": []}
+    waits = f", but WAITS for {', '.join(moving['silent'])}" if moving["silent"] else ""
+    lines += [f"moves sockets of {service} to its emptier nodes by itself{waits}" for service in moving["services"]]
+    lines += [f"the service realtime-edge-agent of {peer} TELLS NOTHING of its sockets" for peer in moving["silent"]]
     told = facts["closing"]
     if told and (told["left"] or told["age"] < _RECENT):
         left = f"{told['left']} left" if told["left"] else "none left"

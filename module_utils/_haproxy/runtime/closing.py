@@ -28,6 +28,11 @@ _PATIENCE = 30.0
 # Seconds until another run has ended its round, or is taken for one that goes on.
 _OTHERS = 30.0
 
+# Seconds for which nobody must have come back until what had polls is taken for empty: a client of it has no session
+# here between two polls.
+_BETWEEN_POLLS = 3.0
+_LOOK_AGAIN = 0.2
+
 # The transports whose sessions are sockets.
 _TRANSPORTS = ("websocket", "flashsocket")
 
@@ -218,7 +223,8 @@ def drain(
     """Close the sessions that belong to what is to be empty, until none is left, or for so many seconds.
 
     `of` is its name. By default it takes as long as `find_time` says. Sockets come first: a request may end by itself
-    meanwhile. Raise `RuntimeFailure` if HAProxy does not answer, and `ClosingError` for a rate that is none.
+    meanwhile. A client whose poll is closed opens another session, elsewhere. Raise `RuntimeFailure` if HAProxy does
+    not answer, and `ClosingError` for a rate that is none.
     """
     check_rate(rate)
     with one_at_a_time():
@@ -235,14 +241,19 @@ def _drain(
 ) -> Drained:
     closed: set[Session] = set()
     until = None if seconds is None else time.monotonic() + seconds
+    polled = -_BETWEEN_POLLS
     while True:
         sessions = sorted(filter(belongs, read_sessions(master, pids)), key=lambda session: not session.service)
         if until is None:
             until = time.monotonic() + find_time(len(sessions), rate)
-        if not sessions or time.monotonic() + 1 / rate > until:
+        now = time.monotonic()
+        if now + 1 / rate > until or not (sessions or now < polled + _BETWEEN_POLLS):
             progress.tell(len(closed), len(sessions), last=True)
             return Drained(len(closed), len(sessions))
+        if not sessions:
+            time.sleep(_LOOK_AGAIN)
         for number, (session, was_there) in enumerate(close_each(master, sessions, 1 / rate, until), 1):
             if was_there:  # one that is closed may be listed for a moment
                 closed.add(session)
+                polled = time.monotonic() if session.backend.endswith("_polling") else polled
             progress.tell(len(closed), len(sessions) - number)

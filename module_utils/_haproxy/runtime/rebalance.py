@@ -23,6 +23,8 @@ from .closing import ClosingError, Progress, Session, check_rate, close_each, fi
 _SETTLED = 3.0
 
 _SAMPLE = re.compile(r"^realtime_edge_node_(sockets|share|surplus)\{(.*)\} (\d+)$", re.MULTILINE)
+_MOVING = re.compile(r'^realtime_edge_rebalance_running\{service="([^"]*)"\} 1$', re.MULTILINE)
+_SILENT = re.compile(r'^realtime_edge_peer_silent\{peer="([^"]*)"\} 1$', re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -40,6 +42,16 @@ class Node(NamedTuple):
     own: int
     share: int = 0
     surplus: int = -1
+
+
+class Moving(NamedTuple):
+    """Hold the services whose sockets this edge closes by itself, and the edges that it waits for.
+
+    Nothing is known of the sockets of these, although their HAProxy is connected.
+    """
+
+    services: tuple[str, ...]
+    silent: tuple[str, ...]
 
 
 def find_gap(rate: float, edges: int, seconds: int) -> float:
@@ -68,12 +80,17 @@ def read_counts(agent: str) -> str:
     except OSError as error:
         raise ClosingError(
             "the service realtime-edge-agent, which counts the sockets, does not answer "
-            f"({error.strerror or error}): see `journalctl -u realtime-edge-agent`; nothing is closed"
+            f"({error.strerror or error}): see `journalctl -u realtime-edge-agent`; without it nothing is closed"
         ) from None
 
 
 def read_nodes(metrics: str) -> dict[Name, Node]:
-    """Return the nodes that take new sockets. Raise `ClosingError` if none is counted."""
+    """Return the nodes that take new sockets. Raise `ClosingError` if none is counted, or not on all edges."""
+    if silent := read_moving(metrics).silent:
+        raise ClosingError(
+            f"nothing is known of the sockets of {', '.join(silent)}: HAProxy is connected, and the service "
+            "realtime-edge-agent there tells nothing (see its journal); without it nothing is closed"
+        )
     nodes: dict[Name, Node] = {}
     for kind, text, number in _SAMPLE.findall(metrics):
         labels = dict(_LABEL.findall(text))
@@ -91,6 +108,11 @@ def read_nodes(metrics: str) -> dict[Name, Node]:
             "or the edge was configured by an older version (run the role); nothing is closed"
         )
     return found
+
+
+def read_moving(metrics: str) -> Moving:
+    """Return what this edge does by itself (`haproxy_limits.rebalance_rate`)."""
+    return Moving(tuple(_MOVING.findall(metrics)), tuple(_SILENT.findall(metrics)))
 
 
 def count_surplus(nodes: dict[Name, Node]) -> int:

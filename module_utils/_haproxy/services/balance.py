@@ -20,8 +20,9 @@ ENVIRONMENT = "REALTIME_EDGE_SOCKETS"
 _RATE = "REALTIME_EDGE_REBALANCE"
 
 # The sockets of each node, as each edge tells the others: those that it has (gpt0), and those that it may have until it
-# tells more (gpc0). What a silent edge has told is forgotten. Keys are EDGE:BACKEND/SERVER, where two of the names may
-# be those of hosts (253 characters); a table takes memory for the entries that it has.
+# tells more (gpc0); and the services whose sockets it closes by itself. What a silent edge has told is forgotten. Keys
+# are EDGE:BACKEND/SERVER, where two of the names may be those of hosts (253 characters), and EDGE:SERVICE/; a table
+# takes memory for the entries that it has.
 _TABLE = "table :sockets type string len 640 size 1m expire 10s store gpt0,gpc0"
 
 _METHODS = ("leastconn", "roundrobin")
@@ -66,8 +67,11 @@ def _other_limits(section: Section, most: int) -> bool:
 
 
 def tables(edge: Edge) -> list[Line]:
-    """Return the line of the section `peers` by which edges tell each other their sockets; an edge alone needs none."""
-    return [("balance", _TABLE)] if edge.agent_socket and edge.peers.members else []
+    """Return the line of the section `peers` by which edges tell each other their sockets.
+
+    An edge alone needs it to remember what it was at.
+    """
+    return [("balance", _TABLE)] if edge.agent_socket and (edge.peers.members or edge.limits.rebalance_rate) else []
 
 
 def live_limit(configuration: Configuration) -> tuple[int, frozenset[str]] | None:

@@ -96,7 +96,8 @@ def service_sections(services: list[Service], edge: Edge) -> Configuration:
     scripts = _lua_scripts(services, bool(sticky), edge)
     counters = request_counters(edge, bool(flash))
     canaries = any(service.canary for service in services)
-    shared = bool(sticky) or edge.limits.shared or canaries
+    counted = any(service.socket_transports for service in services) and bool(balance.tables(edge))
+    shared = bool(sticky) or edge.limits.shared or canaries or counted
     sections = [
         *_global_section(shared, scripts, edge),
         *_acme_sections(edge),

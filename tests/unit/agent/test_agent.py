@@ -249,7 +249,7 @@ def test_a_node_has_the_sockets_of_all_transports_workers_and_edges():
     ],
 )
 def test_a_limit_is_one_of_the_node(count, claimed, others, limit):
-    policy = agent.Policy(100, frozenset(), "edge1", True)
+    policy = agent.Policy(100, frozenset(), "edge1", {"edge2": True})
     assert agent.find_limit(agent.Count(*count), claimed, policy, [f"edge{number}" for number in others]) == limit
 
 
@@ -258,8 +258,10 @@ def test_only_a_configuration_that_asks_for_it_is_balanced():
     peers = "id=edge1(local,x) last_status=NONE\nid=edge2(remote,x) last_status=CONN\n"
     assert agent.read_policy(f"A=1\n{peers}") is None
     answer = "HAPROXY_LOCALPEER=edge1\nREALTIME_EDGE_SOCKETS=500 other_websocket\n"
-    assert agent.read_policy(answer + peers) == agent.Policy(500, frozenset(["other_websocket"]), "edge1", True)
-    assert not agent.read_policy(answer).apart
+    found = agent.read_policy(answer + peers)
+    assert found == agent.Policy(500, frozenset(["other_websocket"]), "edge1", {"edge2": False})
+    assert agent.read_policy(answer + peers.replace("CONN", "ESTA")).peers == {"edge2": True}
+    assert agent.read_policy(answer).peers == {}
     assert [agent.read_policy(f"{answer}REALTIME_EDGE_REBALANCE={rate}\n").rate for rate in ("5", "x", "")] == [5, 0, 0]
 
 
@@ -267,8 +269,11 @@ def test_what_other_edges_tell():
     table = (
         "# table: affinity/:sockets, type: string\n0x1: key=edge1:chat_polling/app1 use=0 exp=9 shard=0 gpt0=5 gpc0=9\n"
         "0x2: key=edge2:my_chat_polling/app1 use=0 exp=9 gpt0=7 gpc0=12\n"
+        "0x3: key=edge2:my_chat/ use=0 exp=9 gpt0=1 gpc0=0\n0x4: key=edge2:other/ use=0 exp=9 gpt0=0 gpc0=0\n"
+        "0x5: key=edge1:chat/ use=0 exp=9 gpt0=1 gpc0=0\n"
     )
     assert agent.read_others(table, "edge1") == {"edge2": {("my_chat_polling", "app1"): (7, 12)}}
+    assert agent.read_moving(table) == {"chat", "my_chat"}
 
 
 class Process:
@@ -293,7 +298,7 @@ class Process:
         if command == "show env":
             return f"HAPROXY_LOCALPEER={self.edge}\nREALTIME_EDGE_SOCKETS=100\n"
         if command == "show peers affinity":
-            return "id=other(remote,x)\n" if self.table is not None else ""
+            return "id=other(remote,x) last_status=ESTA\n" if self.table is not None else ""
         if words[:2] == ["show", "table"]:
             return "".join(f"0x1: key={key} use=0 gpt0={n} gpc0={most}\n" for key, (n, most) in self.table.items())
         if words[:2] == ["set", "table"]:
@@ -497,8 +502,9 @@ class Sockets:
 def moving(clock, master, rate=10, others=0):
     """A balance that has just counted, and the rebalance beside it."""
     balance = agent.Balance(master, "lock")
-    balance.policy = agent.Policy(100, frozenset(["chat_flashsocket"]), "edge1", bool(others), rate)
-    balance.others = {f"edge{number + 2}": {} for number in range(others)}
+    peers = {f"edge{number + 2}": True for number in range(others)}
+    balance.policy = agent.Policy(100, frozenset(["chat_flashsocket"]), "edge1", peers, rate)
+    balance.others = {peer: {} for peer in peers}
 
     def count():
         balance.counts, balance.counted = master.count(), clock.now
@@ -573,9 +579,8 @@ def test_without_a_rate_or_a_count_nothing_is_closed(monkeypatch, fault):
         closed = len(master.closed)
         assert closed
         clock.now += 60
-        assert balance.moving
         agent.Rebalance(master, balance).run_once()
-        assert (len(master.closed), balance.moving) == (closed, set())
+        assert (len(master.closed), balance.moving) == (closed, {"chat"})
     else:
         assert master.closed == []
 

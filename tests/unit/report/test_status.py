@@ -1,5 +1,6 @@
 """How a running HAProxy is doing is told from what its master and its workers say, whichever they are."""
 
+import socket
 from datetime import datetime, timezone
 
 import pytest
@@ -131,6 +132,35 @@ def test_how_far_a_closing_is_is_told_while_some_are_left_or_it_is_news(running,
     assert told(7, 65) == ["sessions closed (app1): 7 left, 1 min 5 s ago"]
     assert told(0, 5) == ["sessions closed (app1): none left, 5 s ago"]
     assert told(0, 700) == []
+
+
+def test_what_the_edge_does_by_itself_is_told_and_what_it_waits_for(running, monkeypatch):
+    metrics = (
+        'realtime_edge_rebalance_running{service="chat"} 1\nrealtime_edge_rebalance_running{service="shop"} 0\n'
+        'realtime_edge_peer_silent{peer="edge2"} 1\nrealtime_edge_peer_silent{peer="edge3"} 0\n'
+    )
+    monkeypatch.setattr(status.rebalance, "read_counts", lambda _agent: metrics)
+    facts = status.read_live(paths.MASTER_SOCKET, "/none/haproxy.cfg", NOW)
+    assert (facts["agent"], facts["moving"]) == (True, {"services": ["chat"], "silent": ["edge2"]})
+    assert [line for line in facts["table"] if "edge2" in line and "10.0.0.12" not in line] == [
+        "moves sockets of chat to its emptier nodes by itself, but WAITS for edge2",
+        "the service realtime-edge-agent of edge2 TELLS NOTHING of its sockets",
+    ]
+    monkeypatch.setattr(status.rebalance, "read_counts", lambda _agent: metrics[: metrics.index("realtime_edge_peer")])
+    facts = status.read_live(paths.MASTER_SOCKET, "/none/haproxy.cfg", NOW)
+    assert "moves sockets of chat to its emptier nodes by itself" in facts["table"]
+
+
+def test_a_service_that_hangs_does_not_answer(running, monkeypatch, tmp_path):
+    # The kernel still takes connections for it.
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(tmp_path / "agent"))
+        hung.listen()
+        monkeypatch.setattr(status, "AGENT_SOCKET", str(tmp_path / "agent"))
+        monkeypatch.setattr(cli, "SOON", 0.2)
+        facts = status.read_live(paths.MASTER_SOCKET, "/none/haproxy.cfg", NOW)
+    assert (facts["agent"], facts["moving"]) == (False, None)
+    assert any("realtime-edge-agent DOES NOT ANSWER" in line for line in facts["table"])
 
 
 def test_other_edges_are_told_with_whether_they_are_heard(running):

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, rebalance
+from ansible_collections.realtime.edge.plugins.module_utils._haproxy.runtime import cli, closing, rebalance
 
 SOURCE = "10.0.0.1:9"
 
@@ -11,7 +11,8 @@ SOURCE = "10.0.0.1:9"
 class Edge:
     """A master with an old and a new worker, and the service beside them, whose counts follow.
 
-    `stubborn`: sessions that do not end. `hangs`: workers that do not answer.
+    `stubborn`: sessions that do not end. `hangs`: workers that do not answer. `between`: polls that come when there is no
+    other session.
     """
 
     def __init__(self):
@@ -23,6 +24,7 @@ class Edge:
         self.closed = []
         self.stubborn = ()
         self.hangs = set()
+        self.between = []
 
     def workers(self, _master):
         every = [cli.Worker(2, False, 0, 9, "3"), cli.Worker(1, True, 1, 9, "3")]
@@ -34,6 +36,9 @@ class Edge:
             raise cli.RuntimeFailure(f"{pid} does not answer")
         mine = self.sessions[pid]
         if command == "show sess":
+            if self.between and not any(self.sessions.values()):
+                mine[self.between.pop()] = ("chat_polling", "app1")
+                return ""
             own = "".join(
                 f"{p}: proto=tcpv4 src={SOURCE} fe=https be={b} srv={s} ts=00\n" for p, (b, s) in mine.items()
             )
@@ -71,4 +76,6 @@ def edge(monkeypatch):
     monkeypatch.setattr(cli, "workers", edge.workers)
     monkeypatch.setattr(cli, "tell", edge.tell)
     monkeypatch.setattr(rebalance, "read_counts", edge.metrics)
+    monkeypatch.setattr(closing, "_BETWEEN_POLLS", 0.3)
+    monkeypatch.setattr(closing, "_LOOK_AGAIN", 0.02)
     return edge

@@ -23,6 +23,7 @@ def test_all_are_closed_the_sockets_of_old_workers_first_and_requests_last_never
 def test_the_pauses_differ_and_so_does_the_order(edge, monkeypatch):
     slept = []
     monkeypatch.setattr(closing.time, "sleep", slept.append)
+    monkeypatch.setattr(closing, "_BETWEEN_POLLS", 0)
     closing.drain("master", bool, 1000, "app1")
     assert len(set(slept)) == len(slept) == 14
     assert all(0.001 <= pause <= 0.0012 for pause in slept)
@@ -43,6 +44,14 @@ def test_only_what_belongs_to_it_is_closed(edge):
 def test_a_worker_is_emptied_alone(edge):
     assert closing.drain("master", bool, 1000, "app1", pids=[1]) == Drained(6, 0)
     assert len(edge.sessions[2]) == 8
+
+
+def test_a_client_that_was_between_two_polls_is_closed_when_it_polls(edge):
+    edge.between = ["0x51", "0x52"]
+    assert closing.drain("master", bool, 1000, "app1") == Drained(16, 0)
+    edge.sessions[2]["0x53"] = ("chat_websocket", "app1")
+    edge.between = ["0x54"]
+    assert closing.drain("master", bool, 1000, "app1") == Drained(1, 0), "only where there were polls"
 
 
 def test_when_the_time_is_over_the_rest_is_left_and_told(edge):
@@ -78,6 +87,13 @@ def test_an_old_worker_that_ends_meanwhile_is_no_error_and_one_that_hangs_is(edg
     with pytest.raises(cli.RuntimeFailure, match="2 does not answer"):
         closing.drain("master", bool, 1000, "app1")
     assert edge.closed == []
+
+
+def test_without_the_socket_of_the_master_nothing_is_closed(tmp_path):
+    master = str(tmp_path / "none.sock")
+    with pytest.raises(cli.RuntimeFailure, match=r"none\.sock does not answer: No such file or directory"):
+        closing.drain(master, bool, 1000, "app1")
+    assert not closing.close(master, SOCKET)
 
 
 def test_no_more_time_is_taken_than_the_rate_needs():

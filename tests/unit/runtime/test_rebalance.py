@@ -78,6 +78,13 @@ def test_without_counts_nothing_is_closed(metrics):
         rebalance.read_nodes(metrics)
 
 
+def test_without_the_sockets_of_another_edge_nothing_is_closed():
+    told = 'realtime_edge_peer_silent{peer="e2"} 0\nrealtime_edge_peer_silent{peer="e3"} 0\n'
+    assert rebalance.read_nodes(METRICS + told) == rebalance.read_nodes(METRICS)
+    with pytest.raises(closing.ClosingError, match=r"nothing is known of the sockets of e2: .*nothing is closed"):
+        rebalance.read_nodes(METRICS + told.replace("0", "1", 1))
+
+
 def test_without_the_service_nothing_is_closed(tmp_path):
     with pytest.raises(closing.ClosingError, match=r"does not answer .*nothing is closed"):
         rebalance.read_counts(str(tmp_path / "none.sock"))

@@ -54,13 +54,25 @@ def test_what_is_not_ours_and_what_has_limits_of_its_own_is_left_alone():
 
 
 def test_edges_tell_each_other_by_the_tables_that_they_share():
-    def tables(peers):
-        section = made(EDGE._replace(peers=peers)).section("peers", "affinity")
+    def tables(peers, rate=0):
+        limits = EDGE.limits._replace(rebalance_rate=rate)
+        section = made(EDGE._replace(peers=peers, limits=limits)).section("peers", "affinity")
         return [line.text for line in section.directives if ":sockets" in line.text]
 
     assert tables(Peers()) == []
+    assert len(tables(Peers(), rate=5)) == 1, "it remembers what it was at"
     members = (("edge1", "10.0.0.1:8406"), ("edge2", "10.0.0.2:8406"))
     assert len(tables(Peers("edge1", members, 8406, "/c/peers.pem"))) == 1
+
+
+@pytest.mark.parametrize("service", [{"socketio": {"affinity": "cookie"}}, {"socketio": False, "websocket": True}])
+def test_edges_tell_each_other_of_sockets_whose_sessions_they_do_not_share(service):
+    members = (("edge1", "10.0.0.1:8406"), ("edge2", "10.0.0.2:8406"))
+    configuration = made(EDGE._replace(peers=Peers("edge1", members, 8406, "/c/peers.pem")), **service)
+    lines = [line.text for line in configuration.section("peers", "affinity").directives]
+    assert sum(":sockets" in line for line in lines) == 1
+    assert "server edge2 10.0.0.2:8406" in lines
+    assert "localpeer edge1" in [line.text for line in configuration.section("global", "").directives]
 
 
 @every_version
