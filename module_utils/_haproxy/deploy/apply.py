@@ -27,7 +27,14 @@ from .plan import Step, make_plan, shorten
 from .preflight import impossible_binds, impossible_connections, run_haproxy_check
 from .proxies import read_proxies
 from .takeover import Foreign, check_take_over, find_foreign
-from .worker import carry_out, dead_socket_reason, processes_of, read_worker_state, read_workers
+from .worker import (
+    carry_out,
+    dead_socket_reason,
+    other_binary_reason,
+    processes_of,
+    read_worker_state,
+    read_workers,
+)
 
 # The most seconds from the master's answer to a reload to the first answer of the new worker.
 _RELOAD_TIMEOUT = 30.0
@@ -200,6 +207,9 @@ def apply(
     change = make()
     if change.is_nothing:
         return _finish_unchanged(change)
+    if change.action == "reload" and (other := other_binary_reason(target, workers, options.restart)):
+        make = partial(_make_change, before, configuration, target, options, records, (), other)
+        change = make()
     change, warnings = _check_change(change, make)
     if change.action == "reload":
         warnings += _enforce_old_worker_limit(change)
