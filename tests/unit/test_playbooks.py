@@ -1,16 +1,21 @@
-"""A playbook tells of what it is asked and cannot do before it changes anything."""
+"""What playbooks tell and decide on the controller, before an edge leaves."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).resolve().parents[2]
+ROLE = ROOT / "roles/keepalived"
+VARS = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -51,3 +56,81 @@ def test_what_is_none_is_told_first(tmp_path, playbook, asked, told):
     assert told in said
     assert "Nothing has changed." in said
     assert "changed=1" not in said
+
+
+def value(name, edges, addresses, **more):
+    """What a variable of the role is for these edges and addresses (name → where it is at home)."""
+    variables = {
+        **{key: trust_as_template(text) for key, text in VARS.items()},
+        "groups": {"edges": edges},
+        "keepalived_group": "edges",
+        "keepalived_addresses": [{"name": key, "prefer": home} for key, home in addresses.items()],
+        "hostvars": {edge: {"haproxy_address": f"10.0.0.{number}"} for number, edge in enumerate(edges, 1)},
+        **more,
+    }
+    return Templar(loader=DataLoader(), variables=variables).template(trust_as_template(f"{{{{ {name} }}}}"))
+
+
+def test_the_addresses_of_an_edge_that_dies_go_to_several():
+    homes = {"a": "one", "b": "one", "c": "two", "d": "one"}
+    assert value("keepalived_orders", ["one", "two", "three"], homes) == {
+        "a": ["one", "two", "three"],
+        "b": ["one", "three", "two"],
+        "c": ["two", "one", "three"],
+        "d": ["one", "two", "three"],
+    }
+
+
+def test_two_edges_have_each_other():
+    homes = {"web": "one", "second": "two", "third": "one"}
+    orders = {"web": ["one", "two"], "second": ["two", "one"], "third": ["one", "two"]}
+    assert value("keepalived_orders", ["one", "two"], homes) == orders
+
+
+def takers(states, leaving, homes):
+    """Who could take each address: `states` are those of the addresses at each edge, None where keepalived does not run."""
+    hostvars = {}
+    for number, (edge, there) in enumerate(states.items(), 1):
+        seen = {"active": there is not None, "addresses": {name: {"state": (there or {}).get(name)} for name in homes}}
+        hostvars[edge] = {"haproxy_address": f"10.0.0.{number}", "keepalived_seen": seen}
+    more = {"hostvars": hostvars, "ansible_play_hosts": list(states), "keepalived_leaving": leaving}
+    return value("keepalived_takers", list(states), homes, **more)
+
+
+HOMES = {"web": "three"}
+
+
+@pytest.mark.parametrize(
+    ("states", "found"),
+    [
+        # One that is back is at home, and comes before the others.
+        ({"one": {"web": "MASTER"}, "two": {"web": "BACKUP"}, "three": {"web": "BACKUP"}}, ["three", "two"]),
+        ({"one": {"web": "MASTER"}, "two": {"web": "BACKUP"}, "three": {"web": "FAULT"}}, ["two"]),
+        ({"one": {"web": "MASTER"}, "two": {"web": "BACKUP"}, "three": None}, ["two"]),
+        ({"one": {"web": "MASTER"}, "two": {"web": "FAULT"}, "three": None}, []),
+    ],
+)
+def test_an_address_goes_to_the_edge_that_vrrp_gives_it_to(states, found):
+    assert takers(states, "one", HOMES) == {"web": found}
+
+
+def test_an_edge_is_able_to_take_one_address_and_not_another():
+    states = {
+        "one": {"web": "MASTER", "second": "MASTER"},
+        "two": {"web": "BACKUP", "second": "FAULT"},
+        "three": {"web": "FAULT", "second": "BACKUP"},
+    }
+    homes = {"web": "one", "second": "one"}
+    assert takers(states, "one", homes) == {"web": ["two"], "second": ["three"]}
+
+
+def test_keepalived_has_that_order():
+    lines = (ROLE / "templates/keepalived.conf.j2").read_text(encoding="utf-8").splitlines()
+    (priority,) = (line.strip() for line in lines if line.strip().startswith("priority"))
+    (expression,) = re.findall(r"^priority {{ (.*) }}$", priority)
+    edges, homes = ["one", "two", "three"], {"web": "two", "second": "two"}
+    found = {
+        edge: [value(expression, edges, homes, inventory_hostname=edge, item={"name": name}) for name in homes]
+        for edge in edges
+    }
+    assert found == {"two": [200, 200], "one": [199, 198], "three": [198, 199]}
