@@ -18,16 +18,20 @@ def test_a_bind_to_the_address_itself_is_told(monkeypatch):
     assert "bind to [::]:443" in error.value.problems[3]
 
 
+@pytest.mark.parametrize("action", ["receive", "leave"])
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (RuntimeError("nft: Could not process rule: No such file or directory"), "the kernel can't pass packets on"),
+        (RuntimeError("nft: Could not process rule: No such file or directory"), "the kernel can't do its part"),
         (FileNotFoundError("nft"), "nftables is missing"),
     ],
 )
-def test_a_host_that_cannot_pass_packets_on_is_told(monkeypatch, fault, told):
+def test_a_host_that_cannot_do_its_part_is_told(monkeypatch, action, fault, told):
+    """Of the old holder, which is to answer no ARP, and of the new one."""
+
     def refuse(order):
-        raise fault
+        if order["action"] == action:
+            raise fault
 
     monkeypatch.setattr(handover, "check", refuse)
     with pytest.raises(EdgeError, match=told):
