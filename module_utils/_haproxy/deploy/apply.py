@@ -24,7 +24,7 @@ from .disk import Target, put_file, read_text, switch_link, symlink_differs, wri
 from .draining import find_removed, keep_servers
 from .marker import MARKER, Marked, Marker, binary_identity, find_marker, mark, short_hash, without_marker
 from .plan import Step, make_plan, shorten
-from .preflight import impossible_binds, impossible_connections, run_haproxy_check
+from .preflight import impossible_binds, impossible_connections, lost_tables, run_haproxy_check
 from .proxies import read_proxies
 from .takeover import Foreign, check_take_over, find_foreign
 from .worker import (
@@ -318,7 +318,7 @@ def _run_preflight(change: _Change) -> list[str]:
     held = change.removals.present if change.running else Configuration()
     if impossible := impossible_binds(change.wanted, held, _ending_processes(change)):
         raise ConfigurationError(impossible)
-    return warnings
+    return [*warnings, *lost_tables(change.wanted, held)]
 
 
 def _ending_processes(change: _Change) -> frozenset[int]:
