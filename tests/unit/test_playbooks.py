@@ -18,6 +18,37 @@ ROLE = ROOT / "roles/keepalived"
 VARS = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))
 
 
+@pytest.fixture
+def run(tmp_path):
+    """Run a playbook, which fails, for two edges that have nothing: what it says, in one line."""
+
+    def start(playbook, asked):
+        inventory = tmp_path / "inventory.yml"
+        hosts = {name: {"ansible_connection": "local"} for name in ("edge1", "edge2")}
+        inventory.write_text(yaml.safe_dump({"edges": {"hosts": hosts}}))
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "ansible",
+                "playbook",
+                f"--inventory={inventory}",
+                f"playbooks/{playbook}.yml",
+                "-e",
+                asked,
+            ],
+            cwd=ROOT,
+            env={**os.environ, "ANSIBLE_LOCAL_TEMP": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        return " ".join((done.stdout + done.stderr).split())
+
+    return start
+
+
 @pytest.mark.parametrize(
     ("playbook", "asked", "told"),
     [
@@ -30,32 +61,19 @@ VARS = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))
         ("reboot", "reboot_tasks=/nowhere.yml", "reboot_tasks: there is no file /nowhere.yml"),
     ],
 )
-def test_what_is_none_is_told_first(tmp_path, playbook, asked, told):
-    inventory = tmp_path / "inventory.yml"
-    hosts = {name: {"ansible_connection": "local"} for name in ("edge1", "edge2")}
-    inventory.write_text(yaml.safe_dump({"edges": {"hosts": hosts}}))
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "ansible",
-            "playbook",
-            f"--inventory={inventory}",
-            f"playbooks/{playbook}.yml",
-            "-e",
-            asked,
-        ],
-        cwd=ROOT,
-        env={**os.environ, "ANSIBLE_LOCAL_TEMP": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    said = " ".join((done.stdout + done.stderr).split())
-    assert done.returncode != 0, said
+def test_what_is_none_is_told_first(run, playbook, asked, told):
+    said = run(playbook, asked)
     assert told in said
     assert "Nothing has changed." in said
     assert "changed=1" not in said
+
+
+@pytest.mark.parametrize(
+    ("playbook", "asked"),
+    [("leave", "leave_edge=edge1"), ("leave", "leave_rate=0.5"), ("reboot", '{"reboot_edges": ["edge1"]}')],
+)
+def test_without_a_mistake_the_edges_are_looked_at(run, playbook, asked):
+    assert "edge1 is no IP address" in run(playbook, asked)
 
 
 def value(name, edges, addresses, **more):
