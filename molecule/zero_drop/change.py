@@ -27,11 +27,9 @@ PATH = "/etc/haproxy/haproxy.cfg"
 LUA = "/etc/haproxy/edge.lua"
 CERTIFICATES = "/etc/haproxy/certificates"
 LINK = "/usr/local/sbin/haproxy"
-SOURCE = os.path.islink(LINK)
-BINARY = os.path.realpath(LINK) if SOURCE else "/usr/sbin/haproxy"
-TARGET = disk.Target(
-    PATH, BINARY, LINK if SOURCE else "", "/run/haproxy/master.sock", "/var/lib/haproxy", os.stat(PATH).st_gid
-)
+BINARY = os.path.realpath(LINK)
+SOURCE = BINARY != "/usr/sbin/haproxy"
+TARGET = disk.Target(PATH, BINARY, LINK, "/run/haproxy/master.sock", "/var/lib/haproxy", os.stat(PATH).st_gid)
 BASE = marker.without_marker(disk.read_text(PATH))
 
 

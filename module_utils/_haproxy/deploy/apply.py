@@ -24,10 +24,17 @@ from .disk import Target, put_file, read_text, switch_link, symlink_differs, wri
 from .draining import find_removed, keep_servers
 from .marker import MARKER, Marked, Marker, binary_identity, find_marker, mark, short_hash, without_marker
 from .plan import Step, make_plan, shorten
-from .preflight import impossible_binds, impossible_connections, run_haproxy_check
+from .preflight import impossible_binds, impossible_connections, lost_tables, run_haproxy_check
 from .proxies import read_proxies
 from .takeover import Foreign, check_take_over, find_foreign
-from .worker import carry_out, dead_socket_reason, processes_of, read_worker_state, read_workers
+from .worker import (
+    carry_out,
+    dead_socket_reason,
+    other_binary_reason,
+    processes_of,
+    read_worker_state,
+    read_workers,
+)
 
 # The most seconds from the master's answer to a reload to the first answer of the new worker.
 _RELOAD_TIMEOUT = 30.0
@@ -200,6 +207,9 @@ def apply(
     change = make()
     if change.is_nothing:
         return _finish_unchanged(change)
+    if change.action == "reload" and (other := other_binary_reason(target, workers, options.restart)):
+        make = partial(_make_change, before, configuration, target, options, records, (), other)
+        change = make()
     change, warnings = _check_change(change, make)
     if change.action == "reload":
         warnings += _enforce_old_worker_limit(change)
@@ -308,7 +318,7 @@ def _run_preflight(change: _Change) -> list[str]:
     held = change.removals.present if change.running else Configuration()
     if impossible := impossible_binds(change.wanted, held, _ending_processes(change)):
         raise ConfigurationError(impossible)
-    return warnings
+    return [*warnings, *lost_tables(change.wanted, held)]
 
 
 def _ending_processes(change: _Change) -> frozenset[int]:

@@ -161,10 +161,16 @@ def write_file(path: str, text: str, group: int | None) -> None:
 
 
 def switch_link(destination: str, link: str) -> None:
-    """Let the symlink lead to `destination`, atomically. The name of the temporary one cannot be foreseen."""
+    """Let the symlink lead to `destination`, atomically. The name of the temporary one cannot be foreseen.
+
+    A binary in its place (`make install` puts one there) is kept beside it.
+    """
     prefix = atomic_file.temporary_prefix(link)
     temporary = os.path.join(os.path.dirname(link), f"{prefix}{secrets.token_hex(8)}")
     with explain_os_errors(link):
+        if not os.path.islink(link):
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
+                os.link(link, f"{link}.by-hand")
         os.symlink(destination, temporary)
         try:
             os.replace(temporary, link)

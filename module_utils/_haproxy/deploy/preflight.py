@@ -132,6 +132,30 @@ def impossible_binds(wanted: Configuration, serving: Configuration, ending: froz
     return problems
 
 
+def lost_tables(wanted: Configuration, serving: Configuration) -> list[str]:
+    """Return a warning for each section of peers that listens elsewhere than in the serving worker.
+
+    At a reload the old worker sends its tables to the address that it knows.
+    """
+    before, after = _peers_binds(serving), _peers_binds(wanted)
+    return [
+        f"peers {name}: the next worker listens at {after[name]}, and the serving one knows {before[name]}, so its "
+        "tables are lost. Sockets stay; sessions that poll may come to another node, and then begin anew"
+        for name in before
+        if name in after and before[name] != after[name]
+    ]
+
+
+def _peers_binds(configuration: Configuration) -> dict[str, str]:
+    return {
+        section.name: line.arguments[0]
+        for section in configuration.sections
+        if section.kind == "peers"
+        for line in section.directives
+        if line.keyword == "bind" and line.arguments
+    }
+
+
 def _kernel_address(host: str) -> str:
     """Return a host as the kernel's tables spell it: `0.0.0.0` for any."""
     try:

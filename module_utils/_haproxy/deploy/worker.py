@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..binary.version import parse_release
@@ -28,6 +29,7 @@ from ..runtime.servers import DrainPolicy, Name
 from ..services import common
 from .disk import Target, explain_os_errors, read_text
 from .listeners import process_family
+from .marker import MARKER, binary_identity, find_marker
 from .plan import Observed, Step
 from .takeover import find_foreign, is_ours
 
@@ -82,6 +84,31 @@ def _find_unreachable(target: Target) -> int:
             return pid
         time.sleep(0.05)
     return 0
+
+
+def other_binary_reason(target: Target, workers: Sequence[Worker], restart: bool) -> str:
+    """Explain that a reload cannot bring the wanted binary; empty if it can. Raise if HAProxy may not be restarted.
+
+    At a reload the master executes the path that it was started by. Only the service's symlink can lead elsewhere.
+    """
+    with contextlib.suppress(RuntimeFailure):
+        serving = find_marker(f"{MARKER} {cli.read_environment(target.master, MARKER)}")
+        if not serving or serving.binary == binary_identity(target.binary):
+            return ""
+    pid = _find_process(target)
+    started = read_text(f"/proc/{pid}/cmdline").partition("\0")[0] if pid else ""
+    leads_there = started == target.link or os.path.realpath(started) == os.path.realpath(target.binary)
+    if leads_there or not os.path.isabs(started):
+        return ""
+    reason = f"HAProxy (process {pid}) was started as {started}: a reload executes that again, and not {target.binary}"
+    count = sum(max(worker.sessions, 0) for worker in workers)
+    cost = "its connection ends" if count == 1 else f"its {count} connections end"
+    if restart:
+        return f"{reason}; it is restarted, and {cost}"
+    raise ConfigurationError(
+        f"{reason}. Nothing has changed: only a restart brings the other binary, and {cost}. If that is acceptable, "
+        "allow it: haproxy_allow_restart: true"
+    )
 
 
 def processes_of(target: Target) -> frozenset[int]:

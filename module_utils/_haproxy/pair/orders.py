@@ -38,7 +38,7 @@ def move(given: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     result: dict[str, Any] = {"changed": False}
     if state == "possible":
         result["reach"] = _describe(interface)
-        check_possible({**order, "via": result["reach"]})
+        check_possible({**order, "via": result["reach"], "own": given["own"]})
     elif check_mode:
         result["changed"] = True
     elif state == "receive":
@@ -73,7 +73,10 @@ def _read_via(name: str) -> str | None:
 
 
 def check_possible(order: dict[str, Any], lines: Iterable[str] | None = None) -> None:
-    """Raise EdgeError where this host could not keep the flows of these addresses. Nothing is changed."""
+    """Raise EdgeError where this host could not keep the flows of these addresses, as their old or new holder.
+
+    `order` has what both need. Nothing is changed.
+    """
     problems = []
     listening = _listening(handover.read_sockets() if lines is None else lines)
     # A socket of `::` may take IPv4 too.
@@ -88,11 +91,12 @@ def check_possible(order: dict[str, Any], lines: Iterable[str] | None = None) ->
             if not listening & {(address, port) for address in anywhere}
         ]
     try:
-        handover.check(order)
+        for action in ("receive", "leave"):
+            handover.check({**order, "action": action})
     except FileNotFoundError:
         problems.append("nftables is missing: the role realtime.edge.keepalived installs it")
     except RuntimeError as error:
-        problems.append(f"the kernel can't pass packets on ({error})")
+        problems.append(f"the kernel can't do its part of a handover ({error})")
     if problems:
         raise EdgeError(problems)
 

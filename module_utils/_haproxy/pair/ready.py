@@ -154,10 +154,21 @@ _COUNTS = (
 )
 
 
-def describe(folder: str) -> str:
+KEEPALIVED = "/etc/keepalived/keepalived.conf"
+
+
+def _read_names(path: str) -> list[str]:
+    """Return the names of the addresses that keepalived shares. One that it shared before has left its state."""
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
+        return re.findall(r"^vrrp_instance (\w+)", file.read(), re.MULTILINE)
+    return []
+
+
+def describe(folder: str, keepalived: str = KEEPALIVED) -> str:
     """Return the metrics that this folder makes: states of VRRP, counts of handovers, announcements by BGP."""
     lines = []
-    states = [item for item in _read_all(folder, "vrrp-") if len(item[1]) == 2]
+    names = _read_names(keepalived)
+    states = [item for item in _read_all(folder, "vrrp-") if item[0] in names and len(item[1]) == 2]
     for suffix, text in _STATES:
         name = f"realtime_edge_address_{suffix}"
         lines += [f"# HELP {name} {text}", f"# TYPE {name} gauge"] if states else []

@@ -15,7 +15,9 @@ VERSIONS = {
 
 def test_the_service_starts_the_binary_of_the_package(host, edge):
     assert host.package("haproxy").version.startswith(VERSIONS[edge.variables["inventory_hostname"]])
-    assert "path=/usr/sbin/haproxy " in host.check_output("systemctl show --property ExecStart haproxy")
+    assert host.file("/usr/local/sbin/haproxy").linked_to == "/usr/sbin/haproxy"
+    # By a symlink, so that a reload can bring a build (test_build.py).
+    assert "path=/usr/local/sbin/haproxy " in host.check_output("systemctl show --property ExecStart haproxy")
     assert not host.file("/opt/haproxy").exists
 
 

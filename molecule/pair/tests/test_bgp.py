@@ -6,7 +6,7 @@ import re
 
 import pytest
 import testinfra
-from conftest import HOME, OTHER
+from conftest import HOME, OTHER, PATIENT
 
 testinfra_hosts = ["ansible://pair-edge12"]
 
@@ -48,11 +48,16 @@ def told(pair, edge):
 FAULTS = {
     "a worker that hangs": ("kill -STOP {worker}", "kill -CONT {worker}"),
     "HAProxy stops": ("systemctl stop haproxy", "systemctl start haproxy"),
+    "HAProxy drains": ("systemctl kill --kill-who=main --signal=USR1 haproxy", "systemctl restart haproxy"),
 }
+OFTEN = ["a worker that hangs"]
 
 
-@pytest.mark.parametrize("fault", ["a worker that hangs", pytest.param("HAProxy stops", marks=pytest.mark.thorough)])
-def test_an_edge_that_does_not_serve_announces_nothing(pair, router, announced, fault, wait_until):
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=() if fault in OFTEN else pytest.mark.thorough) for fault in FAULTS]
+)
+def test_an_edge_that_does_not_serve_announces_nothing(pair, router, announced, hold, fault, wait_until):
+    hold(5, "websocket", *PATIENT)  # at HOME: a worker that drains ends with its last connection
     break_, mend = (command.format(worker=pair.edge.worker()) for command in FAULTS[fault])
     pair.hosts[HOME].check_output(break_)
     try:

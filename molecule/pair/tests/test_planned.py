@@ -10,7 +10,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import HOME, OTHER, info
+from conftest import CLIENTS, HOME, OTHER, info
 
 testinfra_hosts = ["ansible://pair-edge12"]
 
@@ -258,18 +258,48 @@ def test_an_edge_that_is_none_is_told(home, play, name):
     assert f"The edge that is to leave is one of {HOME}, {OTHER}; '{name}' is not" in done.stdout
 
 
+def lasted(events):
+    """Seconds from the first of these events to the last."""
+    times = [event["at"] for event in events]
+    return (max(times) - min(times)) / 1000
+
+
+def test_a_leave_with_a_rate_closes_no_more_a_second_and_all_come_back(pair, home, playbook, wait_until):
+    sockets, rate = 40, 5
+    held = pair.at(pair.addresses("web")[0]).hold(sockets, "websocket", *CLIENTS)
+    try:
+        said = playbook("leave", leave_edge=HOME, leave_rate=rate).stdout
+        assert f"{sockets} sessions of {HOME} were closed, 0 connections are left" in said
+        wait_until("all are back", lambda: len(held.of("reconnect")) == sockets, 60)
+        assert len(held.of("disconnect")) == sockets
+        # A client may hear late of its end, so some pauses are shorter than those of the edge.
+        assert lasted(held.of("disconnect")) >= 0.8 * (sockets - 1) / rate
+        assert held.ping()["answered"] == sockets
+        assert pair.holders("web") == [OTHER]
+        for name in pair.names:
+            wait_until(f"nothing goes on at {name}", lambda name=name: pair.traces(name) == [])
+    finally:
+        held.stop()
+    playbook("return", return_edge=HOME)
+
+
 @pytest.mark.thorough
 def test_a_rolling_reboot_loses_only_whose_time_is_over(pair, home, crowd, playbook, record, wait_until):
     here = crowd()
     tasks = os.environ["MOLECULE_SCENARIO_DIRECTORY"] + "/files/restart.yml"
     boot = {name: host.check_output("stat --format=%Y /proc/1") for name, host in pair.hosts.items()}
-    playbook("reboot", reboot_tasks=tasks, reboot_wait=2, reboot_rate=20)
+    rate = 20
+    playbook("reboot", reboot_tasks=tasks, reboot_wait=2, reboot_rate=rate)
     assert pair.at_home()
     for name, host in pair.hosts.items():
         assert host.check_output("stat --format=%Y /proc/1") != boot[name]
     wait_until("all are back", lambda: here.held["WebSocket, IPv4"][0].ping()["answered"] == 40, 60)
     assert here.held["polling"][0].ping()["answered"] == 20
-    record("rolling reboot, what is left after 2 s closed, 20 a second", here)
+    record(f"rolling reboot, what is left after 2 s closed, {rate} a second", here)
+    # Both edges have closed them; the first of them at this rate.
+    closed = here.held["WebSocket, IPv4"][0].of("disconnect")
+    firsts = [next(event for event in closed if event["id"] == number) for number in range(40)]
+    assert lasted(firsts) >= 0.8 * 39 / rate
 
 
 @pytest.mark.thorough

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 'use strict';
-// Keep clients connected and tell, one JSON object a line, what happens to each of them:
+// Keep clients connected and tell, one JSON object a line, what happens to each of them, each with `at`, in ms since 1970:
 //
 //   {"event": "connect" | "reconnect", "id": 7, "node": "node1", "sid": "…", "transport": "websocket",
 //    "resumed": true}
@@ -40,7 +40,7 @@ class Agent extends https.Agent {
 }
 
 const edge = new Edge(values);
-const tell = (event, more = {}) => process.stdout.write(`${JSON.stringify({ event, ...more })}\n`);
+const tell = (event, more = {}) => process.stdout.write(`${JSON.stringify({ event, at: Date.now(), ...more })}\n`);
 const clients = Array.from({ length: Number(values.clients) }, (_, id) => hold(id));
 
 function hold(id) {

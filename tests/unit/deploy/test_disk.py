@@ -12,3 +12,12 @@ def test_a_link_that_a_killed_run_has_left_is_in_nobodys_way(tmp_path):
     disk.switch_link("/opt/haproxy/new", str(link))
     assert os.readlink(link) == "/opt/haproxy/new"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["haproxy", f"haproxy.{os.getpid()}"]
+
+
+def test_a_binary_that_somebody_has_put_there_is_kept(tmp_path):
+    link = tmp_path / "haproxy"
+    link.write_text("built by hand")
+    for build in ("/opt/haproxy/one", "/opt/haproxy/two"):
+        disk.switch_link(build, str(link))
+        assert os.readlink(link) == build
+    assert (tmp_path / "haproxy.by-hand").read_text() == "built by hand"

@@ -15,6 +15,7 @@ for path in $(sed -nE 's/.* crt ([^ ]+).*/\\1/p; s/.* ca-file ([^ ]+).*/\\1/p' "
     exit 1
 done
 """
+PEERS = {"server": "edge", "table": "chat type string len 64 size 1k"}
 CHECK = apply.ApplyOptions(check_mode=True)
 
 
@@ -57,3 +58,14 @@ def test_a_bare_host_is_told_of_a_port_in_use_as_well(target, tmp_path):
         port = listener.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"already listens on port {port} .*{taken}"):
             apply.apply(data.from_data({"frontend": {"web": {"bind": f"127.0.0.1:{port}"}}}), target, CHECK)
+
+
+def test_tables_that_a_reload_loses_are_told():
+    before = data.from_data({"peers": {"affinity": {"bind": "127.0.0.1:8405", **PEERS}}})
+    after = data.from_data({"peers": {"affinity": {"bind": "unix@/run/haproxy/peers.sock mode 600", **PEERS}}})
+    (told,) = preflight.lost_tables(after, before)
+    assert told.startswith(
+        "peers affinity: the next worker listens at unix@/run/haproxy/peers.sock, and the serving one knows 127.0.0.1:8405"
+    )
+    assert preflight.lost_tables(after, after) == []
+    assert preflight.lost_tables(after, data.from_data({})) == []

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import socket
 import ssl
 import subprocess
@@ -130,3 +131,65 @@ def test_a_long_reload_is_not_known_yet_and_a_further_run_finds_out(version, tmp
         assert "maxconn 77" not in (tmp_path / "haproxy.cfg").read_text()
     finally:
         edge.stop()
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another binary for a HAProxy, which tells in the file `ran` when it is executed."""
+
+    def make(binary):
+        path = tmp_path / "other"
+        path.write_text(f'#!/bin/sh\ncase $* in *" -c "*) ;; *) touch {tmp_path}/ran ;; esac\nexec {binary} "$@"\n')
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+@every_version
+def test_a_reload_is_refused_that_would_execute_the_binary_of_before(version, tmp_path, other):
+    edge, link = LiveEdge(version, tmp_path), tmp_path / "link"
+    wanted = parse(f"frontend web\n mode http\n timeout client 5s\n bind 127.0.0.1:{free_port()}\n http-request deny\n")
+    apply.apply(wanted, edge.target)
+    edge.start()
+    try:
+        before, worker = (tmp_path / "haproxy.cfg").read_text(), cli.serving_worker(edge.target.master)
+        target = edge.target._replace(binary=other(edge.target.binary), link=str(link))
+        for check_mode in (True, False):
+            with pytest.raises(ConfigurationError, match=r"a reload executes that again, and not \S*/other") as refused:
+                apply.apply(wanted, target, apply.ApplyOptions(check_mode=check_mode))
+            assert "haproxy_allow_restart: true" in str(refused.value)
+        assert not link.is_symlink()
+        assert (tmp_path / "haproxy.cfg").read_text() == before
+        assert cli.serving_worker(target.master) == worker
+        outcome = apply.apply(wanted, target, apply.ApplyOptions(restart=True))
+        assert outcome.action == "start"
+        assert any("it is restarted, and its" in reason for reason in outcome.reasons)
+    finally:
+        edge.stop()
+
+
+@every_version
+def test_a_reload_brings_another_binary_by_the_link_that_the_service_starts(version, tmp_path, other, monkeypatch):
+    edge, link = LiveEdge(version, tmp_path), tmp_path / "link"
+    wanted = parse(f"frontend web\n mode http\n timeout client 5s\n bind 127.0.0.1:{free_port()}\n http-request deny\n")
+    # The binary here may be a script that names the libraries, and the path by which HAProxy is started then is another.
+    if found := re.search(r"LD_LIBRARY_PATH=(\S+) exec (\S+)", read_script(edge.target.binary)):
+        monkeypatch.setenv("LD_LIBRARY_PATH", found[1])
+        edge.target = edge.target._replace(binary=found[2])
+    target = edge.target._replace(link=str(link))
+    apply.apply(wanted, target)
+    edge.target = edge.target._replace(binary=str(link))
+    edge.start()
+    try:
+        outcome = apply.apply(wanted, target._replace(binary=other(target.binary)))
+        assert outcome.action == "reload"
+        assert (tmp_path / "ran").exists()
+        assert edge.has_worker()
+    finally:
+        edge.stop()
+
+
+def read_script(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read(1000)

@@ -62,3 +62,56 @@ def test_what_is_announced_is_told_in_words(tmp_path):
         "2001:db8:40::1: announced to 2 routers; since 1970-01-01T00:00:00+00:00",
     ]
     assert addresses.report_announced(str(tmp_path / "none")) == {}
+
+
+INTERFACE = addresses.Interface("eth0", "02:00:00:00:00:0b", "fe80::b", "10.0.0.11", {"10.0.0.11": "eth0"})
+SHARED = [addresses.Shared("web", ("10.0.0.10", "fd00::10"))]
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    """A host with this configuration of keepalived, on a network where these answer for addresses."""
+    is_ours = addresses.is_ours
+
+    def make(configuration=None, strangers=()):
+        path = tmp_path / "keepalived.conf"
+        if configuration is not None:
+            path.write_text(configuration)
+        monkeypatch.setattr(addresses, "is_ours", lambda: is_ours(str(path)))
+        monkeypatch.setattr(addresses.neighbours, "find_strangers", lambda *_asked: dict(strangers))
+
+    return make
+
+
+def problems(interface=INTERFACE, probe=True):
+    try:
+        addresses.preflight(SHARED, EDGES, interface, probe)
+    except EdgeError as error:
+        return error.problems
+    return []
+
+
+def test_a_keepalived_of_somebody_else_is_told(host):
+    host("vrrp_instance mine {\n}\n")
+    (told,) = problems()
+    assert "somebody else has configured keepalived on this host" in told
+    host(f"# {addresses.BANNER}: changes here are lost.\n")
+    assert problems() == []
+
+
+def test_an_address_that_is_in_use_is_told(host):
+    host(strangers={"10.0.0.10": {"02:00:00:00:00:99"}, "fd00::10": {"02:00:00:00:00:98"}})
+    assert [told.split(": ", 1)[1].split(",")[0] for told in problems()] == [
+        "10.0.0.10 is in use: 02:00:00:00:00:99 answers for it",
+        "fd00::10 is in use: 02:00:00:00:00:98 answers for it",
+    ]
+    assert problems(probe=False) == []
+
+
+def test_an_address_that_the_host_has_by_other_means_is_told(host):
+    there = INTERFACE._replace(addresses={**INTERFACE.addresses, "10.0.0.10": "eth0"})
+    host()
+    (told,) = problems(there)
+    assert "this host has 10.0.0.10 on eth0 already" in told
+    host(addresses.BANNER)  # keepalived has put it there
+    assert problems(there) == []

@@ -75,3 +75,57 @@ def test_the_kernel_takes_the_rules_and_gives_them_back(order, tmp_path):
     assert ("inet 10.0.0.10/32" in done.stdout) == (order is LEAVE)
     for element in ("198.51.100.7 . 40000 . 10.0.0.10 . 443", "2001:db8::7 . 40002 . fd00::10 . 443"):
         assert (element in done.stdout) == (order is RECEIVE)
+
+
+IDLE, LIMIT, FOR_EVER = 900, 3600, 1e9
+
+
+class Clock:
+    """A time that passes only while somebody waits."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        assert self.now < 2 * LIMIT, "it never ends"
+
+
+@pytest.fixture
+def lasts(monkeypatch, tmp_path):
+    """How many seconds an order is kept: `busy` says for how many something is passed on, or goes on."""
+    clock = Clock()
+
+    def watch(order, busy, alive=True):
+        monkeypatch.setattr(handover, "passed_on", lambda _order: min(clock.now, busy))
+        monkeypatch.setattr(handover, "count_flows", lambda _addresses: int(clock.now < busy))
+        monkeypatch.setattr(handover, "_reachable", lambda *_target: alive)
+        handover.watch({"idle": IDLE, "limit": LIMIT, **order})
+        return clock.now
+
+    monkeypatch.setattr(handover, "time", clock)
+    monkeypatch.setattr(handover, "FOLDER", str(tmp_path))
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("order", "busy", "least"),
+    [
+        (RECEIVE, 100, 100 + IDLE),
+        ({**RECEIVE, "idle": 20}, 100, 120),
+        (RECEIVE, FOR_EVER, LIMIT),
+        ({**RECEIVE, "limit": 60}, FOR_EVER, 60),
+        (LEAVE, 100, 100),
+        ({**LEAVE, "limit": 60}, FOR_EVER, 60),
+    ],
+)
+def test_a_handover_ends_when_nobody_needs_it_and_when_its_time_is_over(lasts, order, busy, least):
+    assert least <= lasts(order, busy) <= least + 10
+
+
+def test_nothing_is_passed_on_to_an_edge_that_is_dead(lasts):
+    """Its clients then get a reset."""
+    assert lasts(RECEIVE, FOR_EVER, alive=False) <= 10

@@ -18,10 +18,21 @@ def test_a_bind_to_the_address_itself_is_told(monkeypatch):
     assert "bind to [::]:443" in error.value.problems[3]
 
 
-def test_a_kernel_without_it_is_told(monkeypatch):
+@pytest.mark.parametrize("action", ["receive", "leave"])
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (RuntimeError("nft: Could not process rule: No such file or directory"), "the kernel can't do its part"),
+        (FileNotFoundError("nft"), "nftables is missing"),
+    ],
+)
+def test_a_host_that_cannot_do_its_part_is_told(monkeypatch, action, fault, told):
+    """Of the old holder, which is to answer no ARP, and of the new one."""
+
     def refuse(order):
-        raise RuntimeError("nft: Could not process rule: No such file or directory")
+        if order["action"] == action:
+            raise fault
 
     monkeypatch.setattr(handover, "check", refuse)
-    with pytest.raises(EdgeError, match="the kernel can't pass packets on"):
+    with pytest.raises(EdgeError, match=told):
         orders.check_possible(RECEIVE, SOCKETS["any"])

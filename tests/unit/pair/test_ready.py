@@ -68,15 +68,19 @@ def test_the_file_is_replaced_in_place(tmp_path):
 
 
 def test_metrics_are_what_states_and_handovers_say(tmp_path):
-    assert ready.describe(str(tmp_path)) == ""
+    configuration = tmp_path / "keepalived.conf"
+    assert ready.describe(str(tmp_path), str(configuration)) == ""
+    configuration.write_text("vrrp_instance web {\n}\n\nvrrp_instance second {\n}\n")
     (tmp_path / "handover").mkdir()
     (tmp_path / "vrrp-web").write_text("MASTER 1795805868\n")
     (tmp_path / "vrrp-second").write_text("BACKUP 1795805869\n")
     (tmp_path / "vrrp-second.new").write_text("")
+    (tmp_path / "vrrp-earlier").write_text("FAULT 1795805867\n")  # is not shared any more
     (tmp_path / "handover/count-receive-web").write_text("911\n")
     (tmp_path / "handover/count-leave-web").write_text("")  # it is being written
     (tmp_path / "announced").write_text("198.51.100.10 2 1795805870\n")
-    assert [line for line in ready.describe(str(tmp_path)).splitlines() if not line.startswith("#")] == [
+    told = ready.describe(str(tmp_path), str(configuration)).splitlines()
+    assert [line for line in told if not line.startswith("#")] == [
         'realtime_edge_address_held{address="second"} 0',
         'realtime_edge_address_held{address="web"} 1',
         'realtime_edge_address_since_seconds{address="second"} 1795805869',
