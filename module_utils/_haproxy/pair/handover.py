@@ -309,8 +309,11 @@ def _reset_flows(addresses: list[str], limit: float) -> None:
     quiet = 0
     while quiet < 3 and time.monotonic() < limit and not _answers_for(addresses):
         for address in addresses:
-            with contextlib.suppress(RuntimeError):  # what a kernel without INET_DIAG_DESTROY says
-                _run("ss", "--kill", "--no-header", "--numeric", "--tcp", "src", address)
+            source = f"[{address}]" if family(address) == "ipv6" else address
+            try:
+                _run("ss", "--kill", "--no-header", "--numeric", "--tcp", "src", source)
+            except RuntimeError as error:
+                sys.stderr.write(f"{error}\n")
         quiet = 0 if count_flows(addresses) else quiet + 1
         time.sleep(0.1)
 
@@ -328,6 +331,7 @@ def lose(name: str, own: str, addresses: list[str]) -> None:
         _run("systemctl", "is-active", "--quiet", unit(f"leave-{name}"))
         return
     if count_flows(addresses) and not _answers_for(addresses):
+        os.umask(0o022)  # keepalived's lets nobody in, and the unit's root has no right beyond that of others
         os.makedirs(FOLDER, mode=0o755, exist_ok=True)
         with open(path(f"lose-{name}"), "w") as file:
             json.dump(order, file)

@@ -115,36 +115,39 @@ class Host:
 def link():
     """A link with a client and two edges, which listen; the first of them has the address 10.0.0.10."""
     client, *edges = hosts = [Host() for _ in range(3)]
-    client.run("ip link add br0 type bridge", "ip address add 10.0.0.1/24 dev br0", "ip link set br0 up")
+    client.run("ip link add br0 type bridge", "ip link set br0 up")
+    client.run("ip address add 10.0.0.1/24 dev br0", "ip address add fd00::1/64 dev br0 nodad")
     for number, edge in enumerate(edges, 1):
         client.run(
             f"ip link add port{number} type veth peer name eth0 netns {edge.process.pid}",
             f"ip link set port{number} master br0 up",
         )
-        edge.run(f"ip address add 10.0.0.1{number}/24 dev eth0", "ip link set eth0 up")
-        edge("listener = socket.create_server(('', 443)); listener.settimeout(20); 0")
-    edges[0].run("ip address add 10.0.0.10/24 dev eth0")
-    client("client = socket.socket(); client.settimeout(20); 0")
+        edge.run("ip link set eth0 up")
+        edge.run(f"ip address add 10.0.0.1{number}/24 dev eth0", f"ip address add fd00::1{number}/64 dev eth0 nodad")
+        edge("listener = socket.create_server(('', 443), family=socket.AF_INET6, dualstack_ipv6=True); 0")
+        edge("listener.settimeout(20)")
+    edges[0].run("ip address add 10.0.0.10/24 dev eth0", "ip address add fd00::10/64 dev eth0 nodad")
     yield client, *edges
     for host in hosts:
         host.process.communicate()
 
 
-def order_of(order):
-    return f"order = { ({**order, 'addresses': ['10.0.0.10']})!r}; handover.apply(order)"
+def connect(name, address):
+    return f"{name} = socket.create_connection(('{address}', 443), 20); 0"
 
 
 @namespaces
-def test_the_clients_of_an_edge_that_loses_its_address_are_reset(link):
+@pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1"])
+def test_the_clients_of_an_edge_that_loses_its_address_are_reset(link, address):
     """One whose connection is accepted, and one that still waits for that. The edge's other connections stay."""
     client, edge, _other = link
-    client("client.connect(('10.0.0.10', 443)); 0")
+    client(connect("client", f"{address}0"))
     edge("accepted = listener.accept()[0]; 0")
-    client("own = socket.create_connection(('10.0.0.11', 443)); own.settimeout(20); 0")
+    client(connect("own", f"{address}1"))
     edge("own = listener.accept()[0]; 0")
-    client("waiting = socket.create_connection(('10.0.0.10', 443)); waiting.settimeout(20); 0")
-    edge.run("ip address del 10.0.0.10/24 dev eth0")
-    edge(f"{order_of(LOSE)}; handover.watch(order); handover.undo(order)")
+    client(connect("waiting", f"{address}0"))
+    edge.run("ip address del 10.0.0.10/24 dev eth0", "ip address del fd00::10/64 dev eth0")
+    edge(f"order = {LOSE}; handover.apply(order); handover.watch(order); handover.undo(order)")
     for name in ("client", "waiting"):
         assert client(f"{name}.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)") == errno.ECONNRESET
     edge("own.sendall(b'own'); 0")
@@ -155,8 +158,8 @@ def test_the_clients_of_an_edge_that_loses_its_address_are_reset(link):
 @namespaces
 def test_an_edge_that_has_its_address_again_resets_nobody(link):
     client, edge, _other = link
-    client("client.connect(('10.0.0.10', 443)); 0")
-    edge(f"{order_of(LOSE)}; handover.watch(order); handover.undo(order)")
+    client(connect("client", "10.0.0.10"))
+    edge(f"order = {LOSE}; handover.apply(order); handover.watch(order); handover.undo(order)")
     assert client("client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)") == 0
 
 
@@ -175,15 +178,15 @@ def test_a_client_whose_offer_was_lost_before_a_move_is_served_after_it(link):
     client, old, new = link
     for port in ("port1", "port2"):
         client(f"handover._run('nft', '--file', '-', text={OFFERS_LOST.format(port=port)!r})")
-    client("client.setblocking(False); client.connect_ex(('10.0.0.10', 443))")
+    client("client = socket.socket(); client.setblocking(False); client.connect_ex(('10.0.0.10', 443))")
     wait_for(lambda: old(OFFERS))
     mac = {
         edge: edge("json.loads(handover._run('ip', '-json', 'link', 'show', 'eth0'))[0]['address']")
         for edge in (old, new)
     }
     via = {"name": "edge1", "ipv4": "10.0.0.11", "ipv6": "fe80::1", "mac": mac[old]}
-    new(order_of({**RECEIVE, "via": via}))
-    old(order_of(LEAVE))
+    new(f"handover.apply({ {**RECEIVE, 'via': via} })")
+    old(f"handover.apply({LEAVE})")
     old.run("ip address del 10.0.0.10/24 dev eth0")
     new.run("ip address add 10.0.0.10/24 dev eth0")
     client.run(f"ip neigh replace 10.0.0.10 lladdr {mac[new]} dev br0")
