@@ -14,6 +14,7 @@ RECEIVE = {
     "via": {"name": "edge1", "ipv4": "10.0.0.11", "ipv6": "fe80::1", "mac": "02:00:00:00:00:01"},
 }
 LEAVE = {**RECEIVE, "action": "leave", "own": "10.0.0.11"}
+LOSE = {**LEAVE, "action": "lose", "limit": 20}
 
 
 def line(address, port, state, client=bytes(4), client_port=0):

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Keep the flows of an address that moves to another edge. Also a program that the role installs and systemd runs.
 
-An order is a dict: `action` (`receive` or `leave`), `name`, `addresses`, `ports`, `interface`, `limit` (seconds, at
-most), and for `receive` `via` (`ipv4`, `ipv6`, `mac` of the edge that had the addresses) and `idle` (seconds), for
-`leave` `own` (this edge's IPv4 address).
+An order is a dict: `action` (`receive`, `leave` or `lose`), `name`, `addresses`, `limit` (seconds, at most), and for
+`receive` `ports`, `interface`, `via` (`ipv4`, `ipv6`, `mac` of the edge that had the addresses) and `idle` (seconds),
+for the others `own` (this edge's IPv4 address).
 
 - `receive`, on the new holder: a packet that belongs to no flow of this host and begins none is passed on, unchanged,
   to the edge that had the address. The kernel's own socket table decides: what would reach a listening socket without
@@ -11,7 +11,11 @@ most), and for `receive` `via` (`ipv4`, `ipv6`, `mac` of the edge that had the a
   that table for another minute, and would hide one that its client has begun at the other edge from the same port: what
   comes from there is passed on too, until a SYN does.
 - `leave`, on the old holder: the addresses stay on `lo`, so that its sockets go on and answer their clients directly,
-  but nobody is told that they are here.
+  but nobody is told that they are here. No connection is offered twice (SYN and ACK): where the first offer was lost,
+  the client asks again, and the new holder has offered one too. A client that took ours would be reset there.
+- `lose`, on an edge that has lost the addresses without a move: nothing that it sends reaches its clients any more, not
+  even the end of their connections, and who waits for an answer would notice only by a timeout of its own. The
+  addresses are on `lo` again until all connections are reset.
 
 All that is changed on a host is one table of nftables and the addresses on `lo`. systemd runs `undo` whenever `watch`
 ends: by itself, by a kill, or by its time limit.
@@ -28,11 +32,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 FOLDER = "/run/realtime-edge/handover"
-TIME_WAIT, CLOSE, LISTEN = "06", "07", "0A"
+SYN_RECEIVED, TIME_WAIT, CLOSE, LISTEN = "03", "06", "07", "0A"
 
 
 def _table(order: dict[str, Any]) -> str:
@@ -45,7 +49,7 @@ def family(address: str) -> str:
 
 def rules(order: dict[str, Any]) -> str:
     """Return what nftables has to do, as one transaction that replaces an earlier one."""
-    texts = {"receive": _receive_rules, "leave": _leave_rules}[order["action"]](order)
+    texts = {"receive": _receive_rules, "leave": _leave_rules, "lose": _hide_rules}[order["action"]](order)
     name = _table(order)
     return "\n".join(
         f"table {family} {name} {{}}\ndelete table {family} {name}\ntable {family} {name} {{\n{body}}}\n"
@@ -56,34 +60,64 @@ def rules(order: dict[str, Any]) -> str:
 def _receive_rules(order: dict[str, Any]) -> dict[str, str]:
     ports = ", ".join(map(str, order["ports"]))
     found: dict[str, str] = {}
-    for kind, word in (("ipv4", "ip"), ("ipv6", "ip6")):
-        addresses = ", ".join(address for address in order["addresses"] if family(address) == kind)
-        if addresses:
-            ours = f"    {word} daddr {{ {addresses} }} tcp dport {{ {ports} }} tcp flags & syn"
-            flow = f"{word} saddr . tcp sport . {word} daddr . tcp dport"
-            ended = [" . ".join(map(str, ends)) for ends in order.get("ended", ()) if family(ends[0]) == kind]
-            # What the other edge has sent is not sent back: a flow that neither knows ends here.
-            pass_on = (
-                f"ether saddr != {order['via']['mac']} counter dup to {order['via'][kind]}"
-                f' device "{order["interface"]}" drop\n'
-            )
-            found[word] = (
-                "  set ended {\n"
-                f"    type {kind}_addr . inet_service . {kind}_addr . inet_service\n"
-                f"    flags dynamic\n    size {len(ended) + 1}\n"
-                + (f"    elements = {{ {', '.join(ended)} }}\n" if ended else "")
-                + "  }\n"
-                "  chain second_chance {\n"
-                "    type filter hook prerouting priority mangle;\n"
-                f"{ours} != 0 delete @ended {{ {flow} }}\n"
-                f"{ours} == 0 {flow} @ended {pass_on}"
-                f"{ours} == 0 socket wildcard 1 {pass_on}"
-                "  }\n"
-            )
+    for word, kind, addresses in _by_family(order):
+        ours = f"    {word} daddr {{ {addresses} }} tcp dport {{ {ports} }} tcp flags & syn"
+        flow = f"{word} saddr . tcp sport . {word} daddr . tcp dport"
+        # What the other edge has sent is not sent back: a flow that neither knows ends here.
+        pass_on = (
+            f"ether saddr != {order['via']['mac']} counter dup to {order['via'][kind]}"
+            f' device "{order["interface"]}" drop\n'
+        )
+        found[word] = (
+            f"{_flows('ended', kind, order)}"
+            "  chain second_chance {\n"
+            "    type filter hook prerouting priority mangle;\n"
+            f"{ours} != 0 delete @ended {{ {flow} }}\n"
+            f"{ours} == 0 {flow} @ended {pass_on}"
+            f"{ours} == 0 socket wildcard 1 {pass_on}"
+            "  }\n"
+        )
     return found
 
 
+def _by_family(order: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield nftables' word and ours for each family of the addresses, and these as nftables lists them."""
+    for word, kind in (("ip", "ipv4"), ("ip6", "ipv6")):
+        addresses = ", ".join(address for address in order["addresses"] if family(address) == kind)
+        if addresses:
+            yield word, kind, addresses
+
+
+def _flows(name: str, kind: str, order: dict[str, Any], room: int = 1, flags: str = "dynamic") -> str:
+    """Return a set of flows, with those that the order has under its name, and room for more."""
+    flows = [" . ".join(map(str, ends)) for ends in order.get(name, ()) if family(ends[0]) == kind]
+    return (
+        f"  set {name} {{\n"
+        f"    type {kind}_addr . inet_service . {kind}_addr . inet_service\n"
+        f"    flags {flags}\n    size {len(flows) + room}\n"
+        + (f"    elements = {{ {', '.join(flows)} }}\n" if flows else "")
+        + "  }\n"
+    )
+
+
 def _leave_rules(order: dict[str, Any]) -> dict[str, str]:
+    found = _hide_rules(order)
+    for word, kind, addresses in _by_family(order):
+        offer = f"    {word} saddr {{ {addresses} }} tcp flags & (syn | ack) == syn | ack"
+        flow = f"{word} daddr . tcp dport . {word} saddr . tcp sport"
+        found[word] = (
+            # As long as a client may wait for its connection.
+            f"{_flows('offered', kind, order, 65536, 'dynamic, timeout; timeout 3m')}"
+            "  chain offer_once {\n"
+            "    type filter hook output priority filter;\n"
+            f"{offer} {flow} @offered drop\n"
+            f"{offer} add @offered {{ {flow} }}\n"
+            "  }\n"
+        )
+    return found
+
+
+def _hide_rules(order: dict[str, Any]) -> dict[str, str]:
     # IPv6 needs no rule: a host answers for the addresses of the interface that was asked, and `lo` never is.
     addresses = ", ".join(address for address in order["addresses"] if family(address) == "ipv4")
     if not addresses:
@@ -121,8 +155,9 @@ def check(order: dict[str, Any]) -> None:
 
 def apply(order: dict[str, Any]) -> None:
     """Do what the order says. Raises RuntimeError."""
-    text = rules({**order, "ended": find_ended(order["addresses"])})
-    if order["action"] == "leave":
+    known = {"ended": TIME_WAIT, "offered": SYN_RECEIVED}
+    text = rules({**order, **{name: find_flows(order["addresses"], state) for name, state in known.items()}})
+    if order["action"] != "receive":
         for address in order["addresses"]:
             _run("ip", "address", "replace", host_prefix(address), "dev", "lo")
     if text:
@@ -136,7 +171,7 @@ def undo(order: dict[str, Any]) -> None:
     for family in ("ip", "ip6", "arp"):
         with contextlib.suppress(RuntimeError):
             _run("nft", "delete", "table", family, _table(order))
-    if order["action"] == "leave":
+    if order["action"] != "receive":
         for address in order["addresses"]:
             with contextlib.suppress(RuntimeError):
                 _run("ip", "address", "del", host_prefix(address), "dev", "lo")
@@ -152,13 +187,15 @@ def count_flows(addresses: Iterable[str], lines: Iterable[str] | None = None) ->
     return sum(state not in (TIME_WAIT, CLOSE, LISTEN) for _local, _client, state in _find_sockets(addresses, lines))
 
 
-def find_ended(addresses: Iterable[str], lines: Iterable[str] | None = None) -> list[tuple[str | int, ...]]:
-    """Return client, its port, address and port of the connections that the kernel only remembers (TIME_WAIT)."""
+def find_flows(
+    addresses: Iterable[str], wanted: str, lines: Iterable[str] | None = None
+) -> list[tuple[str | int, ...]]:
+    """Return client, its port, address and port of the connections that are in a state, such as `TIME_WAIT`."""
     return sorted(
         {
             (*_from_kernel(client), *_from_kernel(local))
             for local, client, state in _find_sockets(addresses, lines)
-            if state == TIME_WAIT
+            if state == wanted
         }
     )
 
@@ -232,7 +269,9 @@ def _reachable(address: str, port: int, interface: str) -> bool:
 def watch(order: dict[str, Any]) -> None:
     """Return when nobody needs the order any more."""
     limit = time.monotonic() + order["limit"]
-    if order["action"] == "leave":
+    if order["action"] == "lose":
+        _reset_flows(order["addresses"], limit)
+    elif order["action"] == "leave":
         _wait_for_last_flow(order, limit)
     else:
         _wait_until_unused(order, limit)
@@ -265,6 +304,45 @@ def _wait_until_unused(order: dict[str, Any], limit: float) -> None:
         time.sleep(1)
 
 
+def _reset_flows(addresses: list[str], limit: float) -> None:
+    """Reset all connections of these addresses. It ends at once where this host has one of the addresses again."""
+    quiet = 0
+    while quiet < 3 and time.monotonic() < limit and not _answers_for(addresses):
+        for address in addresses:
+            source = f"[{address}]" if family(address) == "ipv6" else address
+            try:
+                _run("ss", "--kill", "--no-header", "--numeric", "--tcp", "src", source)
+            except RuntimeError as error:
+                sys.stderr.write(f"{error}\n")
+        quiet = 0 if count_flows(addresses) else quiet + 1
+        time.sleep(0.1)
+
+
+def _answers_for(addresses: Iterable[str]) -> bool:
+    """Return whether one of these addresses is on an interface that others reach."""
+    shown = [line.split() for line in _run("ip", "-oneline", "address").splitlines()]
+    return any(words[1] != "lo" and words[3].split("/")[0] in addresses for words in shown)
+
+
+def lose(name: str, own: str, addresses: list[str]) -> None:
+    """Have the connections of addresses reset that keepalived has just taken away; those of a planned move are kept."""
+    order = {"action": "lose", "name": name, "addresses": addresses, "own": own, "limit": 10}
+    with contextlib.suppress(RuntimeError):
+        _run("systemctl", "is-active", "--quiet", unit(f"leave-{name}"))
+        return
+    if count_flows(addresses) and not _answers_for(addresses):
+        os.umask(0o022)  # keepalived's lets nobody in, and the unit's root has no right beyond that of others
+        os.makedirs(FOLDER, mode=0o755, exist_ok=True)
+        with open(path(f"lose-{name}"), "w") as file:
+            json.dump(order, file)
+        _run("systemctl", "start", "--no-block", unit(f"lose-{name}"))
+
+
+def unit(instance: str) -> str:
+    """Return the name of systemd's unit for an instance."""
+    return f"haproxy-handover@{instance}.service"
+
+
 def _tell(order: dict[str, Any], count: int) -> None:
     """Keep the count where the metrics are made."""
     with open(count_path(order), "w") as file:
@@ -290,8 +368,11 @@ def _notify_systemd() -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Run `watch INSTANCE` or `undo INSTANCE`, for systemd."""
-    action, instance = arguments
+    """Run `watch INSTANCE` or `undo INSTANCE`, for systemd; `lose NAME OWN ADDRESS...`, for keepalived."""
+    action, instance, *more = arguments
+    if action == "lose":
+        lose(instance, more[0], more[1:])
+        return
     with open(path(instance)) as file:
         order = json.load(file)
     if action == "undo":

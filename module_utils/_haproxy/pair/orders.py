@@ -121,12 +121,12 @@ def begin(order: dict[str, Any]) -> bool:
     end(order["action"], order["name"])
     os.makedirs(handover.FOLDER, mode=0o755, exist_ok=True)
     atomic_file.write_atomically(path, json.dumps(order), 0o644, -1)
-    done = commands.run("systemctl", "start", _unit(instance), limit=_TIMEOUT)
+    done = commands.run("systemctl", "start", handover.unit(instance), limit=_TIMEOUT)
     if done.status:
-        journal = ["journalctl", "--unit", _unit(instance), "--no-pager", "--output=cat", "--lines=5"]
+        journal = ["journalctl", "--unit", handover.unit(instance), "--no-pager", "--output=cat", "--lines=5"]
         log = commands.read_output(*journal)
         end(order["action"], order["name"])
-        raise EdgeError(f"{_unit(instance)} did not start: {' '.join((done.stderr + log).split())}")
+        raise EdgeError(f"{handover.unit(instance)} did not start: {' '.join((done.stderr + log).split())}")
     return True
 
 
@@ -135,18 +135,14 @@ def end(action: str, name: str) -> bool:
     instance = f"{action}-{name}"
     there = _is_active(instance)
     for command in ("stop", "reset-failed"):
-        commands.run("systemctl", command, _unit(instance), limit=_TIMEOUT)
+        commands.run("systemctl", command, handover.unit(instance), limit=_TIMEOUT)
     if os.path.exists(handover.path(instance)):
         os.unlink(handover.path(instance))
     return there
 
 
-def _unit(instance: str) -> str:
-    return f"haproxy-handover@{instance}.service"
-
-
 def _is_active(instance: str) -> bool:
-    return commands.read_output("systemctl", "is-active", _unit(instance)).strip() == "active"
+    return commands.read_output("systemctl", "is-active", handover.unit(instance)).strip() == "active"
 
 
 def _read(path: str) -> Any:

@@ -52,6 +52,7 @@ DEATHS = {
 # Such an edge thinks that it is alone, and of two holders the one with the lower priority gives way. No other edge that
 # comes back takes its address back.
 CUT_OFF = ["the machine stops", "the link is cut"]
+SOCKETS = ["WebSocket, IPv4", "WebSocket, IPv6"]
 OFTEN = ["kill -9 of HAProxy", "a worker that hangs"]
 
 
@@ -75,7 +76,12 @@ def test_its_address_is_elsewhere_and_its_clients_come_back(pair, home, crowd, r
             "the other edge has it",
             lambda: f" {address}/" in pair.hosts[OTHER].check_output("ip -oneline address show dev eth0"),
         )
-        for kind in ("WebSocket, IPv4", "WebSocket, IPv6", "polling"):
+        if death not in CUT_OFF:  # nobody has to ask, or to wait for a timeout
+            wait_until("all have noticed", lambda: all(here.lost()[kind] == 40 for kind in SOCKETS), 60)
+            assert "ping timeout" not in {
+                event["reason"] for kind in SOCKETS for event in here.held[kind][0].of("disconnect")
+            }
+        for kind in (*SOCKETS, "polling"):
             held, count = here.held[kind]
             wait_until(f"{kind}: all are back", lambda held=held, count=count: held.ping()["answered"] == count, 90)
         resumed, back = here.resumed()
