@@ -152,3 +152,26 @@ def test_keepalived_has_that_order():
         for edge in edges
     }
     assert found == {"two": [200, 200], "one": [199, 198], "three": [198, 199]}
+
+
+def seen(name, **edges):
+    """What a variable of the role is after all edges were seen: `edges` are those that hold `web`, and their ticket keys."""
+    hostvars = {
+        edge: {"keepalived_seen": {"addresses": {"web": {"held": held}}, "ticket_keys": keys}}
+        for edge, (held, keys) in edges.items()
+    }
+    more = {"hostvars": hostvars, "ansible_play_hosts": list(edges)}
+    return value(name, list(edges), {"web": "one"}, **more)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "found"),
+    [(True, False, []), (False, False, []), (True, True, ["web is held by one and two at once"])],
+)
+def test_an_address_with_two_holders_is_told(one, two, found):
+    assert seen("keepalived_contested", one=(one, []), two=(two, [])) == found
+
+
+@pytest.mark.parametrize(("keys", "differ"), [(["a", "b"], False), (["b", "c"], True), ([], True)])
+def test_different_ticket_keys_are_told(keys, differ):
+    assert seen("keepalived_ticket_keys_differ", one=(True, ["a", "b"]), two=(False, keys)) is differ

@@ -264,6 +264,7 @@ def lasted(events):
     return (max(times) - min(times)) / 1000
 
 
+@pytest.mark.thorough
 def test_a_leave_with_a_rate_closes_no_more_a_second_and_all_come_back(pair, home, playbook, wait_until):
     sockets, rate = 40, 5
     held = pair.at(pair.addresses("web")[0]).hold(sockets, "websocket", *CLIENTS)
