@@ -86,6 +86,12 @@ def servers(text, change_line):
     return "\n".join(line for line in lines if line is not None) + "\n"
 
 
+def limited():
+    """The base with a limit for each server of pages. Those of sockets are set by the service beside HAProxy."""
+    backend = r"(?m)^backend chat_http\b.*\n(?:[ #].*\n|\n)*"
+    return re.sub(backend, lambda found: re.sub(r"(?m)^( +server .*)$", r"\1 maxconn 5000", found[0]), BASE)
+
+
 def extra(options="", address="10.213.9.21"):
     """The base with one more server in each backend."""
 
@@ -147,7 +153,7 @@ def main():  # noqa: PLR0915 # one change after the other
             "runtime",
             servers(BASE, lambda line, weight=weight: f"{line} weight {weight}"),
         )
-    change("limit of connections", "runtime", servers(BASE, lambda line: f"{line} maxconn 5000"))
+    change("limit of connections", "runtime", limited())
     change("no limit", "runtime", BASE)
     change("nothing", "unchanged", BASE)
     for number in range(4):
