@@ -110,6 +110,12 @@ def first_red(edge, second, attempt):
             return f"{generation} {transport}: {result['error'].splitlines()[0]}"
         if set(result["backends"]) != {f"{result['service']}_{name}" for name in wanted}:
             return f"{generation} {transport}: served by {', '.join(result['backends'])}"
+    # Both backends may have taken the same turns, and sessions came to their nodes without a rule: now they do not.
+    cookie = copy.copy(second)
+    cookie.name = "g4cookie.test"
+    cookie.get("/socket.io/?EIO=4&transport=websocket", Connection="upgrade", Upgrade="websocket")
+    if not (result := attempt(second, "4", "upgrade, cookie", *QUICKLY))["works"]:
+        return f"4 upgrade, cookie: {result['error'].splitlines()[0]}"
     answers = learned_late(edge, second)
     return f"sessions that are learned late: {answers}" if set(answers) != {"200"} else None
 
