@@ -305,17 +305,23 @@ def _wait_until_unused(order: dict[str, Any], limit: float) -> None:
 
 
 def _reset_flows(addresses: list[str], limit: float) -> None:
-    """Reset all connections of these addresses. It ends at once where this host has one of the addresses again."""
-    quiet = 0
+    """Reset all connections of these addresses. It ends at once where this host has one of the addresses again.
+
+    What could not be reset is told in the journal.
+    """
+    quiet, reason = 0, ""
     while quiet < 3 and time.monotonic() < limit and not _answers_for(addresses):
         for address in addresses:
             source = f"[{address}]" if family(address) == "ipv6" else address
             try:
                 _run("ss", "--kill", "--no-header", "--numeric", "--tcp", "src", source)
             except RuntimeError as error:
-                sys.stderr.write(f"{error}\n")
+                reason = f": {error}"
         quiet = 0 if count_flows(addresses) else quiet + 1
         time.sleep(0.1)
+    if not quiet and not _answers_for(addresses):
+        left = f"{count_flows(addresses)} connections of {', '.join(addresses)} were not reset"
+        sys.stderr.write(f"{left}; their clients notice by a timeout{reason}\n")
 
 
 def _answers_for(addresses: Iterable[str]) -> bool:

@@ -127,6 +127,18 @@ def test_a_handover_ends_when_nobody_needs_it_and_when_its_time_is_over(lasts, o
     assert least <= lasts(order, busy) <= least + 10
 
 
+@pytest.mark.parametrize(("busy", "told"), [(1, 0), (FOR_EVER, 1)])
+def test_connections_that_cannot_be_reset_are_told_once(lasts, monkeypatch, capsys, busy, told):
+    def run(*command):
+        if command[0] == "ss":
+            raise RuntimeError("RTNETLINK answers: Operation not supported")
+        return ""
+
+    monkeypatch.setattr(handover, "_run", run)
+    assert lasts({**LOSE, "limit": 60}, busy) <= 61
+    assert capsys.readouterr().err.count("were not reset") == told
+
+
 def test_nothing_is_passed_on_to_an_edge_that_is_dead(lasts):
     """Its clients then get a reset."""
     assert lasts(RECEIVE, FOR_EVER, alive=False) <= 10
